@@ -1,0 +1,1 @@
+"""Runwire's SDK: what runs beside a training job."""

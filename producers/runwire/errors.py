@@ -1,0 +1,39 @@
+"""Every error that Runwire raises on purpose.
+
+::
+
+    RunwireError
+    ├── UsageError            the caller asked for what cannot be had: the message says what to ask for instead
+    │   ├── ConfigError       a setting, flag or file holds something that it must not
+    │   └── RunFinishedError  a run was used after finish()
+    ├── UnavailableError      something outside is not there: Kafka, ClickHouse, a disk, the network
+    └── WireError             bytes that are not what the contract says
+
+A message says what happened, to what, and what to do about it. Other rooms subclass these.
+"""
+
+from __future__ import annotations
+
+
+class RunwireError(Exception):
+    """The root: catching it catches whatever Runwire itself raises."""
+
+
+class UsageError(RunwireError):
+    """What the caller asked for cannot be had."""
+
+
+class ConfigError(UsageError):
+    """A setting, a flag or a file holds something that it must not."""
+
+
+class RunFinishedError(UsageError):
+    """A run was used after it was finished, or before there was one."""
+
+
+class UnavailableError(RunwireError):
+    """Something outside of this program is not there now."""
+
+
+class WireError(RunwireError):
+    """Bytes that are not what the contract of ``runwire.wire`` says."""

@@ -1,0 +1,31 @@
+"""The one contract of what travels: topics, metric frames, and the JSON of events, pulses and alerts.
+
+Whoever writes to Kafka or reads from it does so through this package, and through nothing else.
+"""
+
+from __future__ import annotations
+
+from runwire.wire.frames import Frame, decode, encode
+from runwire.wire.json import dumps, loads
+from runwire.wire.messages import VERSION, Alert, Event, MetricPulse, Pulse
+from runwire.wire.topics import ALERTS, DEAD_LETTER, EVENTS, METRICS, PULSE, TOPICS, Topic
+
+__all__ = [
+    "ALERTS",
+    "DEAD_LETTER",
+    "EVENTS",
+    "METRICS",
+    "PULSE",
+    "TOPICS",
+    "VERSION",
+    "Alert",
+    "Event",
+    "Frame",
+    "MetricPulse",
+    "Pulse",
+    "Topic",
+    "decode",
+    "dumps",
+    "encode",
+    "loads",
+]

@@ -1,0 +1,304 @@
+"""Events, pulses and alerts: the records that are JSON.
+
+Each class is the shape of one kind of record: ``encode`` writes it, ``parse`` reads it and refuses, by `WireError`
+with the reason, whatever is not one. Times are int64 microseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeVar, get_args
+
+from runwire.errors import WireError
+from runwire.wire.json import dumps, loads, number
+from runwire.wire.names import check_metric, check_rank, check_run
+
+#: The version that every JSON record carries as ``v``.
+VERSION = 1
+
+EventType = Literal["start", "config", "summary", "tags", "alert", "exception", "finish", "lost", "dropped"]
+AlertState = Literal["firing", "resolved"]
+Severity = Literal["info", "warning", "critical"]
+
+#: An alert shows at most so many values before the one that it is about.
+BEFORE_MAX = 10
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run.
+
+    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; config and summary {key: value};
+    tags {tags: [...]}; alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code};
+    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason}.
+    """
+
+    type: EventType
+    run: str
+    rank: int
+    seq: int
+    ts: int
+    data: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """Return the record's value."""
+        return dumps({"v": VERSION, **asdict(self)})
+
+    @classmethod
+    def parse(cls, value: bytes) -> Event:
+        """Read a record's value.
+
+        Raises:
+            WireError: it is no event.
+        """
+        record = _record(value)
+        return cls(
+            type=_choice(record, "type", get_args(EventType)),
+            run=check_run(record.get("run")),
+            rank=check_rank(record.get("rank")),
+            seq=_natural(record, "seq"),
+            ts=_integer(record, "ts"),
+            data=_typed(record, "data", dict),
+        )
+
+
+@dataclass(frozen=True)
+class MetricPulse:
+    """What was logged of one metric since the last pulse.
+
+    Attributes:
+        count: how many values, non-finite ones included.
+        last: the last value.
+        min, max, sum: over the finite values; None if there were none.
+        nonfinite: how many were NaN or infinite.
+        first_nonfinite: step, ts and value of the first such, with ``before``: the (step, value) pairs logged
+            before it, oldest first; None if there was none.
+    """
+
+    count: int
+    last: float
+    min: float | None = None
+    max: float | None = None
+    sum: float | None = None
+    nonfinite: int = 0
+    first_nonfinite: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """That a run's process is alive, and what it did since the last pulse.
+
+    Sent for each run and rank every ``interval`` seconds while its process lives, and at once on a first non-finite
+    value. ``alive`` is False in the last one, which says how it ended in ``ended`` ("finished", "failed", "killed").
+
+    Attributes:
+        sent: when the shipper sent it. ``ts`` times of rows are the training process's clock, on the same host.
+        step: the last step logged; None before the first.
+        progressed: when the step last changed (or the run started); the age of it is ``sent - progressed``.
+        step_seconds_max: the longest time between steps among the recent ones; None before the second.
+        phase: what the run says that it does now, None if it does not say.
+        metrics: by name.
+    """
+
+    run: str
+    rank: int
+    attempt: int
+    project: str
+    name: str
+    host: str
+    pid: int
+    sent: int
+    interval: float
+    alive: bool
+    started: int
+    progressed: int
+    step: int | None = None
+    steps: int = 0
+    step_seconds_max: float | None = None
+    ended: str | None = None
+    phase: str | None = None
+    waiting_bytes: int = 0
+    metrics: dict[str, MetricPulse] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Return the record's value."""
+        return dumps({"v": VERSION, **asdict(self)})
+
+    @classmethod
+    def parse(cls, value: bytes) -> Pulse:
+        """Read a record's value.
+
+        Raises:
+            WireError: it is no pulse.
+        """
+        record = _record(value)
+        metrics = _typed(record, "metrics", dict)
+        return cls(
+            run=check_run(record.get("run")),
+            rank=check_rank(record.get("rank")),
+            attempt=_natural(record, "attempt"),
+            project=_typed(record, "project", str),
+            name=_typed(record, "name", str),
+            host=_typed(record, "host", str),
+            pid=_natural(record, "pid"),
+            sent=_integer(record, "sent"),
+            interval=number(record.get("interval")),
+            alive=_typed(record, "alive", bool),
+            started=_integer(record, "started"),
+            progressed=_integer(record, "progressed"),
+            step=_optional(record, "step", int),
+            steps=_natural(record, "steps"),
+            step_seconds_max=_optional_number(record, "step_seconds_max"),
+            ended=_optional(record, "ended", str),
+            phase=_optional(record, "phase", str),
+            waiting_bytes=_natural(record, "waiting_bytes"),
+            metrics={check_metric(name): _metric_pulse(item) for name, item in metrics.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Alert:
+    """The whole state of one episode of an alert; the latest record of an ``id`` is what holds.
+
+    Attributes:
+        id: hash of (rule, run, metric, rank).
+        episode: counts up each time that it fires anew.
+        before: (step, value) pairs before the one it is about, oldest first.
+        caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
+        delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
+        version: rises with each record of the id.
+    """
+
+    id: str
+    episode: int
+    state: AlertState
+    rule: str
+    severity: Severity
+    run: str
+    project: str
+    name: str
+    host: str
+    title: str
+    text: str
+    fired_at: int
+    version: int
+    rank: int | None = None
+    metric: str = ""
+    step: int | None = None
+    value: float | None = None
+    before: list[tuple[int, float]] = field(default_factory=list)
+    caused_at: int | None = None
+    resolved_at: int | None = None
+    delivered_at: dict[str, int] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Return the record's value."""
+        return dumps({"v": VERSION, **asdict(self)})
+
+    @classmethod
+    def parse(cls, value: bytes) -> Alert:
+        """Read a record's value.
+
+        Raises:
+            WireError: it is no alert.
+        """
+        record = _record(value)
+        return cls(
+            id=_typed(record, "id", str),
+            episode=_natural(record, "episode"),
+            state=_choice(record, "state", get_args(AlertState)),
+            rule=_typed(record, "rule", str),
+            severity=_choice(record, "severity", get_args(Severity)),
+            run=check_run(record.get("run")),
+            project=_typed(record, "project", str),
+            name=_typed(record, "name", str),
+            host=_typed(record, "host", str),
+            title=_typed(record, "title", str),
+            text=_typed(record, "text", str),
+            fired_at=_integer(record, "fired_at"),
+            version=_natural(record, "version"),
+            rank=_optional(record, "rank", int),
+            metric=_typed(record, "metric", str),
+            step=_optional(record, "step", int),
+            value=_optional_number(record, "value"),
+            before=_pairs(record, "before"),
+            caused_at=_optional(record, "caused_at", int),
+            resolved_at=_optional(record, "resolved_at", int),
+            delivered_at={key: _integer(_typed(record, "delivered_at", dict), key) for key in record["delivered_at"]},
+        )
+
+
+def _record(value: bytes) -> dict[str, Any]:
+    record = loads(value)
+    if not isinstance(record, dict):
+        raise WireError(f"expected a JSON object, got {type(record).__name__}")
+    if record.get("v") != VERSION:
+        raise WireError(f"version {record.get('v')!r:.40}, this program reads version {VERSION}: run the newer Runwire")
+    return record
+
+
+def _metric_pulse(item: Any) -> MetricPulse:
+    if not isinstance(item, dict):
+        raise WireError(f"a metric of a pulse is {item!r:.80}, not an object")
+    first = _optional(item, "first_nonfinite", dict)
+    if first is not None:
+        first = {
+            "step": _integer(first, "step"),
+            "ts": _integer(first, "ts"),
+            "value": number(first.get("value")),
+            "before": _pairs(first, "before"),
+        }
+    return MetricPulse(
+        count=_natural(item, "count"),
+        last=number(item.get("last")),
+        min=_optional_number(item, "min"),
+        max=_optional_number(item, "max"),
+        sum=_optional_number(item, "sum"),
+        nonfinite=_natural(item, "nonfinite"),
+        first_nonfinite=first,
+    )
+
+
+def _pairs(record: dict[str, Any], key: str) -> list[tuple[int, float]]:
+    pairs = _typed(record, key, list)
+    if len(pairs) > BEFORE_MAX or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise WireError(f"{key} is not a list of at most {BEFORE_MAX} (step, value) pairs")
+    return [(_integer({key: step}, key), number(value)) for step, value in pairs]
+
+
+def _typed(record: dict[str, Any], key: str, kind: type[_T]) -> _T:
+    value = record.get(key)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise WireError(f"{key} is {value!r:.80}, expected {kind.__name__}")
+    return value
+
+
+def _optional(record: dict[str, Any], key: str, kind: type[_T]) -> _T | None:
+    return None if record.get(key) is None else _typed(record, key, kind)
+
+
+def _optional_number(record: dict[str, Any], key: str) -> float | None:
+    return None if record.get(key) is None else number(record[key])
+
+
+def _integer(record: dict[str, Any], key: str) -> int:
+    value = _typed(record, key, int)
+    if not -(2**63) <= value < 2**63:
+        raise WireError(f"{key} is {value}, beyond 64 bits")
+    return value
+
+
+def _natural(record: dict[str, Any], key: str) -> int:
+    value = _typed(record, key, int)
+    if not 0 <= value < 2**64:
+        raise WireError(f"{key} is {value}, expected 0 to 2^64 - 1")
+    return value
+
+
+def _choice(record: dict[str, Any], key: str, allowed: tuple[Any, ...]) -> Any:
+    value = record.get(key)
+    if value not in allowed:
+        raise WireError(f"{key} is {value!r:.80}, expected one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,40 @@
+"""The topics, how they are keyed, and how long they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+#: Every data topic has as many partitions, so that one worker is given the same run's pulses and events.
+PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it is to be created.
+
+    Attributes:
+        name: its name in Kafka.
+        partitions: how many partitions it has.
+        config: Kafka's topic settings.
+    """
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+METRICS = "runwire.metrics"
+EVENTS = "runwire.events"
+PULSE = "runwire.pulse"
+ALERTS = "runwire.alerts"
+DEAD_LETTER = "runwire.dead-letter"
+
+TOPICS = (
+    Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(EVENTS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS)}),
+    Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact"}),
+    Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS)}),
+)

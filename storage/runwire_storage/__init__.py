@@ -1,0 +1,1 @@
+"""ClickHouse: schema, writers, queries, and the embedded ClickHouse."""
