@@ -148,7 +148,7 @@ class Pulse:
             alive=_typed(record, "alive", bool),
             started=_integer(record, "started"),
             progressed=_integer(record, "progressed"),
-            step=_optional(record, "step", int),
+            step=_optional_integer(record, "step"),
             steps=_natural(record, "steps"),
             step_seconds_max=_optional_number(record, "step_seconds_max"),
             ended=_optional(record, "ended", str),
@@ -219,13 +219,13 @@ class Alert:
             text=_typed(record, "text", str),
             fired_at=_integer(record, "fired_at"),
             version=_natural(record, "version"),
-            rank=_optional(record, "rank", int),
+            rank=None if record.get("rank") is None else check_rank(record["rank"]),
             metric=_typed(record, "metric", str),
-            step=_optional(record, "step", int),
+            step=_optional_integer(record, "step"),
             value=_optional_number(record, "value"),
             before=_pairs(record, "before"),
-            caused_at=_optional(record, "caused_at", int),
-            resolved_at=_optional(record, "resolved_at", int),
+            caused_at=_optional_integer(record, "caused_at"),
+            resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(_typed(record, "delivered_at", dict), key) for key in record["delivered_at"]},
         )
 
@@ -288,6 +288,10 @@ def _integer(record: dict[str, Any], key: str) -> int:
     if not -(2**63) <= value < 2**63:
         raise WireError(f"{key} is {value}, beyond 64 bits")
     return value
+
+
+def _optional_integer(record: dict[str, Any], key: str) -> int | None:
+    return None if record.get(key) is None else _integer(record, key)
 
 
 def _natural(record: dict[str, Any], key: str) -> int:

@@ -1,0 +1,52 @@
+# Everything that one does with this repository; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ROOMS := producers storage stream alerting server
+
+.DEFAULT_GOAL := help
+.PHONY: help install page demo test lint format types lock bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Runwire needs Python 3.10 or newer; this is %d.%d. Set PYTHON=…" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(READY) ## create .venv and install from the lock file
+
+page: $(READY) ## build the page
+	$(BIN)/python server/page/build.py
+
+demo: $(READY) ## start the pipeline, train twice, show the runs and the alert
+	$(BIN)/python server/page/build.py --optional
+	$(BIN)/runwire demo
+
+test: $(READY) ## run the whole test suite
+	$(BIN)/python server/page/build.py --optional
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, the type checker, the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(ROOMS) bench
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY) ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
+
+bench: $(READY) ## run the benches, one after the other
+	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean: ## remove what was built
+	rm -rf $(VENV) server/page/node_modules server/runwire_server/page/dist
