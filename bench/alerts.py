@@ -1,0 +1,128 @@
+"""How long from a NaN, or a killed training process, to the webhook, while another run logs at full speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from pipeline import Pipeline, arguments, pipeline, show, wait_until
+
+#: Logs at full speed until it is killed.
+LOAD = """
+import random, sys, runwire
+values = [{f"m{i}": random.random() for i in range(10)} for _ in range(1000)]
+run = runwire.init(project="bench", id="load")
+for step in range(10**9):
+    run.log(values[step % 1000])
+"""
+
+#: Logs ten steps a second; told "nan", it logs one and prints when.
+VICTIM = """
+import math, select, sys, time, runwire
+run = runwire.init(project="bench", id=sys.argv[1])
+step = 0
+while True:
+    run.log({"loss": 1 / (1 + step)})
+    step += 1
+    if select.select([sys.stdin], [], [], 0.1)[0]:
+        sys.stdin.readline()
+        print(time.time(), flush=True)
+        run.log({"loss": math.nan})
+"""
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook's receiver that notes when each notice came in."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Take)
+        self.notices: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def wait_for(self, run: str, rule: str, seconds: float) -> float:
+        """Return when the notice of ``rule`` firing for ``run`` came in (Unix time)."""
+        deadline = time.monotonic() + seconds
+        while True:
+            at, notice = self.notices.get(timeout=max(0.0, deadline - time.monotonic()))
+            if (notice["run"], notice["rule"], notice["state"]) == (run, rule, "firing"):
+                return at
+
+
+class _Take(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:  # noqa: N802 -- the base class's name
+        at = time.time()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+        self.server.notices.put((at, json.loads(body)))
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def victim(up: Pipeline, run: str) -> subprocess.Popen[str]:
+    """Start a training process that waits to go wrong, and return once its points are queryable."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", VICTIM, run],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=up.environment(),
+        text=True,
+    )
+    wait_until(lambda: up.scalar(f"SELECT count() FROM series WHERE run = '{run}'") == 1, 60, f"{run}'s points")
+    return process
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    args = parser.parse_args()
+    receiver = Receiver()
+    after_nan, after_kill = [], []
+    with pipeline("--alert-webhook", f"http://127.0.0.1:{receiver.server_port}/") as up:
+        load = subprocess.Popen([sys.executable, "-c", LOAD], stderr=subprocess.DEVNULL, env=up.environment())
+        try:
+            for number in range(args.rounds):
+                run = f"victim-{number}"
+                process = victim(up, run)
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write("nan\n")
+                process.stdin.flush()
+                logged = float(process.stdout.readline())
+                after_nan.append(receiver.wait_for(run, "nonfinite", 30) - logged)
+                killed = time.time()
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                after_kill.append(receiver.wait_for(run, "crash", 30) - killed)
+            load_points = up.scalar("SELECT sum(last_step + 1) FROM series WHERE run = 'load'")
+        finally:
+            load.kill()
+            load.wait()
+    rows = [
+        (what, len(times), statistics.median(times), max(times), goal)
+        for what, times, goal in (("NaN logged", after_nan, 1.0), ("process killed", after_kill, 3.0))
+    ]
+    show(
+        f"From cause to webhook, beside a run that stored {load_points:,} points meanwhile",
+        ("cause", "rounds", "median, s", "longest, s", "goal, s"),
+        rows,
+        args.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
