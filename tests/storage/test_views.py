@@ -1,0 +1,201 @@
+"""The views that people and queries read: already deduplicated, gathered, and quick to look into."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+
+
+def write_facts(store: Client, *facts: tuple[str, int, str, str, Any, int]) -> None:
+    """Store facts (run, rank, kind, key, value, second); the second is also the seq."""
+    rows = [
+        (run, rank, kind, key, json.dumps(value), START + timedelta(seconds=second), second)
+        for run, rank, kind, key, value, second in facts
+    ]
+    store.insert("stored_facts", rows, column_names=["run", "rank", "kind", "key", "value", "ts", "seq"])
+
+
+def write_series(store: Client, *series: tuple[str, str, int, float]) -> None:
+    """Store last values (run, metric, rank, value), ten seconds after the start."""
+    rows = [(run, metric, rank, 9, START + timedelta(seconds=10), last, 1) for run, metric, rank, last in series]
+    names = ["run", "metric", "rank", "last_step", "last_ts", "last", "seq"]
+    store.insert("stored_series", rows, column_names=names)
+
+
+def read(store: Client, query: str) -> list[dict[str, Any]]:
+    """The rows as `runwire sql --json` has them."""
+    return [json.loads(line) for line in store.raw_query(f"{query} FORMAT JSONEachRow").splitlines()]
+
+
+def test_of_two_points_with_one_identity_the_higher_seq_is_the_point(store: Client) -> None:
+    """`points`, `rollups` and `series` never show a row twice, merged or not."""
+    store.command("SYSTEM STOP MERGES stored_points")
+    names = ["run", "metric", "rank", "step", "ts", "value", "seq"]
+    store.insert("stored_points", [("r", "m", 0, 1, START, 2.0, 2)], column_names=names)
+    store.insert("stored_points", [("r", "m", 0, 1, START, 1.0, 1)], column_names=names)
+    store.insert("stored_points", [("r", "m", 1, 1, START, 3.0, 1)], column_names=names)
+    assert store.query("SELECT * FROM points ORDER BY rank").result_rows == [
+        ("r", "m", 0, 1, START.replace(tzinfo=None), 2.0),
+        ("r", "m", 1, 1, START.replace(tzinfo=None), 3.0),
+    ]
+    for value in (1.0, 2.0):
+        store.insert("stored_series", [("r", "m", 0, 9, START, value, int(value))], column_names=[
+            "run", "metric", "rank", "last_step", "last_ts", "last", "seq"])  # fmt: skip
+    assert store.query("SELECT last FROM series").result_rows == [(2.0,)]
+    for seq in (1, 2):
+        store.insert("stored_rollups", [("r", "m", 0, 6, 3, seq, seq)], column_names=[
+            "run", "metric", "rank", "level", "bucket", "count", "seq"])  # fmt: skip
+    assert store.query("SELECT count, bucket, sum FROM rollups").result_rows == [(2, 3, None)]
+
+
+def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
+    """One row a run: its facts, config and summary as JSON, tags, times, and the last value of each metric."""
+    started = int(START.timestamp() * 1e6) - 7
+    said: dict[str, dict[str, Any]] = {
+        "run": {
+            "project": "vision",
+            "name": 'it\'s "first"',
+            "host": "gpu1",
+            "started_at": started,
+            "command": ["x.py"],
+        },
+        "config": {"lr": 0.1, "optimizer.name": "adam", "layers": [1, 2], "od\"d\n/ke\\y'": True},
+        "summary": {"best": 3, "val/acc": 0.75},
+        "tag": {"b": True, "a": True, "gone": False},
+    }
+    write_facts(store, *(("a", 0, kind, key, value, 0) for kind, facts in said.items() for key, value in facts.items()))
+    write_facts(store, ("a", 0, "state", "state", "finished", 20), ("a", 0, "state", "exit_code", 0, 20))
+    write_series(store, ("a", "loss", 0, math.nan), ("a", "loss", 1, 5.0), ("a", "val/acc", 0, 0.5), ("a", "n", 1, 2.0))
+    assert read(store, "SELECT * FROM runs") == [
+        {
+            "id": "a",
+            "project": "vision",
+            "name": 'it\'s "first"',
+            "state": "finished",
+            "config": {"lr": 0.1, "optimizer": {"name": "adam"}, "layers": [1, 2], "od\"d\n/ke\\y'": True},
+            "summary": {"best": 3, "loss": "NaN", "val/acc": 0.75, "n": 2},
+            "tags": ["a", "b"],
+            "host": "gpu1",
+            "command": '["x.py"]',
+            "ranks": 2,
+            "started_at": "2026-01-02 03:04:05.678894",
+            "ended_at": "2026-01-02 03:04:25.678901",
+            "seen_at": "2026-01-02 03:04:25.678901",
+            "exit_code": 0,
+            "exception": "",
+        }
+    ]
+    query = "SELECT config.lr::Float64, config.optimizer.name, summary.`val/acc`, summary.loss::Float64 FROM runs"
+    lr, optimizer, accuracy, loss = store.query(query).result_rows[0]
+    assert (lr, optimizer, accuracy) == (0.1, "adam", 0.75)
+    assert math.isnan(loss)
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ([], "running"), (["running"], "running"), (["finished"], "finished"), (["failed"], "failed"),
+        (["crashed"], "crashed"), (["finished", "running"], "running"), (["running", "failed"], "failed"),
+        (["finished", "failed", "crashed"], "crashed"),
+    ],
+)  # fmt: skip
+def test_the_worst_rank_gives_a_run_its_state(store: Client, states: Sequence[str], state: str) -> None:
+    """Crashed before failed before running before finished; a run is not ended before all of its ranks are."""
+    write_facts(store, ("a", 0, "run", "project", "p", 0), *(
+        ("a", rank, "state", "state", said, 5) for rank, said in enumerate(states)))  # fmt: skip
+    (row,) = read(store, "SELECT state, ended_at FROM runs")
+    assert row["state"] == state
+    assert (row["ended_at"] is None) == (state == "running")
+
+
+def test_a_resumed_run_is_what_its_last_attempt_says(store: Client) -> None:
+    """A later fact of a rank replaces its earlier one; between ranks the later counts."""
+    write_facts(
+        store,
+        ("a", 0, "state", "state", "crashed", 1), ("a", 0, "config", "lr", 1, 1), ("a", 0, "summary", "best", 1, 9),
+        ("a", 0, "state", "state", "running", 2), ("a", 0, "config", "lr", 2, 2), ("a", 1, "config", "lr", 3, 3),
+        ("a", 1, "summary", "best", 2, 8),
+    )  # fmt: skip
+    assert read(store, "SELECT state, config, summary FROM runs") == [
+        {"state": "running", "config": {"lr": 3}, "summary": {"best": 1}}
+    ]
+
+
+def test_how_a_run_ended_is_what_the_rank_says_that_failed(store: Client) -> None:
+    """A rank that ends well, or begins anew, later than another failed does not hide how that one did."""
+    error = {"kind": "ValueError", "message": "bad"}
+    write_facts(
+        store,
+        ("a", 0, "state", "exit_code", 3, 1), ("a", 1, "state", "exit_code", 0, 2),
+        ("a", 2, "state", "exit_code", None, 3),
+        ("a", 0, "state", "exception", error, 1), ("a", 1, "state", "exception", None, 2),
+        ("b", 0, "state", "exit_code", 0, 1), ("c", 0, "state", "exit_code", None, 1),
+    )  # fmt: skip
+    rows = store.query("SELECT exit_code, exception FROM runs ORDER BY id").result_rows
+    assert rows == [(3, json.dumps(error)), (0, ""), (None, "")]
+
+
+@pytest.mark.parametrize("last", [0.0, -0.0, 0.1, 1 / 3, -3.0, 2.0**60, 1e300, 5e-324])
+def test_a_last_value_is_shown_to_the_bit(store: Client, last: float) -> None:
+    """Each finite double comes out of a summary as it went in, and as a double, so that summaries can be compared."""
+    write_series(store, ("a", "m", 0, last))
+    text = store.raw_query("SELECT summary FROM runs FORMAT JSONEachRow")
+    row = json.loads(text, parse_int=str)
+    assert float(row["summary"]["m"]).hex() == last.hex()
+    assert store.command("SELECT dynamicType(summary.m) FROM runs") == "Float64"
+
+
+@pytest.mark.parametrize(("last", "shown"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+def test_a_last_value_that_json_cannot_hold_is_shown_by_its_name(store: Client, last: float, shown: str) -> None:
+    """What is not finite is never null in a summary."""
+    write_series(store, ("a", "m", 0, last))
+    assert read(store, "SELECT summary FROM runs") == [{"summary": {"m": shown}}]
+    assert str(store.query("SELECT summary.m::Float64 FROM runs").result_rows[0][0]) == str(last)
+
+
+def test_a_run_without_events_is_there_and_odd_facts_harm_no_other(store: Client) -> None:
+    """Metrics may come before events; a value that is no JSON takes only its own run's object."""
+    write_series(store, ("early", "m", 0, 1.5))
+    write_facts(store, ("good", 0, "config", "lr", 1, 0))
+    store.command("INSERT INTO stored_facts VALUES ('odd', 0, 'config', 'x', '{broken', 0, 1)")
+    assert read(store, "SELECT id, name, state, config, summary FROM runs ORDER BY id") == [
+        {"id": "early", "name": "early", "state": "running", "config": {}, "summary": {"m": 1.5}},
+        {"id": "good", "name": "good", "state": "running", "config": {"lr": 1}, "summary": {}},
+        {"id": "odd", "name": "odd", "state": "running", "config": {}, "summary": {}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM points WHERE run = 'r7' AND metric = 'm' AND rank = 0 AND step BETWEEN 5 AND 9",
+        "SELECT * FROM rollups WHERE run = 'r7' AND metric = 'm' AND rank = 0 AND level = 6 AND bucket < 9",
+        "SELECT * FROM series WHERE run = 'r7'",
+        "SELECT * FROM alerts WHERE run = 'r7'",
+        "SELECT * FROM runs WHERE id = 'r7'",
+    ],
+)
+def test_a_view_reads_only_what_is_asked_for(store: Client, query: str) -> None:
+    """A condition on a view reaches the primary key of the tables below, through FINAL and grouping."""
+    run = "concat('r', toString(number % 100))"
+    for insert in (
+        f"stored_points SELECT {run}, 'm', 0, number, 0, 1, 1 FROM numbers(100000)",
+        f"stored_rollups (run, metric, level, bucket, seq) SELECT {run}, 'm', 6, number, 1 FROM numbers(100000)",
+        f"stored_series SELECT {run}, toString(number), 0, 1, 0, 1, 1 FROM numbers(100000)",
+        f"stored_facts SELECT {run}, 0, 'config', toString(number), '1', 0, 1 FROM numbers(100000)",
+        f"stored_alerts (run, id, version) SELECT {run}, toString(number), 1 FROM numbers(100000)",
+    ):
+        store.command(f"INSERT INTO {insert}")
+    plan = store.raw_query(f"EXPLAIN indexes = 1 {query} FORMAT TSVRaw").decode()
+    granules = [(int(read), int(of)) for read, of in re.findall(r"Granules: (\d+)/(\d+)", plan)]
+    assert granules, plan
+    assert all(read <= 2 < of for read, of in granules), plan
