@@ -54,6 +54,7 @@ ALERT = Alert(
     fired_at=5,
     version=1,
     rank=0,
+    attempt=12,
     metric="loss",
     step=8,
     value=math.inf,

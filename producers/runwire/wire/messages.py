@@ -165,6 +165,8 @@ class Alert:
     Attributes:
         id: hash of (rule, run, metric, rank).
         episode: counts up each time that it fires anew.
+        rank: of the first offender, where many ranks fail at once.
+        attempt: whose doings made the present state; None for an attempt that is not known.
         before: (step, value) pairs before the one it is about, oldest first.
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
@@ -185,6 +187,7 @@ class Alert:
     fired_at: int
     version: int
     rank: int | None = None
+    attempt: int | None = None
     metric: str = ""
     step: int | None = None
     value: float | None = None
@@ -220,6 +223,7 @@ class Alert:
             fired_at=_integer(record, "fired_at"),
             version=_natural(record, "version"),
             rank=None if record.get("rank") is None else check_rank(record["rank"]),
+            attempt=None if record.get("attempt") is None else _natural(record, "attempt"),
             metric=_typed(record, "metric", str),
             step=_optional_integer(record, "step"),
             value=_optional_number(record, "value"),
