@@ -24,7 +24,7 @@ def rows(seed: int, count: int, metrics: int) -> Iterator[Row]:
     Mostly the step rises by one and each metric wanders; one row in 500 repeats an earlier step or falls back, as a
     resume from a checkpoint does, one value in 200 is awkward, and now and then only some of the metrics are logged.
     """
-    rng = random.Random(seed)  # noqa: S311 -- reproducible, not secret
+    rng = random.Random(seed)
     names = [f"group{index % 3}/metric{index}" for index in range(metrics)]
     level = [rng.gauss(0, 1) for _ in names]
     step = rng.choice([0, -3, 10_000])
@@ -53,3 +53,8 @@ def bits(value: float) -> Bits:
 def points(logged: Iterator[Row], rank: int) -> dict[Identity, Bits]:
     """Return what must be stored of the rows: of one (metric, rank, step) the value that was logged last."""
     return {(metric, rank, step): bits(value) for step, values in logged for metric, value in values.items()}
+
+
+def number(value: Bits) -> float:
+    """Return the float that 64 bits are."""
+    return float(struct.unpack("<d", value.to_bytes(8, "little"))[0])

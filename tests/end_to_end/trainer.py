@@ -1,8 +1,6 @@
 """A training process for the tests: logs known data into a run, as fast as it can or at a rate.
 
     python trainer.py --run ID [--rank 0] --seed 1 --rows 1000 [--metrics 10] [--pause SECONDS]
-
-It prints ``logging`` once it has begun and ``done`` when the run is finished.
 """
 
 from __future__ import annotations
@@ -11,6 +9,7 @@ import argparse
 import time
 
 import known
+
 import runwire
 
 
@@ -25,13 +24,11 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between rows")
     args = parser.parse_args()
     run = runwire.init(project="tests", id=args.run, rank=args.rank, config={"seed": args.seed})
-    print("logging", flush=True)  # noqa: T201 -- the test waits for this line
     for step, values in known.rows(args.seed, args.rows, args.metrics):
         run.log(values, step=step)
         if args.pause:
             time.sleep(args.pause)
     run.finish()
-    print("done", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

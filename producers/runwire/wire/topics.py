@@ -34,7 +34,8 @@ DEAD_LETTER = "runwire.dead-letter"
 TOPICS = (
     Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(EVENTS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
-    Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS)}),
-    Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact"}),
+    # Kafka drops and compacts whole closed segments only, and would close one in seven days.
+    Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 24)}),
+    Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
     Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS)}),
 )

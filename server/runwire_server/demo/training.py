@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Array = npt.NDArray[np.float64]
 
@@ -21,6 +22,16 @@ CLASSES = 10
 WEIGHT_DECAY = 1e-3
 #: Validation is measured every so many steps.
 VALIDATE_EVERY = 20
+
+
+def healthy() -> Iterator[dict[str, float]]:
+    """The demo's first training: a cosine schedule over 3,000 steps, which learns."""
+    return train(cosine(0.5, 3_000), steps=3_000, seed=0)
+
+
+def diverging() -> Iterator[dict[str, float]]:
+    """The demo's second training: a range test that goes too far; its loss is NaN after some 2,160 steps."""
+    return train(range_test(0.05, 1.005), steps=4_000, seed=1)
 
 
 def cosine(base: float, steps: int) -> Callable[[int], float]:
@@ -61,7 +72,9 @@ def train(schedule: Callable[[int], float], steps: int, seed: int) -> Iterator[d
         np.zeros(CLASSES),
     ]
     steps_after_nan = 0
-    with np.errstate(all="ignore"):  # overflow is this training's subject, not a mistake in it
+    # Matrices this small are multiplied sooner by one thread than two can be woken; and overflow is this training's
+    # subject, not a mistake in it.
+    with threadpool_limits(1), np.errstate(all="ignore"):
         for step in range(steps):
             batch = rng.integers(0, len(train_x), BATCH)
             loss, accuracy, gradients = _loss(weights, train_x[batch], train_y[batch])

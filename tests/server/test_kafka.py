@@ -1,0 +1,130 @@
+"""The local Kafka, as ``runwire kafka`` runs it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from runwire.wire import EVENTS, TOPICS
+from runwire_server.local import launch, ports, topics
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def port() -> int:
+    return ports.free()
+
+
+@pytest.fixture
+def start(home: Path, port: int) -> Iterator[Start]:
+    """Starts Kafka on the test's home and port, as often as asked; waits until it answers."""
+    home.mkdir()
+    with contextlib.ExitStack() as stack, (home / "kafka.log").open("ab") as log:
+
+        def one() -> subprocess.Popen[bytes]:
+            runwire = [sys.executable, "-m", "runwire", "kafka", "--home", str(home), "--port", str(port)]
+            command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *runwire]
+            process = stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
+            stack.callback(process.kill)
+            topics.create(f"{ports.HOST}:{port}")
+            return process
+
+        yield one
+
+
+@contextlib.contextmanager
+def admin(kafka: str) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=kafka)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def test_topics_are_those_of_the_contract(kafka: str) -> None:
+    """The topics on Kafka have the partitions and the settings that ``runwire.wire`` names."""
+    with admin(kafka) as client:
+        found = {told["name"]: len(told["partitions"]) for told in client.describe_topics([t.name for t in TOPICS])}
+        assert found == {topic.name: topic.partitions for topic in TOPICS}
+        told = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS])
+        for topic in TOPICS:
+            settings = told["topic"][topic.name]
+            assert {name: settings[name]["value"] for name in topic.config} == topic.config
+
+
+def test_creating_topics_again_changes_nothing(kafka: str) -> None:
+    """Whoever starts second finds the topics there, and creates none."""
+    assert topics.create(kafka) == []
+
+
+def test_what_was_acknowledged_survives_sigkill(start: Start, port: int) -> None:
+    """Every record that Kafka acknowledged before a kill -9 is there, in order, after a start on the same data."""
+    kafka = f"{ports.HOST}:{port}"
+    values = [b"%d" % number for number in range(2000)]
+    process = start()
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    sent = [producer.send(EVENTS, value, partition=0) for value in values]
+    for future in sent:
+        future.get(timeout=30)
+    producer.close()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    start()
+    consumer = KafkaConsumer(bootstrap_servers=kafka, consumer_timeout_ms=30_000)
+    consumer.assign([TopicPartition(EVENTS, 0)])
+    consumer.seek_to_beginning()
+    assert [next(consumer).value for _ in values] == values
+    consumer.close()
+
+
+def test_formatting_that_was_cut_short_is_done_again(start: Start, home: Path) -> None:
+    """A data folder in which formatting had begun, and never ended, does not keep Kafka from starting."""
+    process = start()
+    process.terminate()
+    process.wait()
+    data = home / "kafka" / "data"
+    for path in data.iterdir():
+        if path.is_file() and path.name != "bootstrap.checkpoint":
+            path.unlink()
+    start()
+    told = (data / "meta.properties").read_text()
+    cluster = next(line.partition("=")[2] for line in told.splitlines() if line.startswith("cluster.id="))
+    assert len(base64.urlsafe_b64decode(cluster + "==")) == 16
+
+
+def test_no_python_stays_and_only_loopback_listens(start: Start, port: int) -> None:
+    """The process that was started is Java itself, and every port that it listens on is on 127.0.0.1."""
+    process = psutil.Process(start().pid)
+    assert process.name() == "java"
+    assert process.children() == []
+    listening = [c.laddr for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert port in {address.port for address in listening}
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {ports.HOST}
+
+
+def test_a_taken_port_is_said_with_its_holder(home: Path, kafka: str) -> None:
+    """Kafka on a port that is taken ends with one sentence that names the port and who holds it."""
+    taken = kafka.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "runwire", "kafka", "--home", str(home), "--port", taken],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert f"Port {taken}" in done.stderr
+    assert "java" in done.stderr
+    assert "Traceback" not in done.stderr
