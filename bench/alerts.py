@@ -60,7 +60,7 @@ class Receiver(ThreadingHTTPServer):
 class _Take(BaseHTTPRequestHandler):
     server: Receiver
 
-    def do_POST(self) -> None:  # noqa: N802 -- the base class's name
+    def do_POST(self) -> None:
         at = time.time()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(204)

@@ -42,21 +42,16 @@ class Pipeline:
 
     def scalar(self, sql: str) -> Any:
         """Return the first value that a query through the server gives."""
-        return next(iter(self.rows(sql)[0].values()))
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Return the rows that a query through the server gives."""
         request = urllib.request.Request(
             f"{self.server}/api/sql", json.dumps({"sql": sql}).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=60) as reply:
-            rows: list[dict[str, Any]] = json.load(reply)["rows"]
-            return rows
+            return json.load(reply)["rows"][0][0]
 
     def processes(self) -> dict[str, int]:
-        """Return the programs' process ids by name, the supervisor's as ``up``."""
+        """Return the programs' process ids by name, the supervisor's among them as ``up``."""
         status = json.loads(runwire("status", "--json", "--home", str(self.home)))
-        return {"up": status["pid"], **{item["name"]: item["pid"] for item in status["programs"]}}
+        return {item["name"]: item["pid"] for item in status["programs"]}
 
 
 def runwire(*args: str, timeout: float = 120) -> str:
@@ -119,7 +114,8 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], file
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
         table.add_row(*map(_cell, row))
-    Console().print(table)
+    console = Console()
+    Console(width=None if console.is_terminal else 160).print(table)  # a file has room for whole columns
     if file is not None:
         figures = {
             "title": title,

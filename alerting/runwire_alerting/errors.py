@@ -1,0 +1,13 @@
+"""What alerting raises; see `runwire.errors` for the tree."""
+
+from __future__ import annotations
+
+from runwire.errors import ConfigError, RunwireError
+
+
+class AlertingError(RunwireError):
+    """The root of what goes wrong in alerting."""
+
+
+class ReceiverError(AlertingError, ConfigError):
+    """A webhook's URL is none that a notice could be posted to."""

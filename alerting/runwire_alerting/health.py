@@ -1,0 +1,182 @@
+"""What is known of each rank of each run: its last sign of life, its progress, and how it ended.
+
+No clock is read here: times are passed in, as microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runwire.wire import Event, Pulse
+
+_SECOND = 1_000_000
+#: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
+#: shipper was away. What happened meanwhile nobody saw, so it does not count as a pause of the run.
+_GAP_SECONDS = 10.0
+_GAP_INTERVALS = 5.0
+#: An ended rank is kept this long, so that what comes late finds whom it is about.
+_ENDED_KEPT = 600 * _SECOND
+_SILENT_KEPT = 24 * 3600 * _SECOND
+
+
+@dataclass(slots=True)
+class Rank:
+    """One process of a run, as it was last seen.
+
+    Attributes:
+        sent: when its last pulse was sent, by its host's clock; 0 before the first.
+        arrived: when that pulse was read here.
+        watched: since when its pulses have come without a gap, by its host's clock.
+        ended: how it ended ("finished", "failed", "killed", "interrupted"), None while it lives.
+        said: whether an event told of that end; a pulse alone knows no exception's text.
+    """
+
+    run: str
+    rank: int
+    attempt: int
+    partition: int
+    project: str
+    name: str
+    host: str
+    sent: int
+    arrived: int
+    progressed: int
+    watched: int
+    step: int | None = None
+    steps: int = 0
+    step_seconds_max: float | None = None
+    interval: float = 1.0
+    ended: str | None = None
+    said: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return how people call the run."""
+        return self.name or self.run
+
+    @property
+    def who(self) -> str:
+        """Return the words with which an alert begins that is about this rank."""
+        name = f"{self.name} ({self.run})" if self.name and self.name != self.run else self.run
+        return (
+            f"{name}{f' of {self.project}' if self.project else ''}, rank {self.rank} on {self.host or 'unknown host'}"
+        )
+
+    @property
+    def heard(self) -> int:
+        """Return when its last sign of life was given, by its host's clock."""
+        return self.sent or self.progressed
+
+
+class Health:
+    """All ranks that live or ended a short while ago."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, dict[int, Rank]] = {}
+
+    def __iter__(self) -> Iterator[Rank]:
+        return (rank for ranks in self._runs.values() for rank in ranks.values())
+
+    def get(self, run: str, rank: int) -> Rank | None:
+        """Return what is known of a rank."""
+        return self._runs.get(run, {}).get(rank)
+
+    def ranks(self, run: str) -> int:
+        """Return how many ranks of a run are known."""
+        return len(self._runs.get(run, ()))
+
+    def pulse(self, pulse: Pulse, partition: int, now: int) -> Rank:
+        """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
+        known = self.get(pulse.run, pulse.rank)
+        if known is not None and (pulse.attempt, pulse.sent) < (known.attempt, known.sent):
+            return known
+        same = known is not None and known.attempt == pulse.attempt
+        watched = pulse.progressed
+        if known is not None and same:
+            gap = pulse.sent - known.sent
+            watched = pulse.sent if gap > _gap_max(pulse.interval) else known.watched
+        ended = None if pulse.alive else pulse.ended or "killed"
+        rank = Rank(
+            run=pulse.run,
+            rank=pulse.rank,
+            attempt=pulse.attempt,
+            partition=partition,
+            project=pulse.project,
+            name=pulse.name,
+            host=pulse.host,
+            sent=pulse.sent,
+            arrived=now,
+            progressed=pulse.progressed,
+            watched=watched,
+            step=pulse.step,
+            steps=pulse.steps,
+            step_seconds_max=pulse.step_seconds_max,
+            interval=pulse.interval,
+            ended=known.ended or ended if known is not None and same else ended,
+            said=known.said if known is not None and same else False,
+        )
+        self._put(rank)
+        return rank
+
+    def event(self, event: Event, partition: int, now: int) -> Rank:
+        """Take in an event. Return what is known of its rank then, which may be of a later attempt than the event's."""
+        attempt = event.seq >> 32
+        rank = self.get(event.run, event.rank)
+        if rank is None or rank.attempt < attempt:
+            rank = Rank(
+                run=event.run,
+                rank=event.rank,
+                attempt=attempt,
+                partition=partition,
+                project=rank.project if rank else "",
+                name=rank.name if rank else "",
+                host=rank.host if rank else "",
+                sent=0,
+                arrived=now,
+                progressed=event.ts,
+                watched=event.ts,
+            )
+            self._put(rank)
+        if rank.attempt != attempt:
+            return rank
+        if event.type == "start":
+            rank.project, rank.name, rank.host = (
+                str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
+            )
+        ended = _end(event)
+        if ended is not None and not rank.said:
+            rank.ended, rank.said = ended, True
+        return rank
+
+    def forget(self, now: int) -> None:
+        """Drop ranks that ended, or were last heard of, long ago."""
+        for run, ranks in list(self._runs.items()):
+            for number, rank in list(ranks.items()):
+                if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT):
+                    del ranks[number]
+            if not ranks:
+                del self._runs[run]
+
+    def _put(self, rank: Rank) -> None:
+        self._runs.setdefault(rank.run, {})[rank.rank] = rank
+
+
+def _gap_max(interval: float) -> float:
+    return max(_GAP_SECONDS, _GAP_INTERVALS * interval) * _SECOND
+
+
+def _end(event: Event) -> str | None:
+    if event.type == "lost":
+        return "killed"
+    if event.type == "exception":
+        # Ctrl-C is a person's decision, nothing that a person must be told of.
+        return "interrupted" if event.data.get("kind") == "KeyboardInterrupt" else "failed"
+    if event.type == "finish":
+        code = event.data.get("exit_code") or 0
+        return "finished" if code == 0 else "interrupted" if code == _EXIT_SIGINT else "failed"
+    return None
+
+
+#: What a shell says of a process that ended by SIGINT.
+_EXIT_SIGINT = 130

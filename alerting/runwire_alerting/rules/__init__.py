@@ -1,0 +1,19 @@
+"""The rules, one a file; `rules` lists those that are on."""
+
+from __future__ import annotations
+
+from runwire_alerting.rules.crash import Crash
+from runwire_alerting.rules.heartbeat import Heartbeat
+from runwire_alerting.rules.nonfinite import Nonfinite
+from runwire_alerting.rules.rule import Rule
+from runwire_alerting.rules.stalled import Stalled
+from runwire_alerting.rules.user import User
+from runwire_alerting.settings import Settings
+
+
+def rules(settings: Settings) -> list[Rule]:
+    """Return the rules in the order in which they judge: a crash before the stall and the silence that it causes."""
+    return [Nonfinite(), Crash(), User(), Stalled(settings), Heartbeat(settings)]
+
+
+__all__ = ["Rule", "rules"]

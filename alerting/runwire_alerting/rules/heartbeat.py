@@ -1,0 +1,57 @@
+"""A process of which nothing is heard any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.health import Rank
+from runwire_alerting.rules.rule import SECOND, Rule
+from runwire_alerting.settings import Settings
+
+#: So many pulses must be missing, however short the time that is set.
+_PULSES_MISSING = 3
+
+
+class Heartbeat(Rule):
+    """Fires when no pulse of a living process has arrived for some time; a later pulse, or its end, resolves it.
+
+    Time counts by arrival, and only while the reader sees everything there is (``seen``): its own lag, absence or
+    start is no silence of the run's.
+    """
+
+    name = "heartbeat"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:
+        """Judge a rank's silence."""
+        alert = book.get(identity(self.name, rank.run, "", rank.rank))
+        heard = alert is None or (rank.attempt, rank.heard) > (alert.attempt or 0, alert.caused_at or 0)
+        if alert is not None and alert.state == "firing":
+            if rank.ended is not None and rank.attempt >= (alert.attempt or 0):
+                yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
+            elif heard:
+                yield Resolve(alert, rank.attempt, "it is heard again.")
+            return
+        silence = (now - max(rank.arrived, seen)) / SECOND
+        if rank.ended is not None or not heard:
+            return
+        if silence <= max(self._settings.heartbeat_after, _PULSES_MISSING * rank.interval):
+            return
+        step = "" if rank.step is None else f" Its last known step is {rank.step}."
+        yield Fire(
+            rule=self.name,
+            run=rank.run,
+            rank=rank.rank,
+            attempt=rank.attempt,
+            title=f"{rank.label} is not heard of any more",
+            text=f"{rank.who}: no sign of life for {silence:.0f} s: its host is lost, or cannot reach Kafka.{step}",
+            severity="critical",
+            caused_at=rank.heard,
+            project=rank.project,
+            name=rank.name,
+            host=rank.host,
+            step=rank.step,
+        )

@@ -1,0 +1,74 @@
+"""A loss that is NaN or infinite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from runwire.wire import MetricPulse, Pulse
+from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.health import Rank
+from runwire_alerting.rules.rule import Rule, joined
+
+
+class Nonfinite(Rule):
+    """Fires once a metric and attempt when a loss stops being a number; a later attempt that logs numbers resolves it.
+
+    Only losses: with fp16 loss scaling an infinite gradient norm is ordinary, and a metric over an empty set is NaN.
+    """
+
+    name = "nonfinite"
+
+    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
+        """Judge the losses of a pulse."""
+        for metric, seen in pulse.metrics.items():
+            if not is_loss(metric):
+                continue
+            if seen.nonfinite:
+                yield from self._fire(pulse, rank, metric, seen, book)
+            elif seen.count:
+                yield from self._resolve(pulse, metric, book)
+
+    def _fire(self, pulse: Pulse, rank: Rank, metric: str, seen: MetricPulse, book: Book) -> Iterator[Verdict]:
+        first = seen.first_nonfinite or {"step": pulse.step or 0, "ts": pulse.sent, "value": seen.last, "before": []}
+        step, ts, value, before = first["step"], first["ts"], first["value"], first["before"]
+        own = book.get(identity(self.name, pulse.run, metric, pulse.rank))
+        if pulse.attempt < rank.attempt or (own is not None and pulse.attempt < (own.attempt or 0)):
+            return
+        if joined(book.of(pulse.run, self.name, metric), pulse.rank, ts):
+            return
+        text = f"{rank.who}: {metric} is {word(value)} at step {step}."
+        if before:
+            text += " Before: " + ", ".join(f"{at}: {number:.6g}" for at, number in before) + " (step: value)."
+        yield Fire(
+            rule=self.name,
+            run=pulse.run,
+            rank=pulse.rank,
+            attempt=pulse.attempt,
+            metric=metric,
+            title=f"{rank.label}: {metric} is {word(value)} at step {step}",
+            text=text,
+            severity="critical",
+            caused_at=ts,
+            project=pulse.project,
+            name=pulse.name,
+            host=pulse.host,
+            step=step,
+            value=value,
+            before=before,
+        )
+
+    def _resolve(self, pulse: Pulse, metric: str, book: Book) -> Iterator[Verdict]:
+        alert = book.get(identity(self.name, pulse.run, metric, pulse.rank))
+        if alert is not None and alert.state == "firing" and pulse.attempt > (alert.attempt or 0):
+            yield Resolve(alert, pulse.attempt, f"the run was resumed, and {metric} is a number again.")
+
+
+def is_loss(metric: str) -> bool:
+    """Return whether a metric is a loss by its name: the last part of its path says so."""
+    return "loss" in metric.rpartition("/")[2].casefold()
+
+
+def word(value: float) -> str:
+    """Return how people write a non-finite value."""
+    return "NaN" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"

@@ -1,0 +1,47 @@
+"""What a rule is: it looks at a record, or at the clock, and says what is wrong and what is over.
+
+A rule holds no state and reads no clock. What it knows is passed in: a rank's health, the book of alerts, and the time
+as microseconds since the epoch. A rule sees records again after a restart, up to some minutes of them, so it must tell
+by the alert's ``attempt`` and ``caused_at`` what it has spoken of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from runwire.wire import Alert, Event, Pulse
+from runwire_alerting.book import Book, Verdict
+from runwire_alerting.health import Rank
+
+SECOND = 1_000_000
+
+
+class Rule:
+    """The base of all rules; each method yields verdicts, none unless a rule says so."""
+
+    #: The rule's name in alerts.
+    name: str
+
+    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
+        """Judge a pulse; ``rank`` is its rank's health, which may already be of a later attempt."""
+        yield from ()
+
+    def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
+        """Judge an event; ``rank`` is its rank's health, which may already be of a later attempt."""
+        yield from ()
+
+    def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
+        """Judge a rank by the clock.
+
+        Called about once a second for each rank that is known, while its partition is in sight, that is while
+        everything that Kafka holds of it has been read; ``seen`` is since when.
+        """
+        yield from ()
+
+
+def joined(alerts: Iterable[Alert], rank: int, ts: int) -> bool:
+    """Return whether what happened to ``rank`` at ``ts`` belongs to another rank's alert that is over.
+
+    Whoever resolved that alert began (``attempt`` is a Unix second) after what it was about.
+    """
+    return any(alert.rank != rank and ts < (alert.attempt or 0) * SECOND for alert in alerts)

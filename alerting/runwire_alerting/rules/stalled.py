@@ -1,0 +1,64 @@
+"""A process that lives and makes no progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.health import Rank
+from runwire_alerting.rules.rule import SECOND, Rule
+from runwire_alerting.settings import Settings
+
+
+class Stalled(Rule):
+    """Fires when the last step is too long ago, by the host's own clock; a further step, or the end, resolves it.
+
+    A run whose pulses stop is not called stalled, nor is a stalled one called well: that is `Heartbeat`'s to tell.
+    """
+
+    name = "stalled"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
+        """Judge a rank's progress."""
+        alert = book.get(identity(self.name, rank.run, "", rank.rank))
+        moved = alert is None or (rank.attempt, rank.progressed) > (alert.attempt or 0, alert.caused_at or 0)
+        if alert is not None and alert.state == "firing":
+            if rank.ended is not None and rank.attempt >= (alert.attempt or 0):
+                yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
+            elif moved:
+                yield Resolve(alert, rank.attempt, f"it goes on, at step {rank.step}.")
+            return
+        if rank.ended is not None or not moved or rank.sent == 0 or rank.steps < self._settings.stalled_steps:
+            return
+        pause = (rank.sent - max(rank.progressed, rank.watched)) / SECOND
+        limit = self._settings.stalled_limit(rank.step_seconds_max)
+        if pause <= limit or _crashed_first(rank, book):
+            return
+        longest = rank.step_seconds_max
+        pace = "" if longest is None else f", its longest recent step took {longest:.3g} s"
+        yield Fire(
+            rule=self.name,
+            run=rank.run,
+            rank=rank.rank,
+            attempt=rank.attempt,
+            title=f"{rank.label} makes no progress since step {rank.step}",
+            text=f"{rank.who}: alive, but no step for {pause:.0f} s after step {rank.step}"
+            f" (allowed are {limit:.0f} s{pace}).",
+            severity="critical",
+            caused_at=rank.progressed,
+            project=rank.project,
+            name=rank.name,
+            host=rank.host,
+            step=rank.step,
+        )
+
+
+def _crashed_first(rank: Rank, book: Book) -> bool:
+    """Return whether another rank's crash is what this one waits for: it happened no earlier than the last step."""
+    steps = round(2 * (rank.step_seconds_max or 0) * SECOND)
+    return any(
+        alert.rule == "crash" and (alert.caused_at or 0) + steps >= rank.progressed for alert in book.firing(rank.run)
+    )

@@ -1,0 +1,55 @@
+"""Every number that a rule or a notice depends on, in one table."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runwire.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """Alerting's settings; each is read from ``RUNWIRE_ALERT_<NAME>``. Times are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNWIRE_ALERT_", frozen=True)
+
+    stalled_after: float = Field(
+        default=120.0,
+        gt=0,
+        description="a run without progress is not called stalled before, however fast its steps were",
+    )
+    stalled_after_max: float = Field(
+        default=300.0,
+        gt=0,
+        description="... and is not later than this, unless its steps take that long (NCCL aborts at 600)",
+    )
+    stalled_factor: float = Field(default=5.0, ge=1, description="how many of its longest recent steps a run may pause")
+    stalled_steps: int = Field(default=5, ge=0, description="steps after which a run's pace is known")
+    heartbeat_after: float = Field(
+        default=60.0, gt=0, description="without a pulse for so long, a run's host is called lost"
+    )
+    retry_for: float = Field(
+        default=7200.0, gt=0, description="how long a notice is offered to a receiver that takes none"
+    )
+    post_timeout: float = Field(default=5.0, gt=0, description="how long a receiver may take to answer")
+
+    def stalled_limit(self, step_seconds_max: float | None) -> float:
+        """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
+        longest = step_seconds_max or 0.0
+        latest = max(self.stalled_after_max, self.stalled_after)
+        usual = min(max(self.stalled_factor * longest, self.stalled_after), latest)
+        return max(usual, 2 * longest)
+
+
+def load(**given: float | None) -> Settings:
+    """Return the settings: ``given`` where not None, else the environment, else the defaults.
+
+    Raises:
+        ConfigError: one of them is not what it must be; the message names it.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"RUNWIRE_ALERT_{'_'.join(str(part) for part in first['loc']).upper()}"
+        raise ConfigError(f"{name} is {first['input']!r}: {first['msg']}") from None

@@ -1,0 +1,58 @@
+"""Whether a worker sees everything there is of a partition, so that silence in it is a run's and not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_SECOND = 1_000_000
+#: A longer pause between two looks is a time when nothing was seen: the process was frozen, or its host slept.
+_LOOK_GAP_MAX = 5 * _SECOND
+
+#: A topic and one of its partitions.
+Place = tuple[str, int]
+
+
+class Sight:
+    """Follows how far each (topic, partition) was handled against what Kafka said that it holds.
+
+    A partition number is in sight while, look after look, everything that its topics held at the last look has been
+    handled by this one.
+    """
+
+    def __init__(self, positions: Mapping[Place, int], now: int) -> None:
+        self._handled: dict[Place, int] = dict(positions)
+        self._ends: Mapping[Place, int] | None = None
+        self._looked = now
+        self._moved = now
+        self._since: dict[int, int] = {}
+
+    def handled(self, topic: str, partition: int, offset: int, now: int) -> None:
+        """Note that a record was handled."""
+        self._handled[(topic, partition)] = offset + 1
+        self._moved = now
+
+    def look(self, ends: Mapping[Place, int] | None, now: int) -> dict[int, int]:
+        """Take in what Kafka holds now, None if it did not answer. Return since when each partition is in sight."""
+        if ends is None or not 0 <= now - self._looked <= _LOOK_GAP_MAX:
+            self._since.clear()
+        elif self._ends is not None:
+            behind = self.behind()
+            for partition in {partition for _, partition in self._handled}:
+                if partition in behind:
+                    self._since.pop(partition, None)
+                else:
+                    self._since.setdefault(partition, now)
+        if not self.behind():
+            self._moved = now
+        self._ends = ends
+        self._looked = now
+        return dict(self._since)
+
+    def behind(self) -> set[int]:
+        """Return the partitions of which something was there at the last look that is not handled yet."""
+        ends = self._ends or {}
+        return {place[1] for place, end in ends.items() if self._handled.get(place, 0) < end}
+
+    def stuck(self, now: int) -> float:
+        """Return for how many seconds nothing was handled although something was there."""
+        return (now - self._moved) / _SECOND if self.behind() else 0.0

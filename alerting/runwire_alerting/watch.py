@@ -1,0 +1,105 @@
+"""What a worker knows and concludes: records and ticks go in, changed alerts come out. Pure, and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runwire.wire import Alert, Event, Pulse
+from runwire_alerting.book import Book, Verdict
+from runwire_alerting.health import Health
+from runwire_alerting.rules import Rule
+from runwire_alerting.rules.nonfinite import is_loss
+
+Records = Sequence[tuple[Pulse | Event, int]]
+
+
+class Watch:
+    """The health of runs, the book of their alerts, and the rules that lead from one to the other."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.health = Health()
+        self.book = Book()
+        self._rules = rules
+
+    def read(self, records: Records, now: int) -> list[Alert]:
+        """Take in records with their partitions, in order. Return the alerts that changed, in order."""
+        changed: list[Alert] = []
+        for record, partition in offenders_first(records):
+            for verdict in self._judge(record, partition, now):
+                self._apply(verdict, now, changed)
+        return changed
+
+    def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
+        """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
+        changed: list[Alert] = []
+        self.health.forget(now)
+        for rank in self.health:
+            if rank.partition in seen:
+                for rule in self._rules:
+                    for verdict in rule.tick(rank, self.book, now, seen[rank.partition]):
+                        self._apply(verdict, now, changed)
+        return changed
+
+    def company(self, record: Pulse | Event) -> bool:
+        """Return whether a record tells of a NaN loss that other ranks of the run may be about to tell of, too."""
+        return (
+            _offence(record) is not None
+            and self.health.ranks(record.run) > 1
+            and not any(alert.rule == "nonfinite" for alert in self.book.firing(record.run))
+        )
+
+    def _judge(self, record: Pulse | Event, partition: int, now: int) -> Iterator[Verdict]:
+        if isinstance(record, Pulse):
+            rank = self.health.pulse(record, partition, now)
+            for rule in self._rules:
+                yield from rule.pulse(record, rank, self.book)
+        else:
+            rank = self.health.event(record, partition, now)
+            for rule in self._rules:
+                yield from rule.event(record, rank, self.book)
+
+    def _apply(self, verdict: Verdict, now: int, changed: list[Alert]) -> None:
+        alert = self.book.apply(verdict, now)
+        if alert is not None:
+            changed.append(alert)
+
+
+def offenders_first(records: Records) -> Records:
+    """Return records so ordered that of a run's ranks that tell of a NaN loss the first offender speaks first.
+
+    That is the one with the smallest (step, rank). Ranks tell within milliseconds of one another, in any order; the
+    first whose word is judged is named in the alert, and the others join it. Of its own words an offender's passes
+    none but pulses of the same attempt, which then are known to be older.
+    """
+    order = list(range(len(records)))
+    judged: set[str] = set()
+    for index, (record, _) in enumerate(records):
+        offence = _offence(record)
+        if offence is None or record.run in judged:
+            continue
+        judged.add(record.run)
+        best = index
+        attempts: dict[int, int | None] = {record.rank: None}  # None: what this rank says stays where it is
+        for later in range(index + 1, len(records)):
+            other = records[later][0]
+            if other.run != record.run:
+                continue
+            attempt = other.attempt if isinstance(other, Pulse) else None
+            if attempts.setdefault(other.rank, attempt) != attempt:
+                attempts[other.rank] = attempt = None
+            words = _offence(other)
+            if attempt is not None and words is not None and words < offence:
+                best, offence = later, words
+        if best != index:
+            order.remove(best)
+            order.insert(order.index(index), best)
+    return [records[index] for index in order]
+
+
+def _offence(record: Pulse | Event) -> tuple[int, int] | None:
+    """Return (step, rank) of a record that tells of a NaN loss."""
+    if not isinstance(record, Pulse):
+        return None
+    firsts = [seen.first_nonfinite for metric, seen in record.metrics.items() if seen.nonfinite and is_loss(metric)]
+    steps = [first["step"] if first else record.step or 0 for first in firsts]
+    return (min(steps), record.rank) if steps else None

@@ -1,0 +1,326 @@
+"""The alerting process: a Faust app over pulses and events.
+
+Everything that changes what is known goes through one queue and one task, in order: records, ticks of the clock,
+deliveries, and new assignments. For each batch of records: judge, publish the changed alerts (acks=all), tell the
+receivers, acknowledge the batch. So a kill at any point repeats records, which the rules recognise, and loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+from aiokafka import TopicPartition
+
+from runwire import _ready
+from runwire.errors import WireError
+from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, Pulse
+from runwire_alerting import logs
+from runwire_alerting.history import History, partition_of
+from runwire_alerting.notifiers.webhook import Webhook
+from runwire_alerting.rules import rules
+from runwire_alerting.settings import Settings, load
+from runwire_alerting.sight import Sight
+from runwire_alerting.slot import Slot
+from runwire_alerting.watch import Watch
+from runwire_alerting.watchdog import Watchdog, die
+
+GROUP = "runwire.alerting"
+_TICK_SECONDS = 1.0
+#: When one rank of several tells of a NaN, the others' pulses are under way: wait, to name the first offender.
+_COMPANY_SECONDS = 0.1
+_INBOX_MAX = 1000
+#: How long Kafka may take to say what it holds before the worker counts as blind.
+_LOOK_SECONDS_MAX = 3.0
+_STUCK_SECONDS_MAX = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Read:
+    event: Any
+    record: Pulse | Event
+
+
+@dataclass(frozen=True)
+class _Bad:
+    event: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Tick:
+    ends: dict[TopicPartition, int] | None
+
+
+@dataclass(frozen=True)
+class _Delivered:
+    alert: Alert
+    receiver: str
+
+
+@dataclass(frozen=True)
+class _Assigned:
+    partitions: frozenset[TopicPartition]
+
+
+def run(
+    kafka: str,
+    webhooks: Sequence[str],
+    datadir: Path,
+    server_url: str | None = None,
+    settings: Settings | None = None,
+) -> int:
+    """Watch runs and tell of their alerts until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        kafka: "host:port" of the brokers, several with commas.
+        webhooks: where alerts are posted.
+        datadir: a folder for Faust, made if need be; nothing of value lies there.
+        server_url: where the page is, for links in notices.
+        settings: numbers of the rules; None for the environment's.
+
+    Raises:
+        ConfigError: a webhook or a setting is not what it must be.
+    """
+    logs.configure()
+    datadir.mkdir(parents=True, exist_ok=True)
+    alerting = Alerting(kafka, webhooks, datadir, server_url, settings or load())
+    worker = faust.Worker(alerting.app, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+
+
+class Alerting:
+    """One worker: its Faust app, what it knows, and the receivers that it tells."""
+
+    def __init__(
+        self, kafka: str, webhooks: Sequence[str], datadir: Path, server_url: str | None, settings: Settings
+    ) -> None:
+        self._slot = Slot(datadir)
+        self.app = _app(kafka, datadir, self._slot.name)
+        self._settings = settings
+        self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
+        self._history = History(kafka, GROUP)
+        self._watch = Watch(rules(settings))
+        self._sight = Sight({}, _now())
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._inbox: asyncio.Queue[Any] = asyncio.Queue(_INBOX_MAX)
+        self._watchdog = Watchdog(self.app)
+        self._alerts = self.app.topic(ALERTS, internal=False)
+        self._dead_letters = self.app.topic(DEAD_LETTER, internal=False)
+        self.app.agent(self.app.topic(PULSE, EVENTS, internal=False), concurrency=1, name=GROUP)(self._receive)
+        self.app.task(self._work)
+        self.app.task(self._clock)
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.on_before_shutdown.connect(self._close)
+
+    async def _receive(self, stream: Any) -> None:
+        try:
+            # Acknowledging is off for this stream: `_work` acknowledges, in order, what it has done.
+            async for event in stream.noack().events():
+                await self._inbox.put(_parse(event))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- Faust would restart the agent on a stream that lost its place
+            die("reading records failed", error)
+        if not self.app.should_stop:
+            die("the stream of records ended")
+
+    async def _work(self) -> None:
+        try:
+            await self._history.start()
+            while not self.app.should_stop:
+                for kind, items in groupby(await self._take(), type):
+                    await self._handle(kind, list(items))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- what is not done is not acknowledged: begin anew
+            die("handling records failed", error)
+
+    async def _take(self) -> list[Any]:
+        batch = [await self._inbox.get(), *self._waiting()]
+        if any(isinstance(item, _Read) and self._watch.company(item.record) for item in batch):
+            await asyncio.sleep(_COMPANY_SECONDS)
+            batch += self._waiting()
+        return batch
+
+    def _waiting(self) -> list[Any]:
+        return [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+
+    async def _handle(self, kind: type, items: list[Any]) -> None:
+        now = _now()
+        if kind is _Read:
+            items = [item for item in items if self._mine(item.event)]
+            records = [(item.record, item.event.message.partition) for item in items]
+            await self._tell(self._watch.read(records, now))
+            self._acknowledge([item.event for item in items], now)
+        elif kind is _Bad:
+            items = [item for item in items if self._mine(item.event)]
+            await self._bury(items)
+            self._acknowledge([item.event for item in items], now)
+        elif kind is _Tick:
+            seen = self._sight.look(items[-1].ends, now)
+            if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
+                die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
+            await self._tell(self._watch.tick(now, seen))
+        elif kind is _Delivered:
+            noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
+            await self._publish([alert for alert in noted if alert is not None])
+        else:
+            await self._load(items[-1].partitions)
+
+    def _mine(self, event: Any) -> bool:
+        """Return whether a record came under the present assignment; else somebody reads it again."""
+        return bool(event.message.generation_id == self.app.consumer_generation_id)
+
+    def _acknowledge(self, events: list[Any], now: int) -> None:
+        for event in events:
+            message = event.message
+            self._sight.handled(message.topic, message.partition, message.offset, now)
+            event.ack()
+
+    async def _tell(self, changed: list[Alert]) -> None:
+        await self._publish(changed)
+        for alert in changed:
+            _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
+            for receiver in self._receivers:
+                receiver.tell(alert)
+
+    async def _publish(self, alerts: list[Alert]) -> None:
+        sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
+        await asyncio.gather(*sent)
+
+    async def _bury(self, items: list[_Bad]) -> None:
+        sent = []
+        for item in items:
+            message = item.event.message
+            place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            _log.warning("unreadable record", reason=item.reason, **place)
+            # Events are the stream's to bury: it reads them, too.
+            if message.topic == PULSE:
+                headers = {key: str(value).encode() for key, value in {"reason": item.reason, **place}.items()}
+                sent.append(await self._dead_letters.send(key=message.key, value=message.value, headers=headers))
+        await asyncio.gather(*sent)
+
+    async def _delivered(self, alert: Alert, receiver: str) -> None:
+        await self._inbox.put(_Delivered(alert, receiver))
+
+    async def _on_assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
+        places = frozenset(TopicPartition(place.topic, place.partition) for place in assigned)
+        await self._inbox.put(_Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
+
+    async def _load(self, assigned: frozenset[TopicPartition]) -> None:
+        """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
+        began = time.monotonic()
+        self._assigned = assigned
+        self._watch = Watch(rules(self._settings))
+        mine = {place.partition for place in assigned}
+        partitions = await self._history.partitions(PULSE)
+        async for record in self._history.all(ALERTS):
+            alert = _alert(record.value)
+            if alert is not None and partition_of(alert.run, partitions) in mine:
+                self._watch.book.fold(alert)
+        positions = await self._history.positions(assigned)
+        changed = []
+        window = 2 * self._settings.heartbeat_after
+        async for record in self._history.recent(positions, window):
+            try:
+                parsed = (Pulse if record.topic == PULSE else Event).parse(record.value)
+            except WireError:
+                continue
+            changed += self._watch.read([(parsed, record.partition)], _now())
+        await self._publish(changed)
+        self._sight = Sight(positions, _now())
+        for receiver in self._receivers:
+            receiver.owe(self._watch.book)
+        _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
+        _ready.tell()
+
+    async def _clock(self) -> None:
+        try:
+            self._watchdog.start()
+            while not self.app.should_stop:
+                self._watchdog.beat()
+                await self._inbox.put(_Tick(await self._ends()))
+                await asyncio.sleep(_TICK_SECONDS)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- without a clock no silence is noticed
+            die("the clock failed", error)
+
+    async def _ends(self) -> dict[TopicPartition, int] | None:
+        if not self._assigned:
+            return None
+        try:
+            return await asyncio.wait_for(self._history.ends(self._assigned), _LOOK_SECONDS_MAX)
+        except (asyncio.TimeoutError, OSError, RuntimeError):
+            return None
+
+    async def _close(self, *_: Any, **__: Any) -> None:
+        for receiver in self._receivers:
+            await receiver.close()
+        await self._history.stop()
+
+
+def _app(kafka: str, datadir: Path, member: str) -> Any:
+    return faust.App(
+        GROUP,
+        broker=[f"kafka://{server}" for server in kafka.split(",")],
+        store="memory://",
+        datadir=str(datadir),
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=member,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        # True would let a slow publish hold up the rebalance until the worker is thrown out.
+        stream_wait_empty=False,
+        stream_buffer_maxsize=1024,
+        broker_max_poll_records=500,
+        consumer_max_fetch_size=1 << 20,
+        broker_commit_interval=1.0,
+        broker_commit_every=10**9,
+        broker_session_timeout=6,  # the least that a Kafka allows unless told
+        broker_heartbeat_interval=1,
+        broker_rebalance_timeout=10,
+        broker_request_timeout=20,
+        # Counts time without fetching; past it a worker leaves the group and never comes back.
+        broker_max_poll_interval=1_000_000.0,
+        producer_acks=-1,
+    )
+
+
+def _parse(event: Any) -> _Read | _Bad:
+    try:
+        kind = Pulse if event.message.topic == PULSE else Event
+        return _Read(event, kind.parse(event.message.value or b""))
+    except WireError as error:
+        return _Bad(event, str(error))
+
+
+def _alert(value: bytes | None) -> Alert | None:
+    try:
+        return Alert.parse(value or b"")
+    except WireError as error:
+        _log.warning("unreadable alert", reason=str(error))
+        return None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

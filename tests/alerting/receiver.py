@@ -1,0 +1,74 @@
+"""A webhook receiver: a real HTTP server that records what it is sent and answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class Receiver:
+    """Attributes:
+    url: where it takes notices.
+    asked: the idempotency key of every request, in order of arrival.
+    taken: key and body of every request that was answered with 200, in order.
+    statuses: by run, what to answer the next requests about it with; 200 when empty.
+    hangs: whether it never answers.
+    """
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    statuses: dict[str, list[int]] = field(default_factory=dict)
+    hangs: bool = False
+    agents: set[str] = field(default_factory=set)
+    _end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        key, body = request.headers["Idempotency-Key"], await request.json()
+        self.asked.append(key)
+        self.agents.add(request.headers["User-Agent"])
+        if self.hangs:
+            await self._end.wait()
+        statuses = self.statuses.get(body["run"])
+        status = statuses.pop(0) if statuses else 200
+        if status == 200:
+            self.taken.append((key, body))
+        return web.Response(status=status)
+
+    def of(self, run: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return what was taken about a run."""
+        return [(key, body) for key, body in self.taken if body["run"] == run]
+
+
+@contextmanager
+def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:
+    """Have a receiver listen on a loopback port, a free one unless told, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", receiver._take)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+
+    async def start() -> str:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0)
+        await site.start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+
+    thread = threading.Thread(target=loop.run_forever, name="receiver")
+    thread.start()
+    try:
+        receiver.url = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        yield receiver
+    finally:
+        loop.call_soon_threadsafe(receiver._end.set)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

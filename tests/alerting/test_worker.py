@@ -1,0 +1,404 @@
+"""The alerting process between a real Kafka and real HTTP receivers."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import until
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from receiver import Receiver, listening
+
+from runwire._ready import READY_FD
+from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse
+from runwire_server.local import ports
+
+SECOND = 1_000_000
+PATIENCE = 60.0
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+@pytest.fixture
+def run() -> str:
+    """A run of the test's own: tests share one Kafka."""
+    return f"run-{uuid.uuid4().hex[:8]}"
+
+
+class Host:
+    """What a shipper does, as far as alerting sees it: sends pulses and events of one rank."""
+
+    def __init__(self, kafka: str) -> None:
+        self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+        self.attempt = int(time.time())
+
+    def pulse(self, run: str, *, nan: bool = False, **more: Any) -> Pulse:
+        sent = now()
+        first = {"step": 7, "ts": sent, "value": float("nan"), "before": [(5, 1.5), (6, 2.5)]}
+        loss = MetricPulse(3, 2.5, 1.5, 2.5, 4.0, nonfinite=int(nan), first_nonfinite=first if nan else None)
+        given: dict[str, Any] = {
+            "project": "digits", "name": "bold-mlp", "host": "node-1", "pid": 7, "rank": 0, "interval": 1.0,
+            "alive": True, "started": sent, "progressed": sent, "step": 7, "steps": 50, "step_seconds_max": 0.01,
+            "metrics": {"train/loss": loss}, **more,
+        }  # fmt: skip
+        record = Pulse(run=run, attempt=self.attempt, sent=sent, **given)
+        self.send(PULSE, run, record.encode())
+        return record
+
+    def event(self, run: str, kind: str, place: int = 1, **data: Any) -> None:
+        record = Event(type=kind, run=run, rank=0, seq=(self.attempt << 32) + place, ts=now(), data=data)  # type: ignore[arg-type]
+        self.send(EVENTS, run, record.encode())
+
+    def send(self, topic: str, key: str, value: bytes) -> Any:
+        return self.producer.send(topic, key=key.encode(), value=value).get(PATIENCE)
+
+
+@pytest.fixture
+def host(kafka: str) -> Iterator[Host]:
+    made = Host(kafka)
+    yield made
+    made.producer.close()
+
+
+@dataclass
+class Worker:
+    """A running alerting process and what it said."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workers' home, one for all tests: a worker that comes back to it need not wait for its predecessor's end."""
+    return tmp_path_factory.mktemp("alerting")
+
+
+@pytest.fixture
+def start(kafka: str, folder: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts alerting, ready: ``start(*webhooks, flags=[…], kafka=…, RUNWIRE_…=…)``; it is gone when the test ends."""
+    workers: list[Worker] = []
+
+    def launch(*webhooks: str, flags: tuple[str, ...] = (), broker: str = kafka, **env: str) -> Worker:
+        log = tmp_path / f"alerting-{len(workers)}.log"
+        ours, theirs = os.pipe()
+        command = [sys.executable, "-m", "runwire_alerting", "--kafka", broker, "--home", str(folder), *flags]
+        for url in webhooks:
+            command += ["--alert-webhook", url]
+        with log.open("wb") as out:
+            environment = {**os.environ, **env, READY_FD: str(theirs)}
+            process = subprocess.Popen(command, stdout=out, stderr=out, pass_fds=[theirs], env=environment)
+        os.close(theirs)
+        workers.append(Worker(process, log))
+        heard, _, _ = select.select([ours], [], [], PATIENCE)
+        said = os.read(ours, 16) if heard else b""
+        os.close(ours)
+        if not said:
+            pytest.fail(f"alerting did not become ready:\n{log.read_text()}")
+        return workers[-1]
+
+    yield launch
+    for worker in workers:
+        worker.kill()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Receiver]]:
+    """Starts receivers: ``listen(receiver, port=…)``; they stop when the test ends."""
+    with ExitStack() as stack:
+        yield lambda receiver=None, port=0: stack.enter_context(listening(receiver or Receiver(), port))
+
+
+def records(kafka: str, topic: str) -> list[Any]:
+    """Return every record of a topic up to its present end."""
+    consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    try:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found: list[Any] = []
+        while any(consumer.position(place) < ends[place] for place in places):
+            for page in consumer.poll(200).values():
+                found += page
+        return found
+    finally:
+        consumer.close()
+
+
+def published(kafka: str, run: str) -> list[Alert]:
+    """Return the published states of a run's alerts, each alert's in order."""
+    return [alert for alert in (Alert.parse(record.value) for record in records(kafka, ALERTS)) if alert.run == run]
+
+
+def transitions(alerts: list[Alert]) -> list[tuple[str, int, str]]:
+    """Return id, episode and state of each transition: records that only note a delivery are none."""
+    return [(alert.id, alert.episode, alert.state) for alert in alerts if not alert.delivered_at]
+
+
+def test_a_nan_is_posted_once_with_everything_and_recorded(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """A NaN pulse becomes one POST that says who, where, what and what came before; its delivery is then recorded."""
+    hook = listen()
+    start(hook.url, flags=("--server", "http://127.0.0.1:7601"))
+    host.pulse(run)
+    sent = host.pulse(run, nan=True)
+    host.pulse(run, nan=True)
+    until(lambda: hook.of(run), "notice")
+    until(lambda: published(kafka, run)[-1].delivered_at, "delivery recorded")
+    [(key, body)] = hook.of(run)
+    [alert] = [alert for alert in published(kafka, run) if not alert.delivered_at]
+    assert key == f"{alert.id}-1-firing"
+    fired_at = body.pop("fired_at")
+    assert isinstance(fired_at, int)
+    assert body == {
+        "title": "bold-mlp: train/loss is NaN at step 7",
+        "text": f"bold-mlp ({run}) of digits, rank 0 on node-1: train/loss is NaN at step 7. "
+        "Before: 5: 1.5, 6: 2.5 (step: value).",
+        "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
+        "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
+        "before": [[5, 1.5], [6, 2.5]],
+        "host": "node-1", "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
+        "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
+    }  # fmt: skip
+    assert all(agent.startswith("runwire-alerting/") for agent in hook.agents)
+
+
+def test_a_receiver_that_fails_first_is_asked_again_with_the_same_key(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """500, then 503, then 200: three requests with one key, and one notice taken."""
+    hook = listen()
+    start(hook.url)
+    hook.statuses[run] = [500, 503]
+    host.event(run, "lost", reason="killed")
+    until(lambda: hook.of(run), "notice")
+    [(key, body)] = hook.of(run)
+    assert hook.asked.count(key) == 3
+    assert (body["rule"], body["title"]) == ("crash", f"{run} was killed")
+
+
+def test_a_notice_survives_a_receiver_that_is_down_and_a_killed_worker(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """Fired while nobody listens, worker killed -9 and started anew: delivered then, and published as fired once."""
+    port = ports.free()
+    url = f"http://127.0.0.1:{port}/hook"
+    worker = start(url)
+    host.pulse(run, nan=True)
+    until(lambda: "cannot be reached" in worker.log.read_text(), "receiver missed")
+    worker.kill()
+    hook = listen(port=port)
+    start(url)
+    until(lambda: hook.of(run), "notice")
+    until(lambda: published(kafka, run)[-1].delivered_at, "delivery recorded")
+    [fired] = transitions(published(kafka, run))
+    assert [key for key, _ in hook.of(run)] == [f"{fired[0]}-1-firing"]
+
+
+def test_a_hanging_receiver_holds_up_no_other(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """One receiver never answers; another is told of twenty alerts all the same, each once."""
+    hangs, hook = listen(Receiver(hangs=True)), listen()
+    start(hangs.url, hook.url)
+    for number in range(20):
+        host.event(run, "alert", place=number, title=f"alert {number}")
+    until(lambda: len(hook.of(run)) == 20, "twenty notices")
+    assert len({key for key, _ in hook.of(run)}) == 20
+    until(lambda: hangs.asked, "the hanging receiver asked")
+
+
+def test_two_kills_amid_twenty_alerts_lose_none_and_fire_none_twice(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """Killed -9 twice while alerts come: each reaches the receiver with one key, and is published as firing once."""
+    hook = listen()
+    worker = start(hook.url)
+    runs = [f"{run}-{number}" for number in range(20)]
+    for number, one in enumerate(runs):
+        host.pulse(one, nan=True)
+        if number in (7, 13):
+            until(lambda: len(hook.taken) > number - 5, "alerts under way")  # noqa: B023 -- called before it changes
+            worker.kill()
+            worker = start(hook.url)
+    until(lambda: all(hook.of(one) for one in runs), "every alert's notice")
+    for one in runs:
+        [fired] = transitions(published(kafka, one))
+        assert {key for key, _ in hook.of(one)} == {f"{fired[0]}-1-firing"}
+
+
+def test_a_second_worker_takes_over_from_a_killed_one(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """Two workers share the partitions; when one is killed the other tells of its runs, also of those known before."""
+    hook = listen()
+    first = start(hook.url)
+    start(hook.url)
+    runs = [f"{run}-{number}" for number in range(12)]
+    for one in runs:
+        host.pulse(one, nan=True)
+    until(lambda: all(hook.of(one) for one in runs), "every alert's notice")
+    first.kill()
+    host.attempt += 100
+    for one in runs:
+        host.pulse(one)
+    until(lambda: all(hook.of(one)[-1][1]["state"] == "resolved" for one in runs), "all resolved")
+    for one in runs:
+        assert [(episode, state) for _, episode, state in transitions(published(kafka, one))] == [
+            (1, "firing"),
+            (1, "resolved"),
+        ]
+
+
+def test_an_unreadable_pulse_goes_to_the_dead_letters_and_stops_nothing(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """No JSON and a wrong version: all are dead letters with reason and place, and the next NaN is told."""
+    hook = listen()
+    start(hook.url)
+    bad = [b"no json", b'{"v":99}', b""]
+    places = [host.send(PULSE, run, value) for value in bad]
+    host.send(EVENTS, run, b"no json either")
+    host.pulse(run, nan=True)
+    until(lambda: hook.of(run), "notice")
+    dead = [record for record in records(kafka, DEAD_LETTER) if record.key == run.encode()]
+    assert [record.value for record in dead] == bad
+    for record, place in zip(dead, places, strict=True):
+        headers = dict(record.headers)
+        assert headers["topic"] == PULSE.encode()
+        assert (int(headers["partition"]), int(headers["offset"])) == (place.partition, place.offset)
+    assert b"version 99" in dict(dead[1].headers)["reason"]
+
+
+def test_a_stall_and_its_end_are_told(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:
+    """With a limit of one second, pulses without progress fire, and the next step resolves, each told once."""
+    hook = listen()
+    start(hook.url, RUNWIRE_ALERT_STALLED_AFTER="1", RUNWIRE_ALERT_STALLED_AFTER_MAX="1")
+    progressed = host.pulse(run).sent
+
+    def hang() -> bool:
+        host.pulse(run, progressed=progressed)
+        time.sleep(0.2)
+        return bool(hook.of(run))
+
+    until(hang, "stall told")
+    host.pulse(run, step=8)
+    until(lambda: len(hook.of(run)) == 2, "end of the stall told")
+    assert [(body["rule"], body["state"]) for _, body in hook.of(run)] == [
+        ("stalled", "firing"),
+        ("stalled", "resolved"),
+    ]
+
+
+def test_a_silent_run_is_missed_and_then_found_killed(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """With a limit of two seconds, pulses that stop fire; word of the kill fires the crash and resolves the silence."""
+    hook = listen()
+    start(hook.url, RUNWIRE_ALERT_HEARTBEAT_AFTER="2")
+    host.pulse(run, interval=0.1)
+    until(lambda: hook.of(run), "silence told")
+    host.event(run, "lost", reason="killed")
+    until(lambda: len(hook.of(run)) == 3, "crash and end of the silence told")
+    told = {(body["rule"], body["state"]) for _, body in hook.of(run)}
+    assert told == {("heartbeat", "firing"), ("crash", "firing"), ("heartbeat", "resolved")}
+
+
+def test_a_frozen_kafka_makes_no_run_silent(
+    tmp_path: Path, start: Start, listen: Callable[..., Receiver], run: str
+) -> None:
+    """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one."""
+    from conftest import _end, _own
+
+    from runwire_server.local import topics
+
+    port = ports.free()
+    with (tmp_path / "kafka.log").open("wb") as log:
+        command = [sys.executable, "-m", "runwire", "kafka", "--home", str(tmp_path / "own"), "--port", str(port)]
+        broker = _own(command, stdout=log, stderr=log)
+    try:
+        topics.create(f"127.0.0.1:{port}", timeout=PATIENCE)
+        hook, host = listen(), Host(f"127.0.0.1:{port}")
+        start(hook.url, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
+        for _ in range(5):
+            host.pulse(run, interval=0.1)
+            time.sleep(0.5)
+        broker.send_signal(signal.SIGSTOP)
+        time.sleep(6)
+        broker.send_signal(signal.SIGCONT)
+        for _ in range(10):
+            last = host.pulse(run, interval=0.1)
+            time.sleep(0.5)
+        until(lambda: hook.of(run), "silence told")
+        assert [(body["rule"], body["caused_at"]) for _, body in hook.of(run)] == [("heartbeat", last.sent)]
+        host.producer.close()
+    finally:
+        broker.send_signal(signal.SIGCONT)
+        _end(broker)
+
+
+def test_no_log_holds_a_receivers_secret(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:
+    """A webhook's path, query and password are in no line that is said when it fails, and in no published alert."""
+    hook = listen(Receiver(statuses={run: [500]}))
+    secret = hook.url.replace("http://", "http://user:pa55word@").replace("/hook", "/t0ken?key=s3cret")
+    closed = f"http://127.0.0.1:{ports.free()}/t0ken?key=s3cret"
+    worker = start(secret, closed)
+    host.pulse(run, nan=True)
+    until(lambda: hook.of(run), "notice")
+    until(lambda: "cannot be reached" in worker.log.read_text(), "the closed receiver missed")
+    said = worker.log.read_text()
+    assert "status 500" in said
+    assert not any(word in said for word in ("pa55word", "t0ken", "s3cret"))
+
+
+def test_it_ends_well_when_asked_to(start: Start, host: Host, run: str) -> None:
+    """SIGTERM ends it with exit code 0 and without a traceback, a notice still owed or not."""
+    worker = start(f"http://127.0.0.1:{ports.free()}/hook")
+    host.pulse(run, nan=True)
+    until(lambda: "cannot be reached" in worker.log.read_text(), "receiver missed")
+    worker.process.terminate()
+    assert worker.process.wait(PATIENCE) == 0
+    assert "Traceback" not in worker.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "said"),
+    [
+        (("--alert-webhook", "hook"), {}, "--alert-webhook takes an address such as https://example.org/hook"),
+        ((), {"RUNWIRE_ALERT_HEARTBEAT_AFTER": "soon"}, "RUNWIRE_ALERT_HEARTBEAT_AFTER is 'soon'"),
+        (("--stalled-after", "-1"), {}, "RUNWIRE_ALERT_STALLED_AFTER is -1.0"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_sentence(
+    tmp_path: Path, flags: tuple[str, ...], env: dict[str, str], said: str
+) -> None:
+    """A wrong webhook or number ends the program at once with exit code 2, naming it, and without a traceback."""
+    command = [sys.executable, "-m", "runwire_alerting", "--kafka", "127.0.0.1:1", "--home", str(tmp_path), *flags]
+    done = subprocess.run(
+        command, env={**os.environ, **env}, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
