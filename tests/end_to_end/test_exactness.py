@@ -87,11 +87,9 @@ def test_the_demo_is_stored_to_the_bit(up: Pipeline, client: Client, tmp_path: P
 def test_killing_every_program_in_the_middle_loses_and_doubles_nothing(
     start_up: Callable[..., Pipeline], home: Path
 ) -> None:
-    """SIGKILL of each program twice while three processes log into two runs: afterwards all is there, once, to the bit."""
+    """SIGKILL of each program twice while three processes log into two runs: all is there, once, to the bit."""
     up = start_up(home)
-    trainers = [
-        start_trainer(up, run, rank, seed, "--rows", str(ROWS), "--pause", "0.004") for run, rank, seed in RUNS
-    ]
+    trainers = [start_trainer(up, run, rank, seed, "--rows", str(ROWS), "--pause", "0.004") for run, rank, seed in RUNS]
     client = connect(up.clickhouse)
     for kills, victim in enumerate(("shipper", "stream", "clickhouse", "kafka", "alerting", "server") * 2):
         until(partial(count_exceeds, client, kills * ROWS), f"enough points before {victim} is killed")

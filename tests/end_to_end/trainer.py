@@ -1,6 +1,6 @@
 """A training process for the tests: logs known data into a run, as fast as it can or at a rate.
 
-    python trainer.py --run ID [--rank 0] --seed 1 --rows 1000 [--metrics 10] [--pause SECONDS]
+python trainer.py --run ID [--rank 0] --seed 1 --rows 1000 [--metrics 10] [--pause SECONDS]
 """
 
 from __future__ import annotations
