@@ -1,0 +1,46 @@
+"""The app: routes, errors, guard and page put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from runwire_server.api import alerts, docs, errors, health, runs, series, sql
+from runwire_server.api.guard import Guard
+from runwire_server.api.page import Page
+from runwire_server.api.settings import Settings
+from runwire_server.api.store import Store
+
+#: Questions to the store at once; more wait. Each holds its answer in memory.
+_THREADS = 8
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the server's app. It starts without ClickHouse; what needs it answers 503 until it is there."""
+    app = FastAPI(
+        title="Runwire",
+        version=version("runwire"),
+        summary="Runs, curves and alerts. NaN and infinities are the strings NaN, Infinity and -Infinity.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own come from a CDN
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.store = Store(settings.clickhouse)
+    errors.install(app)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
+    for router in (runs, series, alerts, sql, health, docs):
+        app.include_router(router.router)
+    app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield

@@ -1,0 +1,78 @@
+"""The program: listens, answers, and ends when told to."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from runwire import _ready
+from runwire.errors import UsageError
+from runwire_server.api.app import create_app
+from runwire_server.api.settings import Settings
+
+_log = logging.getLogger("runwire.server")
+
+#: Requests under way when it is told to end get so long.
+_STOP_SECONDS_MAX = 3
+
+
+class ListenError(UsageError):
+    """The address cannot be listened on."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            _ready.tell()
+
+
+def serve(host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] = ()) -> int:
+    """Serve the API and the page until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        clickhouse: URL of the store, which may be away.
+        allowed_hosts: names by which browsers may call it, besides loopback's and ``host``.
+
+    Raises:
+        ListenError: the address cannot be listened on.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    app = create_app(Settings(clickhouse, (*allowed_hosts, host)))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS_MAX,
+    )
+    # The driver and its pool tell of every retry; `Store` tells once that the store is away.
+    for name in ("urllib3", "clickhouse_connect"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # uvicorn repeats the signal that it ended for, once it has: by itself that would end this program as killed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with _listen(host, port) as listening:
+        _log.info("the page and the API are at http://%s:%d/", f"[{host}]" if ":" in host else host, port)
+        _Server(config).run([listening])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ListenError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Stop what does, or choose another port with --port."
+        ) from error
+    return listening

@@ -1,0 +1,28 @@
+"""What can be chosen about the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runwire_storage.queries import Limits
+
+_PAGE = Path(__file__).parents[1] / "page" / "dist"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The server's settings.
+
+    Attributes:
+        clickhouse: URL of the store.
+        allowed_hosts: names by which it may be called, besides those of loopback. Others are refused, because a web
+            page could give this machine any name and so read from it ("DNS rebinding").
+        page: the folder of the built page.
+        sql: what one query of a user may take.
+    """
+
+    clickhouse: str
+    allowed_hosts: tuple[str, ...] = ()
+    page: Path = _PAGE
+    sql: Limits = field(default_factory=Limits)

@@ -1,0 +1,59 @@
+"""The command line: ``runwire …``.
+
+A command's module imports what the command needs when it runs, so that ``runwire stream`` does not carry a web server
+and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for what cannot be had.
+"""
+
+from __future__ import annotations
+
+from runwire_server.cli import alerts, demo, pipeline, programs, runs, sql, sync, topics
+from runwire_server.cli.app import app
+
+__all__ = ["app"]
+
+_VIEW, _PIPELINE, _PROGRAMS, _KAFKA = "Look", "Pipeline", "Programs by themselves", "Kafka"
+
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire up -d --alert-webhook https://example.org/hook")(
+    pipeline.up
+)
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire down")(pipeline.down)
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire status --json")(pipeline.status)
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire demo --json demo.json")(demo.demo)
+app.command(rich_help_panel=_PIPELINE, epilog="example: RUNWIRE_KAFKA=kafka.lab:9092 runwire sync", **sync.RAW)(
+    sync.sync
+)
+
+app.command(rich_help_panel=_VIEW, epilog="example: runwire runs --project digits --state running")(runs.runs)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
+app.command(
+    rich_help_panel=_VIEW,
+    epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
+)(sql.sql)
+
+app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire kafka --port 9092")(programs.kafka)
+app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire clickhouse --port 8123")(programs.clickhouse)
+app.command(
+    rich_help_panel=_PROGRAMS,
+    epilog="example: runwire stream --kafka kafka.lab:9092 --clickhouse http://clickhouse.lab:8123",
+)(programs.stream)
+app.command(
+    rich_help_panel=_PROGRAMS,
+    epilog="example: runwire alerting --kafka kafka.lab:9092 --alert-webhook https://example.org/hook",
+)(programs.alerting)
+app.command(
+    rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
+)(programs.server)
+
+app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
+app.add_typer(topics.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
+
+
+@app.command(rich_help_panel=_PIPELINE, epilog="example: runwire version")
+def version() -> None:
+    """Say which Runwire this is."""
+    from importlib.metadata import version as installed  # noqa: PLC0415 - as all that only one command needs
+
+    from runwire_server.cli.output import say  # noqa: PLC0415
+
+    say(f"runwire {installed('runwire')}")

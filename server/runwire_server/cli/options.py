@@ -1,0 +1,50 @@
+"""Options that several commands have, and what stands for one that was not given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runwire._settings import Service, find, find_home
+from runwire.errors import ConfigError
+
+Home = Annotated[Path | None, typer.Option(help="Where everything is kept. [default: RUNWIRE_HOME, else ~/.runwire]")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Kafka = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="Where Kafka is. [default: RUNWIRE_KAFKA, the config file, or a running up]"
+    ),
+]
+ClickHouse = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Where ClickHouse is. [default: RUNWIRE_CLICKHOUSE, the config file, or a running up]"
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Where the Runwire server is. [default: RUNWIRE_SERVER, the config file, or a running up]"
+    ),
+]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
+
+_NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse", "server": "the Runwire server"}
+
+
+def address(service: Service, argument: str | None, home: Path | None) -> str:
+    """Return where a server of the pipeline is.
+
+    Raises:
+        ConfigError: nothing says so.
+    """
+    found = find(service, argument, home=find_home(home))
+    if found is None:
+        raise ConfigError(
+            f"nothing says where {_NAMES[service]} is: start everything with `runwire up -d`, give --{service}, or set "
+            f"RUNWIRE_{service.upper()}"
+        )
+    return found.value

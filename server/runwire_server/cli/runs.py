@@ -1,0 +1,70 @@
+"""`runwire runs` and `runwire show`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from runwire_server.cli.options import Home, Json, Server
+from runwire_server.cli.output import print_json, say
+from runwire_server.cli.output import show as print_rich
+from runwire_server.cli.remote import Remote
+
+RunWord = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a prefix that only one has, or its name.")]
+
+
+def runs(
+    home: Home = None,
+    server: Server = None,
+    *,
+    project: Annotated[str | None, typer.Option(help="Only runs of this project.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those: running, finished, failed or crashed.")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="At most so many, the newest.")] = 100,
+    json: Json = False,
+) -> None:
+    """List runs."""
+    found = Remote(server, home).get("runs", project=project, state=state, limit=limit)["runs"]
+    if json:
+        print_json(found)
+    elif not found:
+        say("no runs")
+    else:
+        from runwire_server.cli import tables  # noqa: PLC0415 - loads rich
+
+        print_rich(tables.runs(found))
+
+
+def show(
+    run: RunWord,
+    home: Home = None,
+    server: Server = None,
+    *,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", help="Plot this; may be repeated. [default: the main ones]")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show a run: state, config, summary, its alerts, and a plot of its main metrics."""
+    remote = Remote(server, home)
+    about = remote.get("runs", run)
+    metrics = remote.get("runs", about["id"], "metrics")["metrics"]
+    alerts = remote.get("alerts", run=about["id"])["alerts"]
+    if json:
+        print_json({**about, "metrics": metrics, "alerts": alerts})
+        return
+    from runwire_server.cli import plot, tables  # noqa: PLC0415 - load rich and plotext
+
+    curves = _curves(remote, about["id"], plot.main(metrics, metric))
+    print_rich(*tables.run(about, alerts))
+    for curve in curves:
+        say("")
+        say(plot.chart(curve))
+
+
+def _curves(remote: Remote, run: str, metrics: list[dict[str, Any]]) -> list[Any]:
+    if not metrics:
+        return []
+    wanted = [{"run": run, "metric": found["metric"], "rank": found["ranks"][0]} for found in metrics]
+    curves: list[Any] = remote.post("series", {"series": wanted, "columns": 120})["series"]
+    return curves

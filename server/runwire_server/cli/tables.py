@@ -1,0 +1,138 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from runwire.wire import dumps
+
+_STATES = {
+    "running": "cyan",
+    "finished": "green",
+    "failed": "red",
+    "crashed": "red",
+    "firing": "red",
+    "resolved": "green",
+}
+_SUMMARY_MAX = 4
+_MISSING = "–"
+
+
+def runs(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of runs."""
+    table = _table("run", "name", "project", "state", "started", "took", "step", "summary", right={"took", "step"})
+    for run in found:
+        main = sorted(run["summary"].items(), key=lambda item: ("loss" not in item[0], item[0]))[:_SUMMARY_MAX]
+        table.add_row(
+            escape(run["id"]),
+            escape(run["name"]),
+            escape(run["project"]),
+            _state(run["state"]),
+            f"{ago(run['started_at'])} ago",
+            span(_seconds(run["ended_at"] or run["seen_at"]) - _seconds(run["started_at"])),
+            _MISSING if run["last_step"] is None else f"{run['last_step']:,}",
+            escape("  ".join(f"{name} {value(item)}" for name, item in main)),
+        )
+    return table
+
+
+def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield what there is to say of a run."""
+    project, host = escape(about["project"]) or _MISSING, escape(about["host"]) or "no known host"
+    yield f"[bold]{escape(about['name'])}[/] ({escape(about['id'])}) in {project}: {_state(about['state'])}"
+    ended = about["ended_at"]
+    took = span(_seconds(ended or about["seen_at"]) - _seconds(about["started_at"]))
+    yield f"[dim]started {about['started_at']}, {'took' if ended else 'so far'} {took}, on {host}[/]"
+    if about["tags"]:
+        yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
+    if about["exception"]:
+        yield f"[red]{escape(value(about['exception'], 400))}[/]"
+    for title in ("config", "summary"):
+        if about[title]:
+            table = _table(title, "", box_title=False)
+            for name, item in sorted(flat(about[title]).items()):
+                table.add_row(escape(name), escape(value(item)))
+            yield table
+    if alerts_of:
+        yield alerts(alerts_of)
+
+
+def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of alerts."""
+    table = _table("fired", "state", "rule", "run", "metric", "rank", "step", "what", right={"rank", "step"})
+    for alert in found:
+        table.add_row(
+            f"{ago(alert['fired_at'])} ago",
+            _state(alert["state"]),
+            escape(alert["rule"]),
+            escape(alert["run"]),
+            escape(alert["metric"]) or _MISSING,
+            _MISSING if alert["rank"] is None else str(alert["rank"]),
+            _MISSING if alert["step"] is None else f"{alert['step']:,}",
+            escape(alert["title"]),
+        )
+    return table
+
+
+def rows(columns: Sequence[Mapping[str, str]], found: Sequence[Sequence[Any]]) -> Table:
+    """Return a query's result as a table."""
+    numbers = {
+        column["name"] for column in columns if any(kind in column["type"] for kind in ("Int", "Float", "Decimal"))
+    }
+    table = _table(*(column["name"] for column in columns), right=numbers)
+    for row in found:
+        table.add_row(*(escape(item if isinstance(item, str) else dumps(item).decode()) for item in row))
+    return table
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested mapping's leaves by dotted names."""
+    leaves: dict[str, Any] = {}
+    for name, item in nested.items():
+        if isinstance(item, Mapping) and item:
+            leaves |= flat(item, f"{prefix}{name}.")
+        else:
+            leaves[f"{prefix}{name}"] = item
+    return leaves
+
+
+def value(item: Any, longest: int = 80) -> str:
+    """Return a value of config or summary in few words."""
+    if isinstance(item, float):
+        return f"{item:.5g}"
+    text = item if isinstance(item, str) else dumps(item).decode()
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def ago(moment: str) -> str:
+    """Return how long ago a time was."""
+    return span(time.time() - _seconds(moment))
+
+
+def span(seconds: float) -> str:
+    """Return a stretch of time in one unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
+
+
+def _state(state: str) -> str:
+    return f"[{_STATES.get(state, 'default')}]{escape(state)}[/]"
+
+
+def _table(*columns: str, right: set[str] | None = None, box_title: bool = True) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim" if box_title else "bold")
+    for column in columns:
+        table.add_column(escape(column), justify="right" if column in (right or ()) else "left", overflow="fold")
+    return table

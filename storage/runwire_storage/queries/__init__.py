@@ -1,0 +1,32 @@
+"""Questions to the store: curves, runs, metrics, alerts, and a user's own SQL. Every value is bound, none is pasted."""
+
+from __future__ import annotations
+
+from runwire_storage.queries.alerts import Alert, alerts
+from runwire_storage.queries.curves import COLUMNS_MAX, PLANES, Columns, NonFinite, series
+from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, QueryError, SqlError
+from runwire_storage.queries.metrics import Metric, metrics
+from runwire_storage.queries.runs import Run, run, runs
+from runwire_storage.queries.sql import Limits, Table, read_only_sql
+
+__all__ = [
+    "COLUMNS_MAX",
+    "PLANES",
+    "Alert",
+    "AmbiguousRunError",
+    "Columns",
+    "Limits",
+    "Metric",
+    "NoSuchRunError",
+    "NonFinite",
+    "QueryError",
+    "Run",
+    "SqlError",
+    "Table",
+    "alerts",
+    "metrics",
+    "read_only_sql",
+    "run",
+    "runs",
+    "series",
+]

@@ -1,0 +1,45 @@
+"""What a question to the store can fail by, though the store is well.
+
+::
+
+    QueryError
+    ├── NoSuchRunError      no run is called so
+    ├── AmbiguousRunError   several are
+    └── SqlError            a user's SQL was refused, failed, or asked for too much
+"""
+
+from __future__ import annotations
+
+from runwire.errors import UsageError
+
+
+class QueryError(UsageError):
+    """A question that has no answer.
+
+    Attributes:
+        hint: what to do about it.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class NoSuchRunError(QueryError):
+    """No run is called so."""
+
+
+class AmbiguousRunError(QueryError):
+    """Several runs are called so."""
+
+
+class SqlError(QueryError):
+    """A user's SQL was refused, failed, or asked for too much.
+
+    Attributes:
+        code: ClickHouse's number for the error; None where the query did not get so far.
+    """
+
+    def __init__(self, message: str, hint: str, code: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.code = code

@@ -1,0 +1,125 @@
+"""The arithmetic of rollups: many small rows of many series reduced to a bucket each, without a loop over series.
+
+A level's rows are made of the level's below, and the lowest of points, by the one function `reduce`; a point enters
+as a bucket of one step. What is the same number only if it is added in the same order (``sum``) is added in a fixed
+one: from the first value on, by rising position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, Ints, Rows
+from runwire_storage.schema import LEVELS
+
+#: log2 of how many positions of the level below make a bucket of each level.
+SHIFTS = tuple(level - below for below, level in zip((0, *LEVELS), LEVELS, strict=False))
+
+
+def latest(rows: Rows) -> Rows:
+    """Return ``rows`` sorted by series and position, one of each: that with the highest seq, the last of equals."""
+    if len(rows) < 2:
+        return rows
+    # Rows mostly come in order within their series; then sorting by series alone, which is cheap, is all.
+    rows = rows[np.argsort(rows["series"], kind="stable")]
+    if not _rising(rows):
+        rows = rows[np.lexsort((rows["seq"], rows["position"], rows["series"]))]
+        keep = np.empty(len(rows), np.bool_)
+        keep[-1] = True
+        np.logical_or(*_changes(rows["series"], rows["position"]), out=keep[:-1])
+        rows = rows[keep]
+    return rows
+
+
+def reduce(rows: Rows, shift: int) -> Rows:
+    """Reduce rows, sorted as `latest` returns them, to buckets of 2^shift positions.
+
+    The rows of a bucket must be all that it has, and lie together.
+    """
+    if not len(rows):
+        return np.zeros(0, BUCKET)
+    bucket = rows["position"] >> shift
+    series = rows["series"]
+    starts = np.concatenate(([0], np.flatnonzero(np.logical_or(*_changes(series, bucket))) + 1))
+    out = np.zeros(len(starts), BUCKET)
+    out["series"], out["position"] = series[starts], bucket[starts]
+    columns = _columns(rows)
+    out["seq"] = np.maximum.reduceat(rows["seq"], starts)
+    for name in COUNTS:
+        out[name] = np.add.reduceat(columns[name], starts)
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+    bad = columns["nan"] + columns["pos_inf"] + columns["neg_inf"]
+    odd = np.flatnonzero(bad)
+    if len(odd):
+        heads = odd[_heads(group[odd])]
+        out["first_nonfinite_step"][group[heads]] = columns["first_nonfinite_step"][heads]
+    _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad))
+    return out
+
+
+def _reduce_finite(out: Rows, columns: Mapping[str, NDArray[Any]], group: Ints, finite: Ints) -> None:
+    """Fill first, last, min, max and sum of ``out`` from the rows ``finite``, which alone have them."""
+    if not len(finite):
+        return
+    group = group[finite]
+    starts = _heads(group)
+    lengths = np.diff(starts, append=len(group))
+    target = group[starts]
+    picks = {"first": finite[starts], "last": finite[starts + lengths - 1]}
+    for name, extreme in (("min", np.minimum), ("max", np.maximum)):
+        values = columns[name][finite]
+        # Equal values (0.0 and -0.0 too) may differ in bits and always do in step: the earliest is named.
+        ties = np.flatnonzero(values == np.repeat(extreme.reduceat(values, starts), lengths))
+        picks[name] = finite[ties[_heads(group[ties])]]
+    for name, rows in picks.items():
+        out[name][target] = columns[name][rows]
+        out[f"{name}_step"][target] = columns[f"{name}_step"][rows]
+    out["sum"][target] = _fold(columns["sum"][finite], starts, lengths)
+
+
+def _fold(values: NDArray[np.float64], starts: Ints, lengths: Ints) -> NDArray[np.float64]:
+    """Add each group's values from left to right: numpy's own sums add in an order that depends on their number."""
+    order = np.argsort(-lengths, kind="stable")
+    starts, lengths = starts[order], lengths[order]
+    totals = values[starts]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for position in range(1, int(lengths[0])):
+            longer = int(np.searchsorted(-lengths, -position))
+            totals[:longer] += values[starts[:longer] + position]
+    out = np.empty_like(totals)
+    out[order] = totals
+    return out
+
+
+def _columns(rows: Rows) -> Mapping[str, NDArray[Any]]:
+    """Return buckets as they are, points as buckets of one step."""
+    if rows.dtype == BUCKET:
+        return {name: rows[name] for name in BUCKET.names or ()}
+    value, step = np.ascontiguousarray(rows["value"]), np.ascontiguousarray(rows["position"])
+    whole = {"nan": np.isnan(value), "pos_inf": value == np.inf, "neg_inf": value == -np.inf}
+    return {
+        "count": np.ones(len(rows), np.uint64),
+        **{name: flags.astype(np.uint64) for name, flags in whole.items()},
+        "first_nonfinite_step": step,
+        **dict.fromkeys((*EXTREMES, "sum"), value),
+        **{f"{name}_step": step for name in EXTREMES},
+    }
+
+
+def _changes(series: Ints, position: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return series[1:] != series[:-1], position[1:] != position[:-1]
+
+
+def _heads(groups: Ints) -> Ints:
+    """Return where each stretch of equal numbers begins."""
+    return np.concatenate(([0], np.flatnonzero(groups[1:] != groups[:-1]) + 1))
+
+
+def _rising(rows: Rows) -> bool:
+    """Tell whether the rows, sorted by series, rise in position within each."""
+    position, series = rows["position"], rows["series"]
+    return bool(np.all((position[1:] > position[:-1]) | (series[1:] != series[:-1])))

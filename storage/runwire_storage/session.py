@@ -1,0 +1,86 @@
+"""A program's lasting connection to the store, which comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from runwire.errors import UnavailableError
+from runwire_storage.client import connect, translated
+from runwire_storage.native import Column, block
+from runwire_storage.rows import Rows
+from runwire_storage.schema import DATABASE
+
+#: Batches are ours, whole, and idempotent by their rows: ClickHouse is neither to gather them, nor to replace rows
+#: while inserting (merges do), nor to drop a block because it looks like an earlier one.
+_INSERT = {"async_insert": 0, "optimize_on_insert": 0, "insert_deduplicate": 0}
+#: A question may name thousands of series.
+_SELECT = {"max_query_size": 1 << 28, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
+
+_T = TypeVar("_T")
+
+
+class Outage(Protocol):
+    """What to do while the store is away."""
+
+    def wait(self, error: UnavailableError) -> None:
+        """Return when it is time to try again, or raise."""
+
+    def over(self) -> None:
+        """Called whenever the store has answered."""
+
+
+class Session:
+    """Inserts and reads, begun anew while the store is away.
+
+    Everything asked through it is idempotent, so what may or may not have been done when the connection broke is
+    simply done again.
+    """
+
+    def __init__(self, url: str, outage: Outage) -> None:
+        self._url = url
+        self._outage = outage
+        self._client: Client | None = None
+
+    def insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
+        """Insert ``rows`` rows, which are there when this returns.
+
+        Raises:
+            StorageError: ClickHouse refused them.
+        """
+        data = block(columns, rows)
+        self.run(lambda client: client.raw_insert(f"{DATABASE}.{table}", list(columns), data, _INSERT, fmt="Native"))
+
+    def select(self, sql: str, parameters: Mapping[str, Any], dtype: np.dtype[np.void]) -> Rows:
+        """Return a query's rows as records; its columns must have the types of the record's fields, in order.
+
+        Raises:
+            StorageError: ClickHouse refused the query.
+        """
+        data = self.run(lambda client: client.raw_query(sql, dict(parameters), _SELECT, fmt="RowBinary"))
+        return np.frombuffer(data, dtype)
+
+    def run(self, call: Callable[[Client], _T]) -> _T:
+        """Return what ``call`` does with a client, called again for as long as the store is away.
+
+        Raises:
+            StorageError: ClickHouse refused.
+        """
+        while True:
+            result = self._try(call)
+            if not isinstance(result, UnavailableError):
+                self._outage.over()
+                return result
+            self._outage.wait(result)
+
+    def _try(self, call: Callable[[Client], _T]) -> _T | UnavailableError:
+        try:
+            with translated(self._url):
+                if self._client is None:
+                    self._client = connect(self._url)
+                return call(self._client)
+        except UnavailableError as error:
+            return error

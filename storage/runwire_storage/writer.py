@@ -1,0 +1,165 @@
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwire.wire import Alert, dumps
+from runwire_storage.native import Column, fixed, low_cardinality, nullable, strings
+from runwire_storage.rows import COUNTS, EXTREMES, Ints, Points, Rows, Series
+from runwire_storage.schema import LEVELS
+from runwire_storage.session import Session
+
+_TIME = "DateTime64(6, 'UTC')"
+
+
+class Fact(NamedTuple):
+    """One thing that is known of a run; the latest of (run, kind, key, rank) is what holds.
+
+    Attributes:
+        kind: run, config, summary, tag or state.
+        value: JSON.
+        ts: microseconds since the epoch.
+    """
+
+    run: str
+    rank: int
+    kind: str
+    key: str
+    value: str
+    ts: int
+    seq: int
+
+
+class Writer:
+    """Inserts batches through a session; what a call was given is stored when it returns.
+
+    Every method writes rows that identify themselves, so calling it twice changes nothing.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def points(self, names: Sequence[Series], points: Points) -> None:
+        """Insert points; their series are places in ``names``."""
+        columns = {
+            **_series(names, points.series),
+            "step": fixed("Int64", points.step),
+            "ts": fixed(_TIME, points.ts),
+            "value": fixed("Float64", points.value),
+            "seq": fixed("UInt64", points.seq),
+        }
+        self._insert("stored_points", columns, len(points))
+
+    def buckets(self, names: Sequence[Series], buckets: Sequence[Rows]) -> None:
+        """Insert BUCKETs of each of LEVELS; their series are places in ``names``."""
+        rows = np.concatenate(buckets)
+        odd = rows["nan"] + rows["pos_inf"] + rows["neg_inf"]
+        empty = rows["count"] == odd
+        columns = {
+            **_series(names, rows["series"]),
+            "level": fixed("UInt8", np.repeat(np.array(LEVELS, np.uint8), [len(part) for part in buckets])),
+            "bucket": fixed("Int64", rows["position"]),
+            **{name: fixed("UInt64", rows[name]) for name in COUNTS},
+            "first_nonfinite_step": nullable("Int64", rows["first_nonfinite_step"], odd == 0),
+            **{name: nullable("Float64", rows[name], empty) for name in (*EXTREMES, "sum")},
+            **{f"{name}_step": nullable("Int64", rows[f"{name}_step"], empty) for name in EXTREMES},
+            "seq": fixed("UInt64", rows["seq"]),
+        }
+        self._insert("stored_rollups", columns, len(rows))
+
+    def tails(self, names: Sequence[Series], tails: Rows) -> None:
+        """Insert where series stand, as TAILs; their series are places in ``names``."""
+        columns = {
+            **_series(names, tails["series"]),
+            "last_step": fixed("Int64", tails["last_step"]),
+            "last_ts": fixed(_TIME, tails["last_ts"]),
+            "last": fixed("Float64", tails["last"]),
+            "seq": fixed("UInt64", tails["seq"]),
+        }
+        self._insert("stored_series", columns, len(tails))
+
+    def facts(self, facts: Sequence[Fact]) -> None:
+        """Insert what is known of runs."""
+        columns = {
+            "run": _words([fact.run for fact in facts]),
+            "rank": fixed("UInt32", np.array([fact.rank for fact in facts], np.uint32)),
+            "kind": _words([fact.kind for fact in facts]),
+            "key": strings(fact.key for fact in facts),
+            "value": strings(fact.value for fact in facts),
+            "ts": fixed(_TIME, np.array([fact.ts for fact in facts], np.int64)),
+            "seq": fixed("UInt64", np.array([fact.seq for fact in facts], np.uint64)),
+        }
+        self._insert("stored_facts", columns, len(facts))
+
+    def alerts(self, alerts: Sequence[Alert]) -> None:
+        """Insert states of alerts."""
+        columns = {
+            **{
+                name: strings(getattr(alert, name) for alert in alerts)
+                for name in ("id", "metric", "name", "title", "text", "host")
+            },
+            **{
+                name: _words([getattr(alert, name) for alert in alerts])
+                for name in ("state", "rule", "severity", "run", "project")
+            },
+            "episode": fixed("UInt32", np.array([alert.episode for alert in alerts], np.uint32)),
+            "rank": _optional("UInt32", np.uint32, [alert.rank for alert in alerts]),
+            "step": _optional("Int64", np.int64, [alert.step for alert in alerts]),
+            "value": _optional("Float64", np.float64, [alert.value for alert in alerts]),
+            "before": strings(dumps(alert.before).decode() for alert in alerts),
+            "caused_at": fixed(_TIME, np.array([_caused_at(alert) for alert in alerts], np.int64)),
+            "fired_at": fixed(_TIME, np.array([alert.fired_at for alert in alerts], np.int64)),
+            "resolved_at": _optional(_TIME, np.int64, [alert.resolved_at for alert in alerts]),
+            "delivered_at": _optional(
+                _TIME, np.int64, [min(alert.delivered_at.values(), default=None) for alert in alerts]
+            ),
+            "version": fixed("UInt64", np.array([alert.version for alert in alerts], np.uint64)),
+        }
+        self._insert("stored_alerts", columns, len(alerts))
+
+    def _insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
+        if rows:
+            self._session.insert(table, columns, rows)
+
+
+def _series(names: Sequence[Series], index: Ints) -> dict[str, Column]:
+    """Return the columns run, metric and rank of rows whose series are places in ``names``."""
+    used = np.zeros(len(names), np.bool_)
+    used[index] = True
+    places = np.flatnonzero(used)
+    # By place, what stands there; read at the used places alone.
+    runs, metrics = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
+    ranks = np.zeros(len(names), np.uint32)
+    series = [names[place] for place in places.tolist()]
+    run_names, runs[places] = _codes([run for run, _, _ in series])
+    metric_names, metrics[places] = _codes([metric for _, metric, _ in series])
+    ranks[places] = [rank for _, _, rank in series]
+    return {
+        "run": low_cardinality(run_names, runs[index]),
+        "metric": low_cardinality(metric_names, metrics[index]),
+        "rank": fixed("UInt32", ranks[index]),
+    }
+
+
+def _codes(words: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    codes: dict[str, int] = {}
+    numbers = [codes.setdefault(word, len(codes)) for word in words]
+    return list(codes), np.array(numbers, np.int64)
+
+
+def _words(words: Sequence[str]) -> Column:
+    return low_cardinality(*_codes(words))
+
+
+def _optional(kind: str, dtype: type[np.generic], values: Sequence[Any]) -> Column:
+    filled = np.array([0 if value is None else value for value in values], dtype)
+    return nullable(kind, filled, np.array([value is None for value in values], np.bool_))
+
+
+def _caused_at(alert: Alert) -> int:
+    return alert.fired_at if alert.caused_at is None else alert.caused_at

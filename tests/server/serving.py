@@ -1,0 +1,124 @@
+"""A server of the tests' own, started as a user starts it, and something in its store."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import select
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runwire._ready import READY_FD
+from runwire.errors import UnavailableError
+from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, Frame, encode
+from runwire_server.local import ports
+from runwire_storage.client import connect
+from runwire_storage.migrations import migrate
+from runwire_storage.session import Session
+from runwire_stream.decode import Record
+from runwire_stream.ingest import Ingest
+
+PROJECT = "served"
+RUN = "served-otter"
+NAME = "otter"
+STEPS = 5_000
+NAN_STEP = 4_000
+TIME = 1_700_000_000_000_000
+
+
+@dataclass
+class Server:
+    url: str
+    log: Path
+    pid: int
+
+
+@contextlib.contextmanager
+def running(clickhouse: str, home: Path, *flags: str) -> Iterator[Server]:
+    """``runwire server`` on a free port, listening; stopped afterwards, with exit code 0."""
+    port = ports.free()
+    home.mkdir(exist_ok=True)
+    log = home / "server.log"
+    ours, theirs = os.pipe()
+    argv = [sys.executable, "-m", "runwire", "server", "--clickhouse", clickhouse, "--port", str(port), *flags]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            argv, stdout=out, stderr=out, pass_fds=[theirs], env={**os.environ, READY_FD: str(theirs)}
+        )
+    os.close(theirs)
+    try:
+        heard, _, _ = select.select([ours], [], [], 60)
+        assert heard, log.read_text()
+        assert os.read(ours, 16) == b"ready\n", log.read_text()
+        yield Server(f"http://127.0.0.1:{port}", log, process.pid)
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def filled(clickhouse: str, home: Path) -> Iterator[Server]:
+    """A server over a store that holds a run."""
+    fill(clickhouse)
+    with running(clickhouse, home) as server:
+        yield server
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within a minute"
+        time.sleep(0.02)
+
+
+def loss(step: int) -> float:
+    return math.nan if step == NAN_STEP else 2.0 / (1 + step / 100)
+
+
+def fill(clickhouse: str) -> None:
+    """Store a run with a curve, a NaN in it, and the alert that tells of it."""
+    migrate(connect(clickhouse))
+    steps = range(STEPS)
+    planes = [
+        array("Q", [100 + step for step in steps]).tobytes(),
+        array("q", steps).tobytes(),
+        array("q", [TIME + step for step in steps]).tobytes(),
+        array("d", map(loss, steps)).tobytes(),
+        array("d", [0.1] * STEPS).tobytes(),
+    ]
+    data: dict[str, Any] = {
+        "project": PROJECT,
+        "name": NAME,
+        "config": {"lr": 0.1, "layers": [64, 10]},
+        "tags": ["a b"],
+    }
+    alert = Alert(
+        id="served-alert", episode=1, state="firing", rule="nonfinite", severity="critical", run=RUN, project=PROJECT,
+        name=NAME, host="here", title="train/loss is NaN", text="…", fired_at=TIME + 10, version=1, rank=0,
+        metric="train/loss", step=NAN_STEP, value=math.nan, before=[(NAN_STEP - 1, 0.5)],
+    )  # fmt: skip
+    values = [
+        (EVENTS, Event("start", RUN, 0, 1, TIME, data).encode()),
+        (METRICS, encode(RUN, 0, [Frame(["train/loss", "lr"], STEPS, planes)])),
+        (ALERTS, alert.encode()),
+    ]
+    records = [Record(topic, 0, place, None, value) for place, (topic, value) in enumerate(values)]
+    assert Ingest(Session(clickhouse, _Impatient())).store(records) == []
+
+
+class _Impatient:
+    def wait(self, error: UnavailableError) -> None:
+        raise error
+
+    def over(self) -> None:
+        pass
