@@ -118,9 +118,12 @@ VIEWS = {
         CREATE OR REPLACE VIEW {db}.points AS
         SELECT run, metric, rank, step, ts, value FROM {db}.stored_points FINAL
     """,
+    # A bare `nan` in SQL is the number: whoever asks the view need not know of quotes.
     "rollups": """
         CREATE OR REPLACE VIEW {db}.rollups AS
-        SELECT * EXCEPT (seq) FROM {db}.stored_rollups FINAL
+        SELECT * EXCEPT (seq, `nan`, pos_inf, neg_inf),
+            `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count
+        FROM {db}.stored_rollups FINAL
     """,
     "series": """
         CREATE OR REPLACE VIEW {db}.series AS

@@ -12,8 +12,9 @@ from known import Bits, Identity, number
 _EXTREMES = [f"{name}{part}" for name in ("first", "last", "min", "max") for part in ("", "_step")]
 #: The columns of a rollup in the order in which `brute` gives them. seq is left out: known data does not say which.
 _COLUMNS = sorted(["count", "nan", "pos_inf", "neg_inf", "first_nonfinite_step", "sum", *_EXTREMES])
-#: `nan` by itself is the number.
-_QUOTED = ", ".join(f"`{name}`" for name in _COLUMNS)
+_SQL = ", ".join(
+    {"nan": "nan_count", "pos_inf": "pos_inf_count", "neg_inf": "neg_inf_count"}.get(n, n) for n in _COLUMNS
+)
 _SEQ = sorted((*_COLUMNS, "seq")).index("seq")
 
 
@@ -31,7 +32,7 @@ def points(client: Client, run: str) -> dict[Identity, Bits]:
 def rollups(client: Client, run: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Return each bucket's state by (metric, rank, level, bucket), floats as their bits."""
     rows = client.query(
-        f"SELECT metric, rank, level, bucket, {_QUOTED} FROM runwire.rollups WHERE run = {{run:String}}",
+        f"SELECT metric, rank, level, bucket, {_SQL} FROM runwire.rollups WHERE run = {{run:String}}",
         {"run": run},
     ).result_rows
     stored = {tuple(row[:4]): brute.bits(dict(zip(_COLUMNS, row[4:], strict=True))) for row in rows}

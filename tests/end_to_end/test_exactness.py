@@ -17,7 +17,7 @@ import pytest
 import store
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from conftest import Pipeline, until
+from parts import Pipeline, until
 
 from runwire.errors import RunwireError
 from runwire_server.demo import training

@@ -16,8 +16,12 @@ from runwire_storage.schema import DATABASE, LEVELS
 #: So many series are named in one query: their names travel in the request's line, which ends at 64 KiB.
 SERIES_MAX = 32
 
-# Quoted: a bare nan is the number. Where nothing is finite, 0 stands in fields that mean nothing then.
-_STATE = ", ".join(f"ifNull(`{name}`, 0)" for name in BUCKET.names or () if name not in {"series", "position", "seq"})
+#: What the view calls the counts of what is not finite.
+_NAMES = {name: f"{name}_count" for name in ("nan", "pos_inf", "neg_inf")}
+# Where nothing is finite, 0 stands in fields that mean nothing then.
+_STATE = ", ".join(
+    f"ifNull({_NAMES.get(name, name)}, 0)" for name in BUCKET.names or () if name not in {"series", "position", "seq"}
+)
 
 
 def tails(client: Client, names: Sequence[Series]) -> Rows:

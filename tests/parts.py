@@ -1,0 +1,116 @@
+"""The real parts that tests run against, started by the product's own launcher on free loopback ports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runwire._ready import READY_FD
+from runwire_server.local import home as homes
+from runwire_server.local import launch, ports
+
+PATIENCE = 120.0  # seconds, for the slowest thing a test may wait for
+
+
+def until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+    """Wait until ``condition`` is true; fails the test, naming ``what``, if that does not come in time."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"{what}: not within {timeout:.0f} s")
+        time.sleep(0.02)
+
+
+@dataclass
+class Pipeline:
+    """A running ``runwire up``.
+
+    Attributes:
+        home: its home.
+        process: the supervisor.
+        said: the file that holds what it printed.
+        kafka: ``host:port``.
+        clickhouse: URL.
+        server: URL.
+    """
+
+    home: Path
+    process: subprocess.Popen[bytes]
+    said: Path
+    kafka: str
+    clickhouse: str
+    server: str
+
+    def pid(self, program: str) -> int:
+        """The process id of one of its programs, once it is ready."""
+        until(lambda: self._told(program)["state"] == "ready", f"{program} ready")
+        return int(self._told(program)["pid"])
+
+    def kill(self, program: str) -> int:
+        """SIGKILL one of its programs; returns the process id that it had."""
+        pid = self.pid(program)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self._told(program)["pid"] != pid, f"{program} missed")
+        return pid
+
+    def _told(self, program: str) -> dict[str, Any]:
+        """What the supervisor wrote down of a program."""
+        found: dict[str, Any] = next(row for row in homes.state(self.home)["programs"] if row["name"] == program)
+        return found
+
+
+def own(argv: list[str], **options: object) -> subprocess.Popen[bytes]:
+    """Start a process that dies with this test session, however that ends."""
+    command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *argv]
+    return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        pytest.fail(f"{process.args!r} did not stop within 60 s of SIGTERM")
+
+
+@contextlib.contextmanager
+def running(home: Path, *flags: str, env: dict[str, str] | None = None) -> Iterator[Pipeline]:
+    """``runwire up`` on ``home`` with a free port for the server, ready; stopped, and all of it gone, afterwards."""
+    home.mkdir(parents=True, exist_ok=True)
+    said = home / "said.txt"
+    ours, theirs = os.pipe()
+    try:
+        with said.open("wb") as out:
+            process = own(
+                [sys.executable, "-m", "runwire", "up", "--home", str(home), "--port", str(ports.free()), *flags],
+                stdout=out,
+                stderr=out,
+                pass_fds=[theirs],
+                env={**os.environ, **(env or {}), READY_FD: str(theirs)},
+            )
+        os.close(theirs)
+        try:
+            heard, _, _ = select.select([ours], [], [], PATIENCE)
+            if not heard or not os.read(ours, 16):
+                pytest.fail(f"`runwire up` did not come up:\n{said.read_text()}")
+            where = homes.addresses(home)
+            assert where is not None
+            yield Pipeline(home, process, said, where.kafka, where.clickhouse, where.server)
+        finally:
+            end(process)
+    finally:
+        os.close(ours)
