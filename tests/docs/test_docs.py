@@ -1,0 +1,105 @@
+"""The docs say what is so: snippets run, commands exist, files are there, tables are complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from parts import Pipeline
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+ROOMS = ("producers", "storage", "stream", "alerting", "server")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def runwire(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours."""
+    env = {**os.environ, **({"RUNWIRE_HOME": str(home)} if home else {}), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "runwire", *words], env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    """Links, and paths in code marks that begin with a folder of the repository."""
+    text = page.read_text()
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    named = re.findall(rf"`((?:{'|'.join((*ROOMS, 'tests', 'bench', 'docs'))})/[^`*…<{{]*)`", text)
+    missing = [link for link in links if link and not (page.parent / link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_the_first_example_runs_as_it_stands(up: Pipeline) -> None:
+    """The README's Python, with a loader, a step and a schedule around it, logs a run that finishes."""
+    (example,) = blocks(ROOT / "README.md", "python")
+    around = "loader = range(50)\ntrain = lambda batch: 1 / (1 + batch)\nschedule = lambda step: 0.1\n"
+    told = "\nprint(runwire.init.__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", around + example + told],
+        env={**os.environ, "RUNWIRE_HOME": str(up.home), "RUNWIRE_RUN_ID": "readme"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "runwire\n"
+    shown = json.loads(runwire("show", "readme", "--json", home=up.home).stdout)
+    assert shown["project"] == "digits"
+    assert {metric["metric"] for metric in shown["metrics"]} == {"train/loss", "train/lr"}
+
+
+def commands() -> list[str]:
+    """Return every `runwire …` line of the pages' console blocks, without its remark."""
+    lines = (line for page in PAGES for block in blocks(page, "console") for line in block.splitlines())
+    return sorted({line.removeprefix("$ ").split(" #")[0].strip() for line in lines if line.startswith("$ runwire ")})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_that_the_docs_show_has_the_options_shown(command: str) -> None:
+    """Command, subcommand and flags stand in its help."""
+    words = shlex.split(command)[1:]
+    name = words[:2] if words[0] in {"topics", "dead-letter"} else words[:1]
+    asked = runwire(*name, "--help")
+    assert asked.returncode == 0, asked.stderr
+    assert [flag for flag in words if flag.startswith("-") and flag not in asked.stdout] == []
+
+
+def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
+    """The SQL of the docs is answered by the views as they are."""
+    for query in blocks(ROOT / "docs" / "sql.md", "sql")[0].splitlines():
+        done = runwire("sql", query, "--json", home=up.home)
+        assert done.returncode == 0, f"{query}: {done.stderr}"
+        assert isinstance(json.loads(done.stdout), list)
+
+
+@pytest.mark.parametrize("view", ["points", "runs", "alerts"])
+def test_the_docs_list_each_views_columns(view: str, up: Pipeline) -> None:
+    """Names, order and types of docs/sql.md are those that the engine tells."""
+    section = (ROOT / "docs" / "sql.md").read_text().split(f"### {view}\n")[1].split("###")[0]
+    written = re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", section, re.MULTILINE)
+    told = json.loads(runwire("sql", f"DESCRIBE {view}", "--json", home=up.home).stdout)
+    assert written == [(row["name"], row["type"]) for row in told]
+
+
+def test_every_variable_is_documented_and_every_documented_one_is_read() -> None:
+    """docs/operations.md lists the RUNWIRE_ variables that the code reads."""
+    code = "".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    read = set(re.findall(r"[\"`]RUNWIRE_[A-Z_]+[A-Z]\b", code))
+    documented = set(re.findall(r"`RUNWIRE_[A-Z_]+[A-Z]\b", (ROOT / "docs" / "operations.md").read_text()))
+    internal = {"RUNWIRE_READY_FD"}  # from the supervisor to its programs
+    names = {name.strip('"`') for name in read} - internal
+    missing = names - {name.strip("`") for name in documented}
+    assert missing == set()
