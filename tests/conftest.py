@@ -12,8 +12,6 @@ from parts import PATIENCE, Pipeline, end, own, running, until
 
 from runwire_server.local import ports, topics
 
-_own, _end = own, end
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

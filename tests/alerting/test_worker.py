@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import until
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from parts import until
 from receiver import Receiver, listening
 
 from runwire._ready import READY_FD
@@ -330,14 +330,14 @@ def test_a_frozen_kafka_makes_no_run_silent(
     tmp_path: Path, start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
     """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one."""
-    from conftest import _end, _own
+    from parts import end
 
     from runwire_server.local import topics
 
     port = ports.free()
     with (tmp_path / "kafka.log").open("wb") as log:
         command = [sys.executable, "-m", "runwire", "kafka", "--home", str(tmp_path / "own"), "--port", str(port)]
-        broker = _own(command, stdout=log, stderr=log)
+        broker = own(command, stdout=log, stderr=log)
     try:
         topics.create(f"127.0.0.1:{port}", timeout=PATIENCE)
         hook, host = listen(), Host(f"127.0.0.1:{port}")
@@ -356,7 +356,7 @@ def test_a_frozen_kafka_makes_no_run_silent(
         host.producer.close()
     finally:
         broker.send_signal(signal.SIGCONT)
-        _end(broker)
+        end(broker)
 
 
 def test_no_log_holds_a_receivers_secret(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:

@@ -27,6 +27,7 @@ class Page(StaticFiles):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, check_dir=False)
+        self.config_checked = True  # else the first request would demand the folder, which may not be built
         self._index = folder / "index.html"
 
     async def get_response(self, path: str, scope: Any) -> Response:

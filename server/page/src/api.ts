@@ -1,0 +1,130 @@
+/** The HTTP API as the page uses it; `/api/docs` is its whole description. */
+
+import { signal } from "@preact/signals";
+import type { Query } from "./chart/board";
+import { decode, type Series } from "./chart/series";
+import type { Num } from "./format";
+
+/** ISO 8601. */
+export type Time = string;
+
+export interface Run {
+  id: string;
+  name: string;
+  project: string;
+  state: string;
+  config: Record<string, unknown>;
+  summary: Record<string, unknown>;
+  tags: string[];
+  started_at: Time;
+  ended_at: Time | null;
+  seen_at: Time;
+  host: string;
+  ranks: number;
+  last_step: number | null;
+  exit_code: number | null;
+  exception: { kind?: string; message?: string; traceback?: string } | null;
+}
+
+export interface Metric {
+  metric: string;
+  ranks: number[];
+  points: number;
+  first_step: number;
+  last_step: number;
+  last: Num;
+  nonfinite: number;
+  first_nonfinite_step: number | null;
+}
+
+export interface Alert {
+  id: string;
+  episode: number;
+  rule: string;
+  severity: string;
+  state: "firing" | "resolved";
+  run: string;
+  name: string;
+  project: string;
+  rank: number | null;
+  metric: string;
+  step: number | null;
+  value: Num | null;
+  before: [number, Num][];
+  title: string;
+  text: string;
+  fired_at: Time;
+  resolved_at: Time | null;
+}
+
+/** What the server answered instead of what was asked for. */
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint: string | null,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Since when the server has been out of reach (ms since the epoch); null while it answers. */
+export const unreachable = signal<number | null>(null);
+
+async function request(path: string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (!init?.signal?.aborted) unreachable.value ??= Date.now();
+    throw error;
+  }
+  unreachable.value = null;
+  if (response.ok) return response;
+  const error = await response.json().then(
+    (body) => body?.error,
+    () => null,
+  );
+  throw new ApiError(
+    error?.code ?? "unknown",
+    error?.message ?? `The server answered ${response.status} to ${path}.`,
+    error?.hint ?? null,
+    response.status,
+  );
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await request(path, { signal })).json();
+}
+
+const part = encodeURIComponent;
+
+/** The page shows no more runs than these, the last that started, and says so. */
+export const RUNS_MAX = 5000;
+
+export const runs = (signal?: AbortSignal) =>
+  get<{ runs: Run[] }>(`/api/runs?limit=${RUNS_MAX}`, signal).then((body) => body.runs);
+
+export const run = (id: string, signal?: AbortSignal) => get<Run>(`/api/runs/${part(id)}`, signal);
+
+export const metrics = (id: string, signal?: AbortSignal) =>
+  get<{ metrics: Metric[] }>(`/api/runs/${part(id)}/metrics`, signal).then((body) => body.metrics);
+
+export const alerts = (signal?: AbortSignal) =>
+  get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);
+
+export async function series(query: Query, signal: AbortSignal): Promise<Series[]> {
+  const response = await request("/api/series", {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/vnd.runwire.series" },
+    body: JSON.stringify(query),
+    signal,
+  });
+  return decode(await response.arrayBuffer());
+}
+
+/** Milliseconds since the epoch. */
+export function time(value: Time): number {
+  return Date.parse(value);
+}

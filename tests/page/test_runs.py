@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable
+
+import pytest
+from parts import Pipeline
+from playwright.sync_api import Page, expect
+
+import runwire
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("built")]
+
+
+def _run(up: Pipeline, project: str, name: str, lr: float, loss: float) -> str:
+    run = runwire.init(
+        project, name, {"lr": lr, "batch": 32}, ["nightly"], id=f"{name}-{uuid.uuid4().hex[:6]}", home=up.home
+    )
+    run.log({"loss": loss}, step=7)
+    run.summary["final"] = loss
+    run.finish()
+    return run.id
+
+
+def test_the_table_shows_what_was_logged(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """Two runs stand in the table with state, tags, the config that differs, and their summaries, NaN in red."""
+    project = f"table-{uuid.uuid4().hex[:6]}"
+    good, bad = _run(up, project, "good", 0.1, 0.25), _run(up, project, "hot", 3.0, math.nan)
+    page = open_page(f"{up.server}/?q={project}")
+    row = page.locator(f"#run-{good}")
+    expect(row).to_contain_text("finished")
+    for text in ("good", good, "nightly", "0.25", "0.1", project):
+        expect(row).to_contain_text(text)
+    expect(page.locator(f"#run-{bad} .bad")).to_have_text(["NaN", "NaN"])  # its last loss, and what it said
+    expect(page.get_by_role("columnheader", name="lr")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="batch")).to_have_count(0)
+
+
+def test_the_filter_and_the_selection_are_in_the_address(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """A reload shows the same rows, selected as before, and back from the comparison leads to them again."""
+    project = f"address-{uuid.uuid4().hex[:6]}"
+    one, other = _run(up, project, "one", 0.1, 1.0), _run(up, project, "other", 0.2, 2.0)
+    page = open_page(up.server)
+    expect(page.locator(f"#run-{other}")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type(f"{project} finished")
+    page.keyboard.press("Escape")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Select one").check()
+    page.get_by_label("Select other").check()
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_label("Select one")).to_be_checked()
+    page.keyboard.press("c")
+    expect(page).to_have_url(f"{up.server}/compare?runs={one},{other}")
+    expect(page.locator('.plot[data-metric="loss"][data-ready=true]')).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Select other")).to_be_checked()
+
+
+def test_a_run_is_opened_by_keys_alone(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """The keys j, Enter and u go down the table, into the run and back up; ? tells them all."""
+    project = f"keys-{uuid.uuid4().hex[:6]}"
+    run = _run(up, project, "only", 0.1, 1.0)
+    page = open_page(f"{up.server}/?q={project}")
+    expect(page.locator(f"#run-{run}")).to_contain_text("finished")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{up.server}/r/{run}")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("compare what is selected")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+
+
+def test_a_narrow_screen_scrolls_no_sideways(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """At 360 pixels the pages are no wider than the screen; tables scroll within themselves."""
+    run = _run(up, "narrow", "narrow", 0.1, 1.0)
+    for path in ("/", f"/r/{run}", "/alerts"):
+        page = open_page(up.server + path, viewport={"width": 360, "height": 700})
+        expect(page.locator("main")).not_to_contain_text("Loading…")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_an_unknown_run_is_said_to_be_so(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """The address of a run that does not exist says so and what to do."""
+    page = open_page(f"{up.server}/r/nobody", offline=True)
+    expect(page.locator("main")).to_contain_text("No run nobody")
+    expect(page.locator("main")).to_contain_text("runwire runs")
