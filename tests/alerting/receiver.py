@@ -57,7 +57,7 @@ def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:
 
     async def start() -> str:
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from parts import until
+from parts import end, own, until
 from receiver import Receiver, listening
 
 from runwire._ready import READY_FD
@@ -330,8 +330,6 @@ def test_a_frozen_kafka_makes_no_run_silent(
     tmp_path: Path, start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
     """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one."""
-    from parts import end
-
     from runwire_server.local import topics
 
     port = ports.free()
