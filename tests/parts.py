@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,16 +20,19 @@ from runwire._ready import READY_FD
 from runwire_server.local import home as homes
 from runwire_server.local import launch, ports
 
+T = TypeVar("T")
+
 PATIENCE = 120.0  # seconds, for the slowest thing a test may wait for
 
 
-def until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
-    """Wait until ``condition`` is true; fails the test, naming ``what``, if that does not come in time."""
+def until(condition: Callable[[], T | None], what: str, timeout: float = PATIENCE) -> T:
+    """Return the first true value of ``condition``; fails the test, naming ``what``, if none comes in time."""
     end = time.monotonic() + timeout
-    while not condition():
+    while not (value := condition()):
         if time.monotonic() > end:
             pytest.fail(f"{what}: not within {timeout:.0f} s")
         time.sleep(0.02)
+    return value
 
 
 @dataclass
