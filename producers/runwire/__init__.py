@@ -1,1 +1,42 @@
-"""Runwire's SDK: what runs beside a training job."""
+"""Runwire's SDK: what runs beside a training job.
+
+::
+
+    import runwire
+
+    runwire.init(project="digits", config={"lr": 0.1})
+    for step in range(1000):
+        runwire.log({"train/loss": loss}, step=step)
+    runwire.finish()
+
+What is public stands in ``__all__``; modules with a leading underscore are not. ``log()`` appends to a file of this
+host (``runwire.spool``), a process of its own (``runwire.shipper``) carries that to Kafka, and ``runwire.wire`` is
+the contract of what travels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runwire import errors
+from runwire._current import alert, config, current, finish, init, log, summary
+from runwire._run import AlertLevel, Run
+
+if TYPE_CHECKING:
+    run: Run | None
+    """The current run, None if there is none."""
+
+__version__ = "0.1.0"
+
+__all__ = ["AlertLevel", "Run", "__version__", "alert", "config", "errors", "finish", "init", "log", "run", "summary"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "run":
+        return current()
+    raise AttributeError(f"module 'runwire' has no attribute {name!r}")
+
+
+for _public in (AlertLevel, Run, alert, finish, init, log):
+    _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
+del _public

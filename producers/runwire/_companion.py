@@ -1,0 +1,131 @@
+"""A training process's one thread of Runwire's: prints the run's alerts, and sees to it that there is a shipper."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from runwire._say import logger
+from runwire.errors import WireError
+from runwire.shipper.start import LOG, claim, running, start
+from runwire.spool import INBOX
+from runwire.wire import Alert
+
+_LOOK_SECONDS = 0.25
+_CHECK_SECONDS = 1.0
+_BACKOFF_SECONDS_MAX = 60.0
+#: A shipper that is gone again after so many starts in a row does not start at all; that is said.
+_STARTS_SAID = 3
+_BEFORE_SHOWN = 3
+
+
+class Companion(threading.Thread):
+    """Runs beside the training until `stop`.
+
+    Args:
+        home: the home.
+        spools: this host's spools in it.
+        folder: the run's own spool.
+        check: called about once a second.
+    """
+
+    def __init__(self, home: Path, spools: Path, folder: Path, check: Callable[[], None]) -> None:
+        super().__init__(name="runwire", daemon=True)
+        self._home, self._spools, self._check = home, spools, check
+        self._inbox = folder / INBOX
+        self._offset = 0
+        self._said: set[tuple[str, int, str]] = set()
+        self._halt = threading.Event()
+        self._children: set[int] = set()
+        self._starts = 0
+        self._next_start = 0.0
+        #: When an alert was last printed, seconds since the epoch; 0 before the first.
+        self.printed = 0.0
+
+    def ensure_shipper(self) -> None:
+        """Start a shipper if none runs; one that does not stay up is tried again less and less often."""
+        for child in list(self._children):
+            with suppress(ChildProcessError):  # somebody else's wait() took it
+                if os.waitpid(child, os.WNOHANG)[0] == 0:
+                    continue
+            self._children.discard(child)
+        try:
+            if running(self._spools):
+                self._starts = 0
+                return
+            now = time.monotonic()
+            if now < self._next_start or not claim(self._spools):
+                return
+            self._next_start = now + min(2.0**self._starts, _BACKOFF_SECONDS_MAX)
+            self._starts += 1
+            if self._starts == _STARTS_SAID:
+                logger.warning("the shipper does not stay up, %s says why; the data waits", self._spools / LOG)
+            self._children.add(start(self._home, self._spools))
+        except OSError as error:
+            if self._starts <= 1:
+                self._starts = _STARTS_SAID
+                logger.warning("no shipper can be started (%s): the data waits, `runwire sync` delivers it", error)
+
+    def run(self) -> None:
+        """Look into the inbox, and once a second after the shipper."""
+        checked = time.monotonic()
+        while not self._halt.wait(_LOOK_SECONDS):
+            self._look()
+            if time.monotonic() - checked >= _CHECK_SECONDS:
+                checked = time.monotonic()
+                self._check()
+                if self._spools.exists():
+                    self.ensure_shipper()
+
+    def stop(self) -> None:
+        """End the thread, after a last look into the inbox."""
+        self._halt.set()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join(timeout=2.0)
+        self._look()
+
+    def _look(self) -> None:
+        try:
+            with self._inbox.open("rb") as file:
+                file.seek(self._offset)
+                lines = file.read()
+        except OSError:
+            return
+        whole = lines.rfind(b"\n") + 1
+        self._offset += whole
+        for line in lines[:whole].splitlines():
+            with suppress(WireError):
+                self._print(Alert.parse(line))
+
+    def _print(self, alert: Alert) -> None:
+        key = (alert.id, alert.episode, alert.state)
+        if key in self._said:
+            return
+        self._said.add(key)
+        self.printed = time.time()
+        logger.warning(describe(alert))
+
+
+def describe(alert: Alert) -> str:
+    """Return what a terminal shows of an alert: one line, and a second one with the values where there are some."""
+    lines = [f"{'ALERT' if alert.state == 'firing' else 'resolved'} [{alert.severity}] {alert.rule}: {alert.title}"]
+    if alert.state == "resolved":
+        return lines[0]
+    if alert.metric:
+        at = "" if alert.step is None else f" at step {alert.step}"
+        value = "" if alert.value is None else f": {_short(alert.value)}"
+        before = ", ".join(f"{_short(one)} (step {step})" for step, one in alert.before[-_BEFORE_SHOWN:])
+        rank = "" if alert.rank is None else f", rank {alert.rank}"
+        lines.append(f"  {alert.metric}{at}{rank}{value}" + (f"; before it {before}" if before else ""))
+    elif alert.text:
+        lines.append("  " + alert.text.strip().splitlines()[0][:500])
+    return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else {math.inf: "Inf", -math.inf: "-Inf"}.get(value, "NaN")

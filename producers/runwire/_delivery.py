@@ -1,0 +1,93 @@
+"""Waiting at a run's end for the shipper to deliver what it logged, for a while."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runwire._say import logger
+from runwire.shipper.start import STATUS
+from runwire.spool import DELIVERED
+from runwire.spool.folder import META, read_json
+
+_DEFAULT_SECONDS = 15.0
+_QUIET_SECONDS = 1.0
+_POLL_SECONDS = 0.02
+#: An alert about a run's very last values is waited for so long, so that it is printed where the run logs.
+_ALERT_SECONDS = 1.0
+
+
+def patience() -> float:
+    """Return how long `wait` may take, seconds: ``RUNWIRE_FINISH_WAIT``, else 15."""
+    text = os.environ.get("RUNWIRE_FINISH_WAIT")
+    if not text:
+        return _DEFAULT_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds < float("inf"):
+        return seconds
+    logger.warning("RUNWIRE_FINISH_WAIT is %.80r: expected a number of seconds; taking %g", text, _DEFAULT_SECONDS)
+    return _DEFAULT_SECONDS
+
+
+def wait(folder: Path, spools: Path, kafka: str | None, printed: Callable[[], float]) -> None:
+    """Wait until the shipper has delivered the spool, or `patience` is at an end; then say where the rest waits.
+
+    Args:
+        folder: the spool, whose last record is written.
+        spools: the host's spools.
+        kafka: where it is delivered, None if nobody knows: then there is nothing to wait for.
+        printed: when an alert was last printed here, seconds since the epoch.
+    """
+    seconds = patience() if kafka is not None else 0.0
+    began = time.monotonic()
+    told = False
+    try:
+        while not (done := delivered(folder)) and time.monotonic() - began < seconds:
+            time.sleep(_POLL_SECONDS)
+            if not told and time.monotonic() - began > _QUIET_SECONDS:
+                told = True
+                logger.info("delivering %d kB to Kafka at %s …", _waiting(folder) >> 10, kafka)
+        if done:
+            _await_alert(folder, printed, began + seconds)
+            return
+    except KeyboardInterrupt:
+        _say_waiting(folder, spools)
+        raise
+    _say_waiting(folder, spools)
+
+
+def delivered(folder: Path) -> bool:
+    """Return whether all of a finished spool is delivered."""
+    return bool(read_json(folder / DELIVERED).get("done")) or not (folder / META).exists()
+
+
+def _await_alert(folder: Path, printed: Callable[[], float], deadline: float) -> None:
+    alerting = read_json(folder / DELIVERED).get("alerting")
+    if not isinstance(alerting, (int, float)):
+        return
+    alerting /= 1e6
+    while printed() < alerting and time.time() < alerting + _ALERT_SECONDS and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _say_waiting(folder: Path, spools: Path) -> None:
+    problem = read_json(spools / STATUS).get("problem")
+    because = f" ({problem})" if isinstance(problem, str) and problem else ""
+    logger.warning(
+        "%d kB wait in %s%s; they are delivered as soon as that can be, `runwire sync` sees to it",
+        max(_waiting(folder) >> 10, 1),
+        folder,
+        because,
+    )
+
+
+def _waiting(folder: Path) -> int:
+    try:
+        return sum(path.stat().st_size for path in folder.glob("*.seg"))
+    except OSError:
+        return 0

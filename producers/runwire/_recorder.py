@@ -1,0 +1,145 @@
+"""The one way into a run's spool: for threads, for signal handlers, and for a world that breaks.
+
+Nothing here raises because of the world: what cannot be stored is counted, said once, and told to the run as soon as
+something can be stored again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Any
+
+from runwire._say import logger
+from runwire.errors import WireError
+from runwire.spool import Writer
+from runwire.spool.format import EVENT_BYTES_MAX
+from runwire.wire import dumps
+
+
+class Recorder:
+    """Writes a run's rows and events, one at a time, in the order in which they are said.
+
+    Args:
+        writer: the spool; None if there is none: then everything is lost, which the caller has said.
+    """
+
+    def __init__(self, writer: Writer | None) -> None:
+        self._writer = writer
+        # Re-entrant, since a signal's handler may log in the middle of the main thread's log().
+        self._lock = threading.RLock()
+        self._busy = False
+        self._late: deque[Callable[[], None]] = deque()
+        self._losing = False
+        self.next_step = 0
+
+    def row(self, keys: tuple[str, ...], step: int | None, ts: int, values: Collection[float], *, more: bool) -> None:
+        """Append a row.
+
+        Args:
+            keys: names of metrics.
+            step: int64; None for the step after the last.
+            ts: microseconds since the epoch.
+            values: one float a key.
+            more: whether further rows of the same call follow, which then have the same step.
+        """
+        with self._lock:
+            if self._busy:
+                kept = list(values)
+                self._late.append(lambda: self.row(keys, step, ts, kept, more=more))
+                return
+            self._busy = True
+            try:
+                if step is None:
+                    step = self.next_step
+                if not more:
+                    self.next_step = step + 1 if step < 2**63 - 1 else step
+                if self._writer is not None:
+                    self._writer.row(keys, step, ts, values)
+                    if self._losing:
+                        self._recovered()
+            except OSError as error:
+                self._lost(error)
+            finally:
+                self._busy = False
+            if self._late:
+                self._catch_up()
+
+    def event(self, kind: str, data: dict[str, Any], *, vital: bool = False) -> None:
+        """Append an event; ``vital`` if it tells the run's end."""
+        event = {"type": kind, "ts": time.time_ns() // 1000, "data": data}
+        try:
+            size = len(dumps(event))
+        except WireError as error:
+            logger.warning("this %s is not recorded: %s", kind, error)
+            return
+        if size > EVENT_BYTES_MAX:
+            logger.warning(
+                "this %s is not recorded: it takes %d kB, %d are the most",
+                kind,
+                size >> 10,
+                EVENT_BYTES_MAX >> 10,
+            )
+            return
+        self._event(event, vital=vital)
+
+    def check(self) -> None:
+        """Notice if somebody removed the spool; called now and then."""
+        with self._lock:
+            if self._writer is None or self._busy or not self._writer.removed:
+                return
+            folder = self._writer.folder
+            self._writer.break_off()
+            self._losing = True
+            logger.error("%s was removed: what was not delivered yet is lost, and so is what is logged now", folder)
+
+    def close(self) -> None:
+        """Close the spool."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def forget(self) -> None:
+        """Let go of the parent's spool in a forked child, whatever another thread was doing at the fork."""
+        self._lock = threading.RLock()
+        self._busy = False
+        self.close()
+
+    def _event(self, event: dict[str, Any], *, vital: bool) -> None:
+        with self._lock:
+            if self._busy:
+                self._late.append(lambda: self._event(event, vital=vital))
+                return
+            self._busy = True
+            try:
+                if self._writer is not None:
+                    self._writer.event(event, vital=vital)
+                    if self._losing:
+                        self._recovered()
+            except OSError as error:
+                self._lost(error)
+            finally:
+                self._busy = False
+            if self._late:
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._late:
+            self._late.popleft()()
+
+    def _lost(self, error: OSError) -> None:
+        if not self._losing:
+            self._losing = True
+            folder = self._writer.folder if self._writer is not None else "the spool"
+            logger.error(
+                "%s: %s: what is logged now is lost, until it can be stored again; the training goes on",
+                folder,
+                error.strerror or error,
+            )
+
+    def _recovered(self) -> None:
+        self._losing = False
+        logger.warning("what is logged is stored again; the run says how much was lost in between")

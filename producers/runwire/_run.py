@@ -1,0 +1,390 @@
+"""A run: what a training logs into."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+import time
+import traceback as traceback_module
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runwire import _delivery, _settings, _values
+from runwire._command_line import command_line
+from runwire._companion import Companion
+from runwire._exit import EXIT_SIGINT, code
+from runwire._facts import Config, Summary
+from runwire._names import new_id, new_name
+from runwire._recorder import Recorder
+from runwire._say import logger
+from runwire.errors import ConfigError, RunFinishedError, UnavailableError
+from runwire.spool import Meta, Writer, folder
+from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
+
+_FLOAT = {float}
+_EXACT = {float, int, bool}
+_INT_EXACT = 2**53
+_STEP_MIN, _STEP_MAX = -(2**63), 2**63 - 1
+_SHAPES_MAX = 1000
+_WARNINGS_MAX = 200
+_TRACEBACK_LINES_MAX = 30
+_TRACEBACK_LINE_MAX = 500
+_MESSAGE_MAX = 2000
+
+
+class AlertLevel(enum.Enum):
+    """How serious an alert is."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+class Run:
+    """A run of this process; made by `runwire.init`.
+
+    ::
+
+        with runwire.init(project="digits", config={"lr": 0.1}) as run:
+            for step in range(1000):
+                run.log({"loss": train(step)})
+
+    A run may have several processes (``id=`` the same, ``rank=`` different). It belongs to the process that called
+    ``init``: a forked child says so once and records nothing; it may call ``init`` itself.
+
+    Attributes:
+        id: names the run.
+        rank: names this process in it.
+        name, project: for people.
+        tags, notes: as given.
+        config: what the run was configured with.
+        summary: what it came to.
+        folder: where its data waits until it is delivered; None if it could not be made, which was said.
+    """
+
+    folder: Path | None = None
+    _lock_fd = -1
+
+    def __init__(
+        self,
+        project: str | None,
+        name: str | None,
+        config: Any,
+        tags: Any,
+        *,
+        id: str | None,  # noqa: A002 -- the field's name for it
+        rank: int | None,
+        notes: str | None,
+        home: str | os.PathLike[str] | None,
+        kafka: str | None,
+    ) -> None:
+        self.id = _settings.find_run(id) or new_id()
+        self.rank = _settings.find_rank(rank)
+        self.name = str(_values.plain(str(name or new_name())))
+        self.project = str(_values.plain(str(project or os.environ.get("RUNWIRE_PROJECT") or "default")))
+        self.tags = tuple(_values.texts(tags, "tags")) if tags is not None else ()
+        self.notes = notes
+        told = _values.mapping(config, "config") if config is not None else {}
+        own = {str(key): value for key, value in config.items()} if isinstance(config, Mapping) else told
+        self.config = Config(lambda values: self._facts("config", values), own)
+        self.summary = Summary(lambda values: self._facts("summary", values))
+        self._home = _settings.find_home(home)
+        self._spools = folder.root(self._home, _settings.hostname())
+        self._address = self._find_kafka(kafka)
+        self._over = ""
+        self._raised = False
+        self._shapes: dict[tuple[str, ...], None] = {}
+        self._warned: set[tuple[str, str]] = set()
+        self._recorder = Recorder(self._begin())
+        self._recorder.event("start", self._start(told))
+        self._companion: Companion | None = None
+        if self.folder is not None:
+            self._companion = Companion(self._home, self._spools, self.folder, self._recorder.check)
+            self._companion.ensure_shipper()
+            self._companion.start()
+            if self._address is None:
+                logger.info(
+                    "no pipeline runs here: %s waits in %s; `runwire sync` delivers it once there is one "
+                    "(`runwire up` starts one, RUNWIRE_KAFKA names another)",
+                    self.name,
+                    self.folder,
+                )
+
+    def log(self, data: Mapping[str, Any], step: int | None = None) -> None:
+        """Log values of metrics at a step.
+
+        It costs some microseconds, and never waits for anything but the operating system's file cache. It does not
+        raise for what is wrong with the data or the world: it warns once, naming it, and keeps what it can.
+
+        Args:
+            data: numbers by metric name. Nested mappings are flattened with ``/``. Booleans and integers become
+                float64; scalars and one-element arrays of other libraries are taken as the number that they are.
+            step: the step, an int64; None for the step after the last one. Steps may repeat or go back: of two
+                values of a metric at one step, the later is kept.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("log()")
+            return
+        ts = time.time_ns() // 1000
+        if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
+            step = self._step(step)
+        try:
+            keys = tuple(data)
+            values: Any = data.values()
+            if keys not in self._shapes:
+                values = None
+            elif (types := set(map(type, values))) != _FLOAT:
+                values = _floats(values) if types <= _EXACT else None
+            if values is None:
+                self._log_slowly(data, step, ts)
+            else:
+                self._recorder.row(keys, step, ts, values, more=False)
+        except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
+            self._log_slowly(data, step, ts)
+
+    def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
+        """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
+
+        Args:
+            title: in a few words.
+            text: the rest.
+            level: how serious: an `AlertLevel` or its name.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("alert()")
+            return
+        chosen = str(level.value if isinstance(level, AlertLevel) else level).upper()
+        if chosen not in AlertLevel.__members__:
+            self._warn(chosen, "level", f"alert level {level!r:.40} is none of INFO, WARN, ERROR: taking WARN")
+            chosen = "WARN"
+        data = {"title": str(_values.plain(str(title))), "text": str(_values.plain(str(text))), "level": chosen}
+        self._recorder.event("alert", data)
+
+    def finish(self, exit_code: int = 0) -> None:
+        """End the run, and wait a while until what it logged is delivered.
+
+        It waits at most ``RUNWIRE_FINISH_WAIT`` seconds (15), and not at all where no pipeline is known; what is not
+        delivered then stays on disk, and is said. A second call does nothing.
+
+        Args:
+            exit_code: 0 if the run did what it should.
+        """
+        if self._over:
+            return
+        self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
+        self._over = "finished"
+        companion, where = self._companion, self.folder
+        try:
+            if companion is not None and where is not None:
+                _delivery.wait(where, self._spools, self._where_now(), lambda: companion.printed)
+        finally:
+            if companion is not None:
+                companion.stop()
+            self._recorder.close()
+            self._release()
+
+    def __enter__(self) -> Run:  # noqa: PYI034 -- Self is not in Python 3.10
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None or error is None:
+            self.finish()
+        elif isinstance(error, SystemExit):
+            self.finish(code(error.code))
+        else:
+            self.raised(kind, error, traceback)
+            self.finish(EXIT_SIGINT if isinstance(error, KeyboardInterrupt) else 1)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
+
+    def raised(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        """Record the exception that ends the run; `finish` is still to be called."""
+        if self._over or self._raised:
+            return
+        self._raised = True
+        lines = "".join(traceback_module.format_exception(kind, error, traceback)).splitlines()
+        self._recorder.event(
+            "exception",
+            {
+                "kind": kind.__name__,
+                "message": str(_values.plain(_text_of(error)[:_MESSAGE_MAX])),
+                "traceback": str(
+                    _values.plain("\n".join(line[:_TRACEBACK_LINE_MAX] for line in lines[-_TRACEBACK_LINES_MAX:]))
+                ),
+            },
+            vital=True,
+        )
+
+    def end(self, exit_code: int) -> None:
+        """Finish the run because the process ends."""
+        self.finish(exit_code)
+
+    def forked(self) -> None:
+        """Leave the run to the parent: this is a forked child."""
+        if not self._over:
+            self._over = "forked"
+            self._recorder.forget()
+            self._release()
+
+    @property
+    def finished(self) -> bool:
+        """Whether `finish` was called, or this is a forked child."""
+        return bool(self._over)
+
+    def _begin(self) -> Writer | None:
+        """Begin the spool; None if the world does not let us, which is said."""
+        meta = Meta(
+            run=self.id,
+            rank=self.rank,
+            attempt=0,
+            project=self.project,
+            name=self.name,
+            host=_settings.hostname(),
+            pid=os.getpid(),
+            started=time.time_ns() // 1000,
+            # Who runs an `up` may start it anew at another port: that one is asked when it comes to delivering.
+            kafka=self._address.value if self._address is not None and self._address.source != "up" else None,
+        )
+        try:
+            made, self._meta, self._lock_fd = folder.begin(self._spools, meta)
+            writer = Writer(made, self._meta.attempt)
+        except (UnavailableError, OSError) as error:
+            self._release()
+            logger.error("nothing of this run is recorded, the training goes on: %s", error)
+            return None
+        self.folder = made
+        return writer
+
+    def _start(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return what the run's first event tells."""
+        return {
+            "project": self.project,
+            "name": self.name,
+            "notes": self.notes if self.notes is None else str(_values.plain(str(self.notes))),
+            "tags": list(self.tags),
+            "config": config,
+            "host": _settings.hostname(),
+            "pid": os.getpid(),
+            "command": command_line(sys.argv),
+            "python": sys.version.split()[0],
+        }
+
+    def _find_kafka(self, argument: str | None) -> _settings.Address | None:
+        try:
+            return _settings.find("kafka", argument, home=self._home)
+        except ConfigError as error:
+            if argument:
+                raise
+            logger.warning("%s; the data waits on disk", error)  # no reason to stop a training
+            return None
+
+    def _where_now(self) -> str | None:
+        """Return where the run is delivered as far as is known now."""
+        if self._address is None or self._address.source == "up":
+            with suppress(ConfigError):
+                self._address = _settings.find("kafka", home=self._home)
+        return None if self._address is None else self._address.value
+
+    def _log_slowly(self, data: Any, step: int | None, ts: int) -> None:
+        """Log what is new, nested, of other types, or wrong in places."""
+        if not isinstance(data, Mapping):
+            self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
+            return
+        try:
+            found = _values.numbers(data, self._warn)
+        except Exception as error:  # noqa: BLE001 -- a foreign mapping may raise anything; the training goes on
+            self._warn("log", "data", f"log() cannot read a {type(data).__name__}: {error!r:.200}: nothing logged")
+            return
+        parts = list(_parts(found))
+        for index, part in enumerate(parts):
+            self._recorder.row(tuple(part), step, ts, part.values(), more=index + 1 < len(parts))
+        if len(parts) == 1 and len(found) == len(data):
+            if len(self._shapes) >= _SHAPES_MAX:
+                self._shapes.clear()
+            self._shapes[tuple(found)] = None
+
+    def _step(self, step: Any) -> int | None:
+        chosen = _values.step_number(step)
+        if chosen is None:
+            self._warn(
+                "step",
+                type(step).__name__,
+                f"step {step!r:.60} is a {type(step).__name__}, not an int64: the values are logged at the next step",
+            )
+        return chosen
+
+    def _facts(self, kind: str, values: dict[str, Any]) -> None:
+        if self._over:
+            self._refuse(f"{kind}.update()")
+            return
+        self._recorder.event(kind, values)
+
+    def _warn(self, about: str, kind: str, text: str) -> None:
+        if (about, kind) in self._warned or len(self._warned) > _WARNINGS_MAX:
+            return
+        self._warned.add((about, kind))
+        if len(self._warned) > _WARNINGS_MAX:
+            text = "further warnings of this run about what it logs are not shown"
+        logger.warning(text)
+
+    def _refuse(self, call: str) -> None:
+        if self._over == "finished":
+            raise RunFinishedError(
+                f"Run already finished: {call} came after finish() of run {self.name} ({self.id}). "
+                "Call runwire.init() for a new run, or finish() later"
+            )
+        self._warn(
+            "fork",
+            "fork",
+            f"{call} in a forked child process (pid {os.getpid()}): not recorded. Log in the process that called "
+            "init(), or call runwire.init(id=…, rank=…) in the child",
+        )
+
+    def _release(self) -> None:
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+def _floats(values: Any) -> list[float] | None:
+    """Return floats, integers and booleans as floats; None if one of them is not exactly a float64."""
+    floats = []
+    for value in values:
+        if type(value) is int and not -_INT_EXACT <= value <= _INT_EXACT:
+            return None
+        floats.append(float(value))
+    return floats
+
+
+def _parts(found: dict[str, float]) -> Iterator[dict[str, float]]:
+    """Yield the values in parts that each fit a record."""
+    part: dict[str, float] = {}
+    size = 0
+    for key, value in found.items():
+        size += len(key.encode()) + 3
+        if part and (len(part) >= KEYS_MAX or size > KEYS_BYTES_MAX):
+            yield part
+            part, size = {}, len(key.encode()) + 3
+        part[key] = value
+    if part:
+        yield part
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 -- a broken __str__ is not what ended the run
+        return f"<{type(error).__name__} without a readable message>"

@@ -1,0 +1,191 @@
+"""What can be logged, as numbers, and what can be told, as plain data.
+
+Nothing here raises for a value that it does not understand: it says what is wrong, and the rest is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from runwire.errors import UsageError, WireError
+from runwire.wire.names import check_metric
+
+#: Called with (what it is about, kind of problem, text).
+Warn = Callable[[str, str, str], None]
+
+_DEPTH_MAX = 16
+_TEXT_MAX = 1 << 16
+
+
+class _UnloggableError(Exception):
+    pass
+
+
+def numbers(data: Mapping[Any, Any], warn: Warn) -> dict[str, float]:
+    """Return what ``data`` holds as floats under flat names, nested mappings joined by ``/``; warn of the rest."""
+    found: dict[str, float] = {}
+    _flatten(data, "", 0, found, warn)
+    return found
+
+
+def number(value: Any, warn_inexact: Callable[[str], None]) -> float:
+    """Return the float64 that a value is.
+
+    Accepted are floats, integers, booleans, and whatever says that it is one number by ``item()``, ``__float__`` or
+    ``__index__`` (scalars and one-element arrays of numpy, torch, jax, ...; decimals; fractions).
+
+    Args:
+        value: what was logged.
+        warn_inexact: told so where float64 does not hold an integer exactly.
+
+    Raises:
+        _UnloggableError: it is no number; the message says what it is.
+    """
+    if isinstance(value, float):
+        return float(value)
+    if not isinstance(value, int):
+        if isinstance(value, (str, bytes, bytearray, complex)) or value is None:
+            raise _UnloggableError(f"{value!r:.60} is a {type(value).__name__}, not a number")
+        if callable(getattr(value, "item", None)):
+            value = _item(value)
+        if isinstance(value, float):
+            return float(value)
+        if not isinstance(value, int):
+            return _float(value)
+    try:
+        rounded = float(value)
+    except OverflowError:
+        raise _UnloggableError(f"an integer of {value.bit_length()} bits is beyond the range of float64") from None
+    if int(rounded) != value:
+        warn_inexact(f"{value} is stored as {rounded:.17g}: values are float64, exact for integers up to 2^53")
+    return rounded
+
+
+def step_number(step: Any) -> int | None:
+    """Return the int64 that a step is; None if it is none."""
+    if isinstance(step, bool) or step is None:
+        return None
+    if isinstance(step, float):
+        if not step.is_integer():
+            return None
+        step = int(step)
+    try:
+        chosen = step.__index__()
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None
+    return int(chosen) if -(2**63) <= chosen < 2**63 else None
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a value as plain JSON data: what is none becomes its text, cut at 64 KiB."""
+    value = _unwrapped(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, Mapping) and depth < _DEPTH_MAX:
+        return {_text(str(key)): plain(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, range)) and depth < _DEPTH_MAX:
+        return [plain(one, depth + 1) for one in value]
+    return _text(value if isinstance(value, str) else repr(value))
+
+
+def mapping(value: Any, what: str) -> dict[str, Any]:
+    """Return the keys and values that a mapping, a dataclass or an argparse namespace holds, as plain data.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    told = plain(value)
+    if not isinstance(told, dict):
+        raise UsageError(f"{what} is a {type(value).__name__}: pass a dict, a dataclass or an argparse namespace")
+    return told
+
+
+def texts(value: Any, what: str) -> list[str]:
+    """Return a sequence of strings as a list without repetitions.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise UsageError(f"{what} is {value!r:.80}: pass a list of strings, as {what}=['baseline']")
+    return list(dict.fromkeys(_text(str(one)) for one in value))
+
+
+def _flatten(data: Mapping[Any, Any], prefix: str, depth: int, found: dict[str, float], warn: Warn) -> None:
+    for key, value in data.items():
+        if not isinstance(key, str):
+            kept = f" in {prefix[:-1]!r}" if prefix else ""
+            warn(repr(key), "key", f"the key {key!r:.80}{kept} is a {type(key).__name__}, not a string: not logged")
+            continue
+        name = prefix + key
+        if isinstance(value, Mapping):
+            if depth < _DEPTH_MAX:
+                _flatten(value, name + "/", depth + 1, found, warn)
+            else:
+                warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
+            continue
+        try:
+            check_metric(name)
+            chosen = number(value, lambda text, name=name: warn(name, "inexact", f"{name!r:.80}: {text}"))  # type: ignore[misc]
+        except WireError as error:
+            warn(name, "key", f"{error}: not logged")
+            continue
+        except _UnloggableError as error:
+            warn(name, "value", f"{name!r:.80}: {error}: not logged; the call's other values are")
+            continue
+        if name in found:
+            warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
+        found[name] = chosen
+
+
+def _item(value: Any) -> Any:
+    try:
+        return value.item()
+    except Exception as error:  # noqa: BLE001 -- whatever a foreign array type raises
+        shape = getattr(value, "shape", None)
+        what = f"a {type(value).__name__} of shape {tuple(shape)}" if shape is not None else f"a {type(value).__name__}"
+        raise _UnloggableError(f"{what} is not one number ({error!s:.80})") from None
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, (str, bytes, bytearray)):
+        raise _UnloggableError(f"{value!r:.60} is a {type(value).__name__}, not a number")
+    try:
+        return float(value)
+    except Exception:  # noqa: BLE001 -- whatever a foreign type's __float__ raises
+        raise _UnloggableError(f"a {type(value).__name__} is not a number") from None
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what a dataclass, a namespace, a path or a foreign scalar holds; anything else as it is."""
+    if isinstance(value, type):
+        return value
+    if dataclasses.is_dataclass(value):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    if isinstance(value, argparse.Namespace):
+        return vars(value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(os.fspath(value))
+    return _scalar(value) if callable(getattr(value, "item", None)) else value
+
+
+def _scalar(value: Any) -> Any:
+    try:
+        scalar = value.item()
+    except Exception:  # noqa: BLE001 -- whatever a foreign array type raises
+        return value
+    return scalar if isinstance(scalar, (bool, int, float, str)) else value
+
+
+def _text(value: str) -> str:
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates are no Unicode
+    return value if len(value) <= _TEXT_MAX else value[:_TEXT_MAX] + "…"

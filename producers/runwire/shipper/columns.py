@@ -1,0 +1,68 @@
+"""Turns rows as they lie in a spool into frames: each column is a strided slice of their words."""
+
+from __future__ import annotations
+
+from runwire.spool import Rows
+from runwire.spool.format import HEADER
+from runwire.wire import Frame, encode
+from runwire.wire.frames import RECORD_BYTES_MAX
+
+_HEADER_WORDS = HEADER.size // 8
+#: What a record's own header takes at most besides its names.
+_HEADER_BYTES = 1024
+_FRAME_BYTES = 64
+
+
+class Columns:
+    """Gathers rows of one run and rank until they fill a record.
+
+    Rows of the same keys become one frame, however they were mixed with others: order across frames is what seq
+    tells.
+    """
+
+    def __init__(self, run: str, rank: int) -> None:
+        self._run, self._rank = run, rank
+        self._rows: dict[tuple[str, ...], bytearray] = {}
+        self._size = _HEADER_BYTES
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record so far, or a little less than that."""
+        return self._size
+
+    def fits(self, rows: Rows) -> bool:
+        """Return whether the rows still fit the record."""
+        return self._size + self._added(rows) <= RECORD_BYTES_MAX
+
+    def add(self, rows: Rows) -> None:
+        """Take in rows that fit."""
+        self._size += self._added(rows)
+        gathered = self._rows.get(rows.keys)
+        if gathered is None:
+            gathered = self._rows[rows.keys] = bytearray()
+        gathered += rows.data
+
+    def encode(self) -> bytes:
+        """Return the record's value, and begin the next."""
+        gathered, self._rows, self._size = self._rows, {}, _HEADER_BYTES
+        return encode(self._run, self._rank, (_frame(keys, data) for keys, data in gathered.items()))
+
+    def _added(self, rows: Rows) -> int:
+        new = 0
+        if rows.keys not in self._rows:
+            # A name's quotes, comma and escapes: few need one, so twice their length is plenty.
+            new = _FRAME_BYTES + sum(2 * len(key.encode()) + 3 for key in rows.keys)
+        return len(rows.data) - rows.count * HEADER.size + new
+
+
+def _frame(keys: tuple[str, ...], data: bytearray) -> Frame:
+    words = _HEADER_WORDS + 3 + len(keys)
+    columns = memoryview(data).cast("Q")
+    return Frame(
+        keys,
+        len(data) // (8 * words),
+        [columns[plane::words].tobytes() for plane in range(_HEADER_WORDS, words)],
+    )

@@ -1,0 +1,193 @@
+"""One spool on its way: its two lanes, what of it is delivered, and its removal."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from runwire.shipper.link import Link
+from runwire.shipper.ship import Ship
+from runwire.shipper.vitals import Progress
+from runwire.shipper.watch import Mark, Watch
+from runwire.spool import DELIVERED, LOCK, Meta, Position
+from runwire.spool.folder import read_json, remove, write_json
+from runwire.spool.format import segment_name, segments
+from runwire.spool.lock import held
+
+_SAVE_SECONDS = 1.0
+_ALIVE_SECONDS = 0.2
+_WAITING_SECONDS = 1.0
+
+
+class Delivery:
+    """Delivers one spool.
+
+    Args:
+        folder: the spool.
+        meta: whose it is.
+
+    Attributes:
+        folder, meta: as given.
+        gone: whether the run's process is known to be gone.
+        removed: whether all was delivered and the spool removed.
+    """
+
+    def __init__(self, folder: Path, meta: Meta) -> None:
+        self.folder, self.meta = folder, meta
+        self.gone = not held(folder / LOCK)
+        self.removed = False
+        self.paused_until = 0.0
+        self._ship_from, self._watch_from = _saved(folder, meta)
+        self._lowest = min(segments(folder), default=0)
+        self._link: Link | None = None
+        self._ship: Ship | None = None
+        self._watch: Watch | None = None
+        self._next_look = 0.0
+        self._next_save = 0.0
+        self._next_count = 0.0
+        self._waiting = 0
+        self._written: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether the run goes on."""
+        return not self.gone and (self._watch is None or not self._watch.finished)
+
+    @property
+    def attached(self) -> bool:
+        """Whether it is being delivered."""
+        return self._link is not None
+
+    def attach(self, link: Link | None) -> None:
+        """Deliver through this link from here on, going back to what is acknowledged; None to wait."""
+        if link is self._link:
+            return
+        self._keep()
+        self.close()
+        self._link = link
+        if link is not None:
+            self._ship = Ship(self.folder, self.meta, self._ship_from, link)
+            self._watch = Watch(self.folder, self.meta, self._watch_from, link)
+
+    def look(self) -> None:
+        """See now and then whether the run's process lives."""
+        now = time.monotonic()
+        if not self.gone and now >= self._next_look:
+            self._next_look = now + _ALIVE_SECONDS
+            self.gone = not held(self.folder / LOCK)
+
+    def watch(self) -> bool:
+        """Tell what is urgent. Return whether there is more at once."""
+        return self._watch is not None and self._watch.step(gone=self.gone, waiting=self.waiting())
+
+    def ship(self) -> bool:
+        """Carry bulk. Return whether there is more at once."""
+        if self._ship is None or self._watch is None:
+            return False
+        return self._ship.step(ended=self.gone or self._watch.finished)
+
+    def settle(self) -> None:
+        """Write down what is delivered, now and then; remove the spool once that is all of it."""
+        now = time.monotonic()
+        if self._ship is None or self._watch is None:
+            return
+        done = self._ship.done and self._watch.done
+        if done or now >= self._next_save:
+            self._next_save = now + _SAVE_SECONDS
+            self.save(done=done)
+        if done and self.gone:
+            self.close()
+            remove(self.folder)
+            self.removed = True
+
+    def settle_last(self) -> None:
+        """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
+        if self._ship is not None and self._watch is not None:
+            self._ship.settle()
+            self._watch.settle()
+            self.save(done=self._ship.done and self._watch.done)
+
+    def waiting(self) -> int:
+        """Return about how many bytes are not delivered."""
+        now = time.monotonic()
+        if now >= self._next_count:
+            self._next_count = now + _WAITING_SECONDS
+            self._waiting = self._count()
+        return self._waiting
+
+    def delivered(self) -> Position:
+        """Return up to where all of the spool is delivered."""
+        self._keep()
+        return min(self._ship_from, self._watch_from.position)
+
+    def end(self) -> Position:
+        """Return where the spool ends now."""
+        index = max(segments(self.folder), default=0)
+        with suppress(OSError):
+            return Position(index, (self.folder / segment_name(index)).stat().st_size)
+        return Position(index, 0)
+
+    def save(self, *, done: bool = False) -> None:
+        """Write down what is delivered."""
+        self._keep()
+        told: dict[str, Any] = {
+            "version": 1,
+            "ship": list(self._ship_from),
+            "watch": asdict(self._watch_from),
+            "alerting": self._watch.alerting if self._watch is not None else 0,
+            "done": done,
+        }
+        if told != self._written:
+            write_json(self.folder / DELIVERED, told)
+            self._written = told
+        lowest = min(self._ship_from.segment, self._watch_from.position.segment)
+        for index in range(self._lowest, lowest):
+            with suppress(FileNotFoundError):
+                (self.folder / segment_name(index)).unlink()
+        self._lowest = max(self._lowest, lowest)
+
+    def close(self) -> None:
+        """Let go of the spool's files."""
+        for lane in (self._ship, self._watch):
+            if lane is not None:
+                lane.close()
+        self._ship = self._watch = None
+
+    def _keep(self) -> None:
+        if self._ship is not None and self._watch is not None:
+            self._ship_from, self._watch_from = self._ship.delivered, self._watch.delivered
+
+    def _count(self) -> int:
+        self._keep()
+        segment, total = self._ship_from.segment, -self._ship_from.offset
+        with suppress(OSError):
+            while True:
+                total += (self.folder / segment_name(segment)).stat().st_size
+                segment += 1
+        return max(total, 0)
+
+
+def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
+    """Return how far the spool was delivered, as its last shipper wrote down."""
+    start = Mark(Position(0, 0), meta.attempt << 32, Progress(None, 0, meta.started))
+    told = read_json(folder / DELIVERED)
+    try:
+        mark = told["watch"]
+        return _position(told["ship"]), Mark(
+            position=_position(mark["position"]),
+            seq=int(mark["seq"]),
+            progress=Progress(**mark["progress"]),
+            raised=mark["raised"],
+            exit_code=mark["exit_code"],
+            closed=bool(mark["closed"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return Position(0, 0), start  # nothing, or nothing that can be read: then all of it once more
+
+
+def _position(told: Any) -> Position:
+    segment, offset = told
+    return Position(int(segment), int(offset))

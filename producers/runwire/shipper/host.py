@@ -1,0 +1,209 @@
+"""All spools of one host, on their way to the Kafkas that they name."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from runwire import _settings
+from runwire.errors import ConfigError
+from runwire.shipper.delivery import Delivery
+from runwire.shipper.feed import Feed
+from runwire.shipper.link import Link
+from runwire.spool import Meta
+from runwire.spool.folder import found
+
+_SCAN_SECONDS = 0.25
+#: Looking for new spools takes at most so much of the time, however many lie there.
+_SCAN_SHARE = 0.02
+_FIND_SECONDS = 1.0
+#: A tick carries bulk for so long at most before it looks again after what is urgent.
+_BULK_SECONDS = 0.03
+#: So many spools of ended runs are delivered at a time; it bounds open files and memory.
+_ENDED_MAX = 32
+_BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.5, 5.0
+_PAUSE_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """Finds spools and delivers them; `tick` does a little of it.
+
+    Args:
+        home: the home.
+        spools: this host's spools in it.
+        kafka: where all of it goes, whatever the spools say; None for what they say.
+    """
+
+    def __init__(self, home: Path, spools: Path, kafka: str | None = None) -> None:
+        self._home, self._spools, self._given = home, spools, kafka
+        self.deliveries: dict[Path, Delivery] = {}
+        self.default: str | None = None
+        self._links: dict[str, Link] = {}
+        self._backoff: dict[str, tuple[float, float]] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._next_scan = self._next_find = 0.0
+        self._turn = 0
+        self._find_problem: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether a run of this host goes on."""
+        return any(delivery.live for delivery in self.deliveries.values())
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether something waits that is known where to deliver."""
+        return any(self.address(delivery) is not None for delivery in self.deliveries.values())
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps data from being delivered, for people; None if nothing does."""
+        for link in self._links.values():
+            if link.problem is not None:
+                return link.problem
+        if self._find_problem is not None:
+            return self._find_problem
+        if self.deliveries and not self.hopeful:
+            return "no pipeline is known"
+        return None
+
+    def address(self, delivery: Delivery) -> str | None:
+        """Return where a spool is to be delivered, None if that is not known."""
+        return self._given or delivery.meta.kafka or self.default
+
+    def waiting(self) -> int:
+        """Return about how many bytes are not delivered."""
+        return sum(delivery.waiting() for delivery in self.deliveries.values())
+
+    def tick(self) -> bool:
+        """Do what is to be done now, for some tens of milliseconds at most. Return whether there is more at once."""
+        now = time.monotonic()
+        if now >= self._next_find:
+            self._next_find = now + _FIND_SECONDS
+            self._find()
+        if now >= self._next_scan:
+            self._scan()
+            self._next_scan = time.monotonic() + max(_SCAN_SECONDS, (time.monotonic() - now) / _SCAN_SHARE)
+        self._mend()
+        active = self._active()
+        more = False
+        for delivery in active:
+            more |= self._guard(delivery, delivery.watch)
+        deadline = time.monotonic() + _BULK_SECONDS
+        for index in range(len(active)):
+            delivery = active[(self._turn + index) % len(active)]
+            more |= self._guard(delivery, delivery.ship)
+            if time.monotonic() >= deadline:
+                self._turn += index + 1
+                more = True
+                break
+        for delivery in active:
+            self._guard(delivery, delivery.settle)
+            if delivery.removed:
+                del self.deliveries[delivery.folder]
+        return more
+
+    def close(self, seconds: float) -> None:
+        """Let what is on its way arrive, for at most so long, and write down what did."""
+        for feed in self._feeds.values():
+            feed.stop()
+        for link in self._links.values():
+            link.close(seconds)
+        for delivery in self.deliveries.values():
+            self._guard(delivery, delivery.settle_last)
+            delivery.close()
+
+    def _find(self) -> None:
+        try:
+            address = _settings.find("kafka", home=self._home)
+        except ConfigError as error:
+            self._find_problem = str(error)
+            return
+        self._find_problem = None
+        self.default = None if address is None else address.value
+
+    def _scan(self) -> None:
+        seen = set()
+        for folder in found(self._spools):
+            seen.add(folder)
+            if folder not in self.deliveries:
+                meta = Meta.read(folder)
+                if meta is not None:
+                    log.info("found %s", folder)
+                    self.deliveries[folder] = Delivery(folder, meta)
+        for folder in set(self.deliveries) - seen:
+            # Somebody else removed it.
+            self.deliveries.pop(folder).close()
+        self._feed()
+
+    def _mend(self) -> None:
+        """Replace links that broke, and let go of those that nobody uses."""
+        now = time.monotonic()
+        addresses = (self.address(delivery) for delivery in self.deliveries.values())
+        wanted = {address for address in addresses if address is not None}
+        for address, link in list(self._links.items()):
+            if link.ready:
+                self._backoff.pop(address, None)
+            if address not in wanted:
+                link.close(0)
+                del self._links[address]
+            elif link.broken:
+                wait, at = self._backoff.get(address, (_BACKOFF_SECONDS_MIN, 0.0))
+                if at == 0.0:
+                    link.close(0)
+                    self._backoff[address] = (wait, now + wait)
+                elif now >= at:
+                    self._backoff[address] = (min(2 * wait, _BACKOFF_SECONDS_MAX), 0.0)
+                    self._links[address] = Link(address)
+        for address in wanted - set(self._links):
+            self._links[address] = Link(address)
+
+    def _active(self) -> list[Delivery]:
+        """Return whom to deliver now: every living run, and some of the others; each with the link that it needs."""
+        now = time.monotonic()
+        for delivery in self.deliveries.values():
+            delivery.look()
+        awake = [delivery for delivery in self.deliveries.values() if now >= delivery.paused_until]
+        ended = (delivery for delivery in awake if delivery.gone)
+        active = [delivery for delivery in awake if not delivery.gone] + list(islice(ended, _ENDED_MAX))
+        for delivery in active:
+            address = self.address(delivery)
+            link = self._links.get(address) if address is not None else None
+            delivery.attach(link if link is not None and link.ready else None)
+        return active
+
+    def _guard(self, delivery: Delivery, call: Callable[[], bool | None]) -> bool:
+        """Let one spool that cannot be read or written hold up no other."""
+        try:
+            return bool(call())
+        except OSError as error:
+            log.warning("%s is left alone for %g s: %s", delivery.folder, _PAUSE_SECONDS, error)
+            delivery.paused_until = time.monotonic() + _PAUSE_SECONDS
+            delivery.attach(None)
+            return False
+
+    def _feed(self) -> None:
+        """Read alerts where living runs are delivered, and nowhere else."""
+        runs: dict[str, dict[str, dict[int, Path]]] = {}
+        since: dict[str, int] = {}
+        for delivery in self.deliveries.values():
+            address = self.address(delivery)
+            if address is None or delivery.gone:
+                continue
+            meta = delivery.meta
+            runs.setdefault(address, {}).setdefault(meta.run, {})[meta.rank] = delivery.folder
+            since[address] = min(meta.started, since.get(address, meta.started))
+        for address in set(self._feeds) - set(runs):
+            self._feeds.pop(address).stop()
+        for address, here in runs.items():
+            feed = self._feeds.get(address)
+            if feed is not None:
+                feed.runs = here
+            elif address in self._links and self._links[address].ready:
+                self._feeds[address] = Feed(address, since[address], here)
+                self._feeds[address].start()

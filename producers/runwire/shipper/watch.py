@@ -1,0 +1,213 @@
+"""The urgent lane of one spool: its events as they are, and a pulse each second, or at once on a first NaN.
+
+It reads the spool on its own, ahead of the bulk: an alert must not wait until a backlog is delivered.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from runwire.shipper.flight import Flight
+from runwire.shipper.link import Link
+from runwire.shipper.vitals import Progress, Vitals
+from runwire.spool import Damage, Meta, Position, Reader, Rows, Told
+from runwire.wire import EVENTS, PULSE, Event, MetricPulse, Pulse
+
+#: A living run is told of so often, seconds.
+INTERVAL = 1.0
+#: While Kafka does not answer, pulses are not piled up: the next one will tell it all.
+_STALE = 3.0
+_RECORDS_MAX = 2000
+#: A pulse of more metrics becomes several, so that each stays below a record's limit.
+_METRICS_MAX = 500
+_EXIT_SIGINT = 130
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the lane is, and what it has to know there to go on.
+
+    Attributes:
+        position: everything before it was told.
+        seq: the number of the last record before it.
+        progress: how far the run was.
+        raised: the kind of the exception that was told, None if there was none.
+        exit_code: as the finish said; None before that.
+        closed: whether the last pulse was sent.
+    """
+
+    position: Position
+    seq: int
+    progress: Progress
+    raised: str | None = None
+    exit_code: int | None = None
+    closed: bool = False
+
+
+class Watch:
+    """Tells of one spool's run.
+
+    Args:
+        folder: the spool.
+        meta: whose it is.
+        mark: up to where all is told.
+        link: the way to Kafka.
+    """
+
+    def __init__(self, folder: Path, meta: Meta, mark: Mark, link: Link) -> None:
+        self._reader = Reader(folder, mark.position, mark.seq)
+        self._meta = meta
+        self._link = link
+        self._flight = Flight(mark)
+        self._here = mark
+        #: The mark before the first row that no pulse has told.
+        self._untold: Mark | None = None
+        self._vitals = Vitals(mark.progress)
+        self._seen_alive = False
+        self._next_pulse = 0.0
+        #: When something was last sent that an alert may answer to, microseconds since the epoch.
+        self.alerting = 0
+
+    @property
+    def delivered(self) -> Mark:
+        """Everything before this mark is acknowledged."""
+        return self._flight.acknowledged
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run said that it is finished: nothing comes after that."""
+        return self._here.exit_code is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run's end was told and acknowledged."""
+        return self.delivered.closed
+
+    def step(self, *, gone: bool, waiting: int) -> bool:
+        """Read on, and tell what is to be told. Return whether there is more to do at once.
+
+        Args:
+            gone: whether the run's process was known to be gone before this call.
+            waiting: how many bytes of the run are not delivered.
+        """
+        self.settle()
+        if self._here.closed or not self._link.room("urgent") or len(self._flight) >= _RECORDS_MAX:
+            return False
+        self._seen_alive |= not gone
+        items = self._reader.read(gone=gone)
+        urgent = False
+        for item in items:
+            if isinstance(item, Rows):
+                self._untold = self._untold or self._here
+                urgent |= self._vitals.add(item)
+            elif isinstance(item, Told):
+                self._tell(item.seq, item.event, item.end)
+            elif isinstance(item, Damage):
+                self._tell_damage(item)
+            self._here = replace(self._here, position=item.end, seq=item.seq, progress=self._vitals.progress)
+        if urgent:
+            self.alerting = _now()
+        if not items and (gone or self.finished):
+            self._close(waiting)
+            return False
+        if not gone and (urgent or (time.monotonic() >= self._next_pulse and self._flight.age < _STALE)):
+            self._pulse(waiting)
+        elif not self._flight and self._untold is None:
+            self._flight.skip(self._here)
+        return bool(items)
+
+    def settle(self) -> None:
+        """Take note of what is acknowledged."""
+        self._flight.settle()
+
+    def close(self) -> None:
+        """Let go of the spool."""
+        self._reader.close()
+
+    def _tell(self, seq: int, event: dict[str, Any], end: Position) -> None:
+        kind, data = event["type"], event["data"]
+        if kind == "exception":
+            self._here = replace(self._here, raised=str(data.get("kind")))
+        elif kind == "finish":
+            code = data.get("exit_code")
+            self._here = replace(self._here, exit_code=code if isinstance(code, int) else 1)
+        elif kind == "alert":
+            self.alerting = _now()
+        self._send_event(kind, seq, event["ts"], data, end)
+
+    def _tell_damage(self, damage: Damage) -> None:
+        data = {
+            "rows": damage.records,
+            "bytes": damage.size,
+            "reason": "a part of the spool cannot be read any more: its checksum does not fit",
+        }
+        self._send_event("dropped", damage.seq, _now(), data, damage.end)
+
+    def _close(self, waiting: int) -> None:
+        """Tell how the run ended."""
+        here = self._here
+        if here.exit_code is None and here.raised is None:
+            ended = "killed"
+            # The same seq whoever says it, and however often.
+            ts = _now() if self._seen_alive else int(self._reader.written() * 1e6) or _now()
+            here = replace(here, seq=here.seq + 1)
+            self._send_event("lost", here.seq, ts, {"reason": "killed"}, here.position)
+        elif here.raised == "KeyboardInterrupt" or here.exit_code == _EXIT_SIGINT:
+            ended = "interrupted"
+        else:
+            ended = "failed" if here.raised is not None or here.exit_code else "finished"
+        self._here = replace(here, closed=True)
+        self._pulse(waiting, ended=ended)
+
+    def _send_event(self, kind: Any, seq: int, ts: int, data: dict[str, Any], end: Position) -> None:
+        meta = self._meta
+        value = Event(kind, meta.run, meta.rank, seq, ts, data).encode()
+        # Rows before it may not be told yet: they are what would be read again.
+        mark = self._untold or replace(self._here, position=end, seq=seq)
+        self._flight.add(self._link.send("urgent", EVENTS, meta.run, value), mark)
+
+    def _pulse(self, waiting: int, ended: str | None = None) -> None:
+        self._next_pulse = time.monotonic() + INTERVAL
+        before, self._untold = self._untold or self._here, None
+        metrics = self._vitals.drain()
+        part = dict(islice(metrics, _METRICS_MAX))
+        while True:
+            following = dict(islice(metrics, _METRICS_MAX))
+            if not following:
+                self._send_pulse(part, waiting, ended, self._here)
+                return
+            # Only the last of several says that the run has ended, and that all was told.
+            self._send_pulse(part, waiting, None, before)
+            part = following
+
+    def _send_pulse(self, metrics: dict[str, MetricPulse], waiting: int, ended: str | None, mark: Mark) -> None:
+        meta, progress = self._meta, self._vitals.progress
+        value = Pulse(
+            run=meta.run,
+            rank=meta.rank,
+            attempt=meta.attempt,
+            project=meta.project,
+            name=meta.name,
+            host=meta.host,
+            pid=meta.pid,
+            sent=_now(),
+            interval=INTERVAL,
+            alive=ended is None,
+            started=meta.started,
+            progressed=progress.progressed,
+            step=progress.step,
+            steps=progress.steps,
+            step_seconds_max=self._vitals.step_seconds_max,
+            ended=ended,
+            waiting_bytes=waiting,
+            metrics=metrics,
+        ).encode()
+        self._flight.add(self._link.send("urgent", PULSE, meta.run, value), mark)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,13 @@
+"""The spool: what a training process logged, on this host's disk, until it is delivered.
+
+`Writer` is the training process's end, `Reader` the shipper's; `folder` says where spools lie and whose they are,
+`lock` whether their process lives, and `format` is the layout of the bytes.
+"""
+
+from __future__ import annotations
+
+from runwire.spool.folder import DELIVERED, INBOX, LOCK, Meta
+from runwire.spool.reader import Damage, Item, Position, Reader, Rows, Told
+from runwire.spool.writer import Writer
+
+__all__ = ["DELIVERED", "INBOX", "LOCK", "Damage", "Item", "Meta", "Position", "Reader", "Rows", "Told", "Writer"]

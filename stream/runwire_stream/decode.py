@@ -1,0 +1,129 @@
+"""From records to what they hold: points as columns, facts, alerts; and which records hold nothing readable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwire.errors import WireError
+from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, decode
+from runwire_storage.rows import Points, Series
+from runwire_storage.writer import Fact
+from runwire_stream.facts import facts
+
+#: A frame: the places of its K series, and its planes as 64-bit words (3 + K, N).
+Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+_PLANES_FIXED = 3  # seq, step, ts
+_EPISODE_MAX = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record.
+
+    Attributes:
+        offset: its place in its partition.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass
+class Batch:
+    """What records hold.
+
+    Attributes:
+        names: the series of the points, each once.
+        points: their series are places in ``names``.
+        refused: records that hold nothing readable, each with the reason.
+    """
+
+    names: list[Series]
+    points: Points
+    facts: list[Fact] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    refused: list[tuple[Record, str]] = field(default_factory=list)
+
+
+def gather(records: Sequence[Record]) -> Batch:
+    """Decode records, in their order."""
+    places: dict[Series, int] = {}
+    blocks: list[Block] = []
+    found: list[Fact] = []
+    alerts: list[Alert] = []
+    refused = []
+    for record in records:
+        try:
+            _add(record, places, blocks, found, alerts)
+        except WireError as error:  # noqa: PERF203 -- one record's fault is not the next one's
+            refused.append((record, str(error)))
+    return Batch(list(places), _points(blocks), found, alerts, refused)
+
+
+def _add(
+    record: Record, places: dict[Series, int], blocks: list[Block], found: list[Fact], alerts: list[Alert]
+) -> None:
+    if record.value is None:
+        raise WireError("it has no value")
+    if record.topic == METRICS:
+        blocks += _blocks(record.value, places)
+    elif record.topic == EVENTS:
+        found += facts(Event.parse(record.value))
+    elif record.topic == ALERTS:
+        alerts.append(_alert(record.value))
+
+
+def _blocks(value: bytes, places: dict[Series, int]) -> list[Block]:
+    """Return each frame of a record."""
+    run, rank, frames = decode(value)
+    # The planes are the end of the record, one behind the other.
+    sizes = [(_PLANES_FIXED + len(frame.keys)) * frame.count for frame in frames]
+    words = np.frombuffer(value, "<i8", offset=len(value) - 8 * sum(sizes))
+    out = []
+    start = 0
+    for frame, size in zip(frames, sizes, strict=True):
+        series = [places.setdefault((run, key, rank), len(places)) for key in frame.keys]
+        out.append((np.array(series, np.int64), words[start : start + size].reshape(-1, frame.count)))
+        start += size
+    return out
+
+
+def _points(blocks: Sequence[Block]) -> Points:
+    total = sum(len(series) * words.shape[1] for series, words in blocks)
+    out = Points(
+        np.empty(total, np.int64),
+        np.empty(total, np.int64),
+        np.empty(total, np.int64),
+        np.empty(total, np.float64),
+        np.empty(total, np.uint64),
+    )
+    start = 0
+    for series, words in blocks:
+        shape = len(series), words.shape[1]
+        end = start + shape[0] * shape[1]
+        for column, plane in (
+            (out.seq, words[0].view(np.uint64)),
+            (out.step, words[1]),
+            (out.ts, words[2]),
+            (out.series, series[:, None]),
+            (out.value, words[_PLANES_FIXED:].view(np.float64)),
+        ):
+            column[start:end].reshape(shape)[:] = plane
+        start = end
+    return out
+
+
+def _alert(value: bytes) -> Alert:
+    alert = Alert.parse(value)
+    if alert.episode > _EPISODE_MAX:
+        raise WireError(f"episode is {alert.episode}, the store holds up to {_EPISODE_MAX}")
+    return alert

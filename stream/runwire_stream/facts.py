@@ -1,0 +1,107 @@
+"""What an event says, as facts: one row for each thing known of a run.
+
+| event     | kind    | keys                                                                          |
+|-----------|---------|-------------------------------------------------------------------------------|
+| start     | run     | each member of its data but config and tags; started_at (µs), attempt         |
+|           | config  | as from a config event                                                        |
+|           | tag     | as from a tags event                                                          |
+|           | state   | state "running"; exit_code, exception null: an earlier attempt's are past     |
+| config    | config  | each leaf, its keys joined by "."; a list is a leaf, and so is an empty object |
+| summary   | summary | in the same way                                                               |
+| tags      | tag     | each tag: true                                                                |
+| exception | state   | exception: all of its data                                                    |
+| finish    | state   | state "finished" or "failed", exit_code                                       |
+| lost      | state   | state "crashed", reason                                                       |
+| dropped   | run     | dropped: all of its data                                                      |
+
+An alert event is no fact: alerting makes an alert of it, which comes by the topic of alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from runwire.errors import WireError
+from runwire.wire import Event, dumps
+from runwire_storage.writer import Fact
+
+_ATTEMPT_SHIFT = 32
+
+
+def facts(event: Event) -> list[Fact]:
+    """Return the facts that an event states.
+
+    Raises:
+        WireError: its data are not what an event of its type has.
+    """
+    say = _SAID.get(event.type)
+    # A dict: of two members that flatten to one key, the later counts.
+    said = {(kind, key): value for kind, key, value in say(event)} if say else {}
+    return [
+        Fact(event.run, event.rank, kind, key, dumps(value).decode(), event.ts, event.seq)
+        for (kind, key), value in said.items()
+    ]
+
+
+_Said = Iterator[tuple[str, str, Any]]
+
+
+def _start(event: Event) -> _Said:
+    data = dict(event.data)
+    config, tags = data.pop("config", {}), data.pop("tags", [])
+    for key, value in data.items():
+        yield "run", key, value
+    yield "run", "started_at", event.ts
+    yield "run", "attempt", event.seq >> _ATTEMPT_SHIFT
+    yield from _flat("config", config)
+    yield from _tags(tags)
+    yield from _state("running", exit_code=None, exception=None)
+
+
+def _finish(event: Event) -> _Said:
+    code = event.data.get("exit_code")
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise WireError(f"exit_code is {code!r:.80}, expected int")
+    yield from _state("failed" if code else "finished", exit_code=code)
+
+
+def _state(state: str, **more: Any) -> _Said:
+    yield "state", "state", state
+    for key, value in more.items():
+        yield "state", key, value
+
+
+def _tags(tags: Any) -> _Said:
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise WireError(f"tags is {tags!r:.80}, expected a list of strings")
+    for tag in tags:
+        yield "tag", tag, True
+
+
+def _flat(kind: str, data: Any) -> _Said:
+    if not isinstance(data, dict):
+        raise WireError(f"{kind} is {data!r:.80}, expected an object")
+    for path, value in _leaves(data, ""):
+        yield kind, path, value
+
+
+def _leaves(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        path = f"{before}{key}"
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+_SAID: dict[str, Callable[[Event], _Said]] = {
+    "start": _start,
+    "config": lambda event: _flat("config", event.data),
+    "summary": lambda event: _flat("summary", event.data),
+    "tags": lambda event: _tags(event.data.get("tags")),
+    "exception": lambda event: iter([("state", "exception", event.data)]),
+    "finish": _finish,
+    "lost": lambda event: _state("crashed", reason=event.data.get("reason")),
+    "dropped": lambda event: iter([("run", "dropped", event.data)]),
+}

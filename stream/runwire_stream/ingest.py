@@ -1,0 +1,54 @@
+"""One batch's way from records to rows that are in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwire_storage.recall import Recall
+from runwire_storage.rows import Points
+from runwire_storage.session import Session
+from runwire_storage.writer import Writer
+from runwire_stream.decode import Record, gather
+from runwire_stream.state import State
+
+
+class Ingest:
+    """Stores batches, one at a time and in order.
+
+    A batch's points are in before its rollups, and these before the tails, by which readers know what is rolled up.
+    It may be interrupted anywhere, and stored again, see `runwire_stream.state`.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._writer = Writer(session)
+        self._state = State(Recall(session))
+        self._stale = False
+
+    def forget(self) -> None:
+        """Forget the series before the next batch: others may have written to them. Any thread may call it."""
+        self._stale = True
+
+    def store(self, records: Sequence[Record]) -> list[tuple[Record, str]]:
+        """Store what the records hold, and return those that hold nothing readable, each with the reason.
+
+        Waits for as long as the store is away.
+
+        Raises:
+            StorageError: the store refuses; nothing may be acknowledged.
+        """
+        if self._stale:
+            self._stale = False  # before, not after: what is said meanwhile is for the next batch
+            self._state.forget()
+        batch = gather(records)
+        if len(batch.points):
+            points = batch.points
+            numbers = self._state.resolve(batch.names)
+            points = Points(numbers[points.series], points.step, points.ts, points.value, points.seq)
+            advance = self._state.advance(points)
+            names = self._state.names
+            self._writer.points(names, points)
+            self._writer.buckets(names, advance.buckets)
+            self._writer.tails(names, advance.tails)
+        self._writer.facts(batch.facts)
+        self._writer.alerts(batch.alerts)
+        return batch.refused

@@ -1,0 +1,215 @@
+"""The spool's promise: what was whole is read back, to the bit, whatever was cut or damaged."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwire.spool import Damage, Item, Position, Reader, Rows, Told, Writer
+from runwire.spool.format import KEYS, segment_name
+
+Bits = tuple[str, int, int, tuple[tuple[str, int], ...]]
+
+_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+#: Any 64 bits: NaNs of every payload, infinities, both zeros, subnormals.
+_BITS = st.one_of(
+    st.integers(0, 2**64 - 1),
+    st.sampled_from([0x7FF8_0000_0000_0000, 0x7FF0_0000_0000_0001, 0xFFFF_FFFF_FFFF_FFFF, 1 << 63, 1, 0x7FF << 52]),
+)
+_INT64 = st.integers(-(2**63), 2**63 - 1)
+_ROW = st.tuples(_INT64, _INT64, st.dictionaries(_NAMES, _BITS, min_size=1, max_size=4))
+_RECORDS = st.lists(st.one_of(_ROW, st.dictionaries(_NAMES, st.text(max_size=9), max_size=3)), max_size=12)
+
+
+def _value(bits: int) -> float:
+    return struct.unpack("<d", bits.to_bytes(8, "little"))[0]
+
+
+def _write(folder: Path, records: list, segment_bytes: int = 1 << 20) -> list[Bits]:
+    """Write records; return what a reader must find."""
+    writer = Writer(folder, 7, segment_bytes=segment_bytes)
+    for record in records:
+        if isinstance(record, tuple):
+            step, ts, values = record
+            writer.row(tuple(values), step, ts, [_value(bits) for bits in values.values()])
+        else:
+            writer.event({"type": "config", "ts": 5, "data": record})
+    writer.close()
+    return [
+        ("row", *record[:2], tuple(record[2].items()))
+        if isinstance(record, tuple)
+        else ("event", 0, 5, tuple(record.items()))  # type: ignore[misc]
+        for record in records
+    ]
+
+
+def _read(reader: Reader, *, gone: bool = True) -> list[Item]:
+    items: list[Item] = []
+    while some := reader.read(gone=gone):
+        items += some
+    return items
+
+
+def _bits(items: list[Item]) -> list[Bits]:
+    found: list[Bits] = []
+    for item in items:
+        if isinstance(item, Told):
+            found.append(("event", 0, item.event["ts"], tuple(item.event["data"].items())))
+        elif isinstance(item, Rows):
+            words = item.data.cast("Q").tolist()
+            width = 5 + len(item.keys)
+            for at in range(0, len(words), width):
+                step, ts = struct.unpack("<qq", struct.pack("<QQ", *words[at + 3 : at + 5]))
+                values = zip(item.keys, words[at + 5 : at + width], strict=True)
+                found.append(("row", step, ts, tuple(values)))
+    return found
+
+
+def _seqs(items: list[Item]) -> list[int]:
+    seqs: list[int] = []
+    for item in items:
+        if isinstance(item, Rows):
+            words = item.data.cast("Q").tolist()
+            seqs += words[2 :: 5 + len(item.keys)]
+        else:
+            seqs.append(item.seq)
+    return seqs
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=_RECORDS, segment_bytes=st.sampled_from([200, 1 << 20]))
+def test_what_was_written_is_read_back_to_the_bit(records: list, segment_bytes: int) -> None:
+    """Any rows and events come back whole, in order, with rising seq, over any number of segments."""
+    with TemporaryDirectory() as folder:
+        expected = _write(Path(folder), records, segment_bytes)
+        items = _read(Reader(Path(folder)))
+        assert _bits(items) == expected
+        seqs = _seqs(items)
+        assert seqs == sorted(set(seqs))
+        assert all(seq >> 32 == 7 for seq in seqs)
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=_RECORDS, data=st.data())
+def test_a_cut_at_any_byte_loses_only_what_it_cuts(records: list, data: st.DataObject) -> None:
+    """Of a segment cut anywhere, every record before the cut is read, none behind it, and nothing is reported."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        expected = _write(folder, records)
+        path = folder / segment_name(0)
+        whole = path.read_bytes()
+        cut = data.draw(st.integers(0, len(whole)), label="cut")
+        path.write_bytes(whole[:cut])
+        kept = sum(end <= cut and kind != KEYS for end, kind in _records(whole))
+        items = _read(Reader(folder))
+        assert _bits(items) == expected[:kept]
+        assert not any(isinstance(item, Damage) for item in items)
+        # A reader that comes while the writer lives waits for the rest, and finds it.
+        reader = Reader(folder)
+        before = _read(reader, gone=False)
+        path.write_bytes(whole)
+        assert _bits(before + _read(reader, gone=False)) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(records=_RECORDS.filter(bool), segment_bytes=st.sampled_from([200, 1 << 20]))
+def test_going_on_from_any_record_reads_the_rest(records: list, segment_bytes: int) -> None:
+    """A reader that starts behind any record reads exactly what comes after it, by its right names."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        expected = _write(folder, records, segment_bytes)
+        read = 0
+        for segment in range(len(list(folder.glob("*.seg")))):
+            for end, kind in _records((folder / segment_name(segment)).read_bytes()):
+                read += kind != KEYS
+                assert _bits(_read(Reader(folder, Position(segment, end)))) == expected[read:]
+
+
+def _records(content: bytes) -> list[tuple[int, int]]:
+    """Where each record of a segment ends, and its kind."""
+    ends, at = [], 0
+    while at < len(content):
+        size, kind = struct.unpack_from("<II", content, at + 4)
+        at += size
+        ends.append((at, kind))
+    return ends
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=st.integers(3, 40), data=st.data())
+def test_damage_in_the_middle_costs_the_damaged_records_alone(count: int, data: st.DataObject) -> None:
+    """A flipped byte loses its own record; the others are read, and the loss is reported with its size."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = Writer(folder, 7)
+        for step in range(count):
+            writer.row(("loss",), step, 0, [step / 3])
+        writer.close()
+        path = folder / segment_name(0)
+        content = bytearray(path.read_bytes())
+        row = data.draw(st.integers(0, count - 2), label="row")
+        keys = int.from_bytes(content[4:8], "little")
+        at = keys + 48 * row + data.draw(st.integers(0, 47), label="byte")
+        content[at] ^= data.draw(st.integers(1, 255), label="flip")
+        path.write_bytes(content)
+        items = _read(Reader(folder, seq=7 << 32))
+        assert [bits[1] for bits in _bits(items)] == [step for step in range(count) if step != row]
+        damage = [item for item in items if isinstance(item, Damage)]
+        assert [(item.size, item.seq) for item in damage] == [(48, (7 << 32) + 2 + row if row else damage[0].seq)]
+        seqs = _seqs(items)
+        assert seqs == sorted(set(seqs)), "a report has a number of its own"
+
+
+def test_a_lost_key_list_is_reported_not_guessed(tmp_path: Path) -> None:
+    """Rows whose list of names cannot be read are reported as damage; they never get other rows' names."""
+    writer = Writer(tmp_path, 7)
+    writer.row(("loss",), 0, 0, [1.0])
+    writer.row(("accuracy",), 0, 0, [2.0])
+    writer.row(("loss",), 1, 0, [3.0])
+    writer.close()
+    path = tmp_path / segment_name(0)
+    content = bytearray(path.read_bytes())
+    second = content.index(b"accuracy") - 16
+    content[second + 20] ^= 0xFF
+    path.write_bytes(content)
+    items = _read(Reader(tmp_path))
+    assert [(bits[1], bits[3][0][0]) for bits in _bits(items)] == [(0, "loss"), (1, "loss")]
+    assert sum(isinstance(item, Damage) for item in items) == 1
+
+
+def test_a_short_write_leaves_whole_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the kernel takes a part of a record only, the segment is cut back and the loss is told afterwards."""
+    import os
+
+    writer = Writer(tmp_path, 7)
+    writer.row(("loss",), 0, 0, [1.0])
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[:20]))
+    with pytest.raises(OSError, match="No space left"):
+        writer.row(("loss",), 1, 0, [2.0])
+    monkeypatch.undo()
+    writer.row(("loss",), 2, 0, [3.0])
+    writer.close()
+    items = _read(Reader(tmp_path))
+    assert [bits[1] for bits in _bits(items) if bits[0] == "row"] == [0, 2]
+    (told,) = [item for item in items if isinstance(item, Told)]
+    assert told.event["type"] == "dropped"
+    assert told.event["data"] == {"rows": 1, "events": 0, "reason": "No space left on device"}
+
+
+def test_a_large_segment_is_read_in_stretches(tmp_path: Path) -> None:
+    """Megabytes of mixed rows come back complete, in stretches that each fit a record on the wire."""
+    writer = Writer(tmp_path, 7, segment_bytes=2 << 20)
+    for step in range(60_000):
+        keys = ("loss", "accuracy", "lr") if step % 5 else ("val/loss",)
+        writer.row(keys, step, 0, [float(step)] * len(keys))
+    writer.close()
+    items = _read(Reader(tmp_path))
+    assert [bits[1] for bits in _bits(items)] == list(range(60_000))
+    assert max(len(item.data) for item in items if isinstance(item, Rows)) <= 1 << 18
+    assert len(list(tmp_path.glob("*.seg"))) > 1

@@ -1,0 +1,157 @@
+"""Workers of the tests' own, what they are fed, and what they should have made of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import brute
+import numpy as np
+import pytest
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaProducer
+from parts import until
+
+from runwire._ready import READY_FD
+from runwire.wire import METRICS, Frame, encode
+from runwire_storage.client import connect
+from runwire_storage.rows import COUNTS, EXTREMES
+
+_PATIENCE = 120
+
+
+@dataclass
+class Worker:
+    """A running ``python -m runwire_stream``, which has its partitions."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(_PATIENCE)
+
+
+@contextlib.contextmanager
+def running(kafka: str, clickhouse: str, home: Path, log: Path) -> Iterator[Worker]:
+    """A worker, ready; killed afterwards."""
+    ours, theirs = os.pipe()
+    argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            argv, stderr=out, stdout=out, pass_fds=[theirs], env={**os.environ, READY_FD: str(theirs)}
+        )
+    os.close(theirs)
+    try:
+        heard, _, _ = select.select([ours], [], [], _PATIENCE)
+        if not heard or not os.read(ours, 16):
+            pytest.fail(f"the worker did not become ready:\n{log.read_text()}")
+        yield Worker(process, log)
+    finally:
+        os.close(ours)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.wait()
+
+
+@dataclass
+class Log:
+    """What one run and rank logs, and sends as the shipper does."""
+
+    run: str
+    kafka: str
+    rank: int = 0
+    seq: int = 0
+    rows: list[tuple[tuple[str, str, int], int, float, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.run)
+        self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
+
+    def send(self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc")) -> None:
+        """Send one record of a row a step, with values that rollups are likely to get wrong."""
+        count = len(steps)
+        seq = np.arange(self.seq + 1, self.seq + 1 + count, dtype=np.uint64)
+        self.seq += count
+        values = [[self._value() for _ in steps] for _ in keys]
+        step = np.array(steps, np.int64)
+        planes = [seq, step, step * 1000 + 1_700_000_000_000_000, *(np.array(row) for row in values)]
+        value = encode(self.run, self.rank, [Frame(list(keys), count, [plane.tobytes() for plane in planes])])
+        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value)
+        for key, row in zip(keys, values, strict=True):
+            columns = zip(steps, row, seq.tolist(), strict=True)
+            self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]
+
+    def flush(self) -> None:
+        """Wait until Kafka has all of it."""
+        self._producer.flush()
+
+    def close(self) -> None:
+        """Flush, and end."""
+        self.flush()
+        self._producer.close()
+
+    def _value(self) -> float:
+        odd = (float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 5e-324, 1e308)
+        return (
+            self.random.choice(odd)
+            if self.random.random() < 0.1
+            else self.random.gauss(0, 1) * 10.0 ** self.random.randint(-9, 9)
+        )
+
+
+class Store:
+    """Looks at ClickHouse from aside, past our own reading code."""
+
+    def __init__(self, url: str) -> None:
+        self.client: Client = connect(url)
+
+    def points(self, run: str) -> dict[tuple[Any, int], bytes]:
+        sql = "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points WHERE run = {run:String}"
+        rows = self.client.query(sql, {"run": run}).result_rows
+        out = {((run, metric, rank), step): value.to_bytes(8, "little") for metric, rank, step, value in rows}
+        assert len(out) == len(rows), "a point stands in the view twice"
+        return out
+
+    def rollups(self, run: str) -> dict[tuple[Any, int, int], tuple[Any, ...]]:
+        names = sorted(
+            [*COUNTS, "seq", "first_nonfinite_step", *EXTREMES, *(f"{name}_step" for name in EXTREMES), "sum"]
+        )
+        columns = ", ".join(f"`{name}`" for name in names)
+        where = "FROM runwire.stored_rollups FINAL WHERE run = {run:String}"
+        sql = f"SELECT metric, rank, level, bucket, {columns} {where}"
+        rows = self.client.query(sql, {"run": run}).result_rows
+        out = {
+            ((run, metric, rank), level, bucket): brute.bits(dict(zip(names, row, strict=True)))
+            for metric, rank, level, bucket, *row in rows
+        }
+        assert len(out) == len(rows), "a bucket stands in the table twice"
+        return out
+
+    def caught_up(self, log: Log) -> bool:
+        """Whether the last row that was sent is wholly stored: tails are written last."""
+        sql = "SELECT max(seq) FROM runwire.stored_series WHERE run = {run:String} AND rank = {rank:UInt32}"
+        return bool(self.client.query(sql, {"run": log.run, "rank": log.rank}).result_rows[0][0] >= log.seq)
+
+    def check(self, *logs: Log) -> None:
+        """Wait until all of it is stored; then points and rollups must be what was logged, to the bit."""
+        for log in logs:
+            until(partial(self.caught_up, log), f"{log.run} stored")
+            wanted = {key: np.float64(value).tobytes() for key, (value, _) in brute.final(log.rows).items()}
+            assert self.points(log.run) == wanted
+            assert self.rollups(log.run) == brute.rollups(log.rows)
