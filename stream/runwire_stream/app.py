@@ -10,6 +10,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
 from runwire import _ready
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, METRICS
@@ -23,6 +24,8 @@ GROUP = "runwire.stream"
 TOPICS = (METRICS, EVENTS, ALERTS)
 
 _BEAT_SECONDS = 1.0
+#: So much is kept of a dead letter that the topic does not take whole; the header `cut` says how much there was.
+_CUT_BYTES = 900_000
 
 _log = structlog.get_logger("runwire.stream")
 
@@ -81,13 +84,17 @@ class Stream:
 
     async def _bury(self, refused: Sequence[tuple[Record, str]]) -> None:
         """Publish records that cannot be read to the dead-letter topic, and wait until they are there."""
-        sent = []
         for record, reason in refused:
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             _log.warning("unreadable record", reason=reason, **place)
             headers = {name: str(value).encode() for name, value in {"reason": reason, **place}.items()}
-            sent.append(await self._dead_letters.send(key=record.key, value=record.value, headers=headers))
-        await asyncio.gather(*sent)
+            try:
+                await (await self._dead_letters.send(key=record.key, value=record.value, headers=headers))
+            except MessageSizeTooLargeError:
+                # It was as large as its topic allows, and the headers make it larger. No record may stop the worker.
+                headers["cut"] = str(len(record.value or b"")).encode()
+                value = (record.value or b"")[:_CUT_BYTES]
+                await (await self._dead_letters.send(key=record.key, value=value, headers=headers))
 
     async def _beat(self) -> None:
         self._watchdog.start()

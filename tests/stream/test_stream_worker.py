@@ -14,6 +14,7 @@ import feed
 import pytest
 from feed import Log, Store, Worker
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import NoError
 from parts import until
 
@@ -257,7 +258,7 @@ def test_unreadable_records_go_to_the_dead_letters(
     bad = {
         (METRICS, b"no frame"): "no metric record",
         (METRICS, frame): "cut off",
-        (METRICS, bytes(_VALUE_BYTES_MAX)): "no metric record",
+        (METRICS, bytes(1_000_000)): "no metric record",
         (EVENTS, b"{"): "no JSON",
         (EVENTS, event.replace(b'"v":1', b'"v":99')): "version 99",
         (EVENTS, event.replace(b'"seq":1', b'"seq":-1')): "seq is -1",
@@ -275,23 +276,46 @@ def test_unreadable_records_go_to_the_dead_letters(
     log.close()
     start_worker(kafka, clickhouse)
     Store(clickhouse).check(log)
+    for letter in _dead_letters(kafka):
+        told = {name: value.decode() for name, value in letter.headers}
+        place = told["topic"], int(told["partition"]), int(told["offset"])
+        if place in sent:
+            value, reason = sent.pop(place)
+            assert (letter.key, letter.value) == (b"k", value)
+            assert reason in told["reason"]
+        if not sent:
+            return
+    pytest.fail(f"never buried: {sorted(sent)}")
+
+
+def test_the_largest_record_that_kafka_takes_does_not_stop_the_worker(
+    kafka: str, clickhouse: str, start_worker: StartWorker, new_log: NewLog
+) -> None:
+    """As a dead letter its headers may make it too large: what it began with, and how long it was, is there."""
+    log = new_log()
+    value = log.run.encode().ljust(_VALUE_BYTES_MAX)
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=2 << 20)
+    producer.send(METRICS, key=f"{log.run}/0".encode(), value=value).get(30)
+    producer.close()
+    log.send(range(10))
+    log.close()
+    start_worker(kafka, clickhouse)
+    Store(clickhouse).check(log)
+    letter = next(letter for letter in _dead_letters(kafka) if letter.value.startswith(log.run.encode()))
+    assert letter.value == value[: len(letter.value)]
+    assert int(dict(letter.headers).get("cut", len(letter.value))) == len(value)
+
+
+def _dead_letters(kafka: str) -> Iterator[ConsumerRecord]:
     consumer = KafkaConsumer(
         DEAD_LETTER,
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        max_partition_fetch_bytes=4 << 20,
+        consumer_timeout_ms=60_000,
     )
-    while sent:
-        for records in consumer.poll(60_000).values():
-            for record in records:
-                told = {name: value.decode() for name, value in record.headers}
-                place = told["topic"], int(told["partition"]), int(told["offset"])
-                if place in sent:
-                    value, reason = sent.pop(place)
-                    assert (record.key, record.value) == (b"k", value)
-                    assert reason in told["reason"]
-    consumer.close()
+    with contextlib.closing(consumer):
+        yield from consumer
 
 
 def test_a_store_that_dies_and_comes_back_loses_nothing(
