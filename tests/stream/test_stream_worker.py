@@ -25,8 +25,8 @@ from runwire_stream.app import GROUP
 StartWorker = Callable[..., Worker]
 NewLog = Callable[..., Log]
 
-#: What a broker takes without being told otherwise (1 MiB and 12), less what goes around a value.
-_VALUE_BYTES_MAX = 1_048_490
+#: Key and value that a broker takes without being told otherwise: 1 MiB and 12, less what goes around them.
+_RECORD_BYTES_MAX = 1_048_490
 
 
 @pytest.fixture
@@ -293,9 +293,10 @@ def test_the_largest_record_that_kafka_takes_does_not_stop_the_worker(
 ) -> None:
     """As a dead letter its headers may make it too large: what it began with, and how long it was, is there."""
     log = new_log()
-    value = log.run.encode().ljust(_VALUE_BYTES_MAX)
+    key = f"{log.run}/0".encode()
+    value = log.run.encode().ljust(_RECORD_BYTES_MAX - len(key))
     producer = KafkaProducer(bootstrap_servers=kafka, acks="all", max_request_size=2 << 20)
-    producer.send(METRICS, key=f"{log.run}/0".encode(), value=value).get(30)
+    producer.send(METRICS, key=key, value=value).get(30)
     producer.close()
     log.send(range(10))
     log.close()

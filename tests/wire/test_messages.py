@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 
@@ -78,6 +79,18 @@ def test_a_field_of_the_wrong_kind_is_refused_and_named(message: Event | Pulse |
         spoiled = "no object" if field in {"data", "metrics", "delivered_at"} else {"an": "object"}
         with pytest.raises(WireError):
             type(message).parse(dumps(record | {field: spoiled}))
+
+
+@pytest.mark.parametrize("message", [EVENT, PULSE, ALERT], ids=lambda message: type(message).__name__)
+def test_a_field_that_is_missing_has_a_default_or_is_refused_by_an_error_of_ours(
+    message: Event | Pulse | Alert,
+) -> None:
+    """A stranger's record ends as a dead letter, never by an error that nobody expects."""
+    record = loads(message.encode())
+    for field in record:
+        rest = dumps({key: value for key, value in record.items() if key != field})
+        with suppress(WireError):
+            type(message).parse(rest)
 
 
 @pytest.mark.parametrize(("field", "value"), [("step", 2**63), ("seq", -1), ("ts", 2**64 - 1), ("rank", 2**32)])

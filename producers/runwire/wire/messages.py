@@ -208,6 +208,7 @@ class Alert:
             WireError: it is no alert.
         """
         record = _record(value)
+        delivered = _typed(record, "delivered_at", dict)
         return cls(
             id=_typed(record, "id", str),
             episode=_natural(record, "episode"),
@@ -230,7 +231,7 @@ class Alert:
             before=_pairs(record, "before"),
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
-            delivered_at={key: _integer(_typed(record, "delivered_at", dict), key) for key in record["delivered_at"]},
+            delivered_at={key: _integer(delivered, key) for key in delivered},
         )
 
 

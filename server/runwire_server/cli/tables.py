@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,14 +22,17 @@ _STATES = {
     "resolved": "green",
 }
 _SUMMARY_MAX = 4
+#: In a narrower terminal a run is one line only if its summary is one value.
+_WIDE = 120
 _MISSING = "–"
 
 
 def runs(found: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of runs."""
+    most = _SUMMARY_MAX if shutil.get_terminal_size().columns >= _WIDE else 1
     table = _table("run", "name", "project", "state", "started", "took", "step", "summary", right={"took", "step"})
     for run in found:
-        main = sorted(run["summary"].items(), key=lambda item: ("loss" not in item[0], item[0]))[:_SUMMARY_MAX]
+        main = sorted(run["summary"].items(), key=lambda item: ("loss" not in item[0], item[0]))[:most]
         table.add_row(
             escape(run["id"]),
             escape(run["name"]),
