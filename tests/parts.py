@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,16 @@ class Pipeline:
         """The process id of one of its programs, once it is ready."""
         until(lambda: self._told(program)["state"] == "ready", f"{program} ready")
         return int(self._told(program)["pid"])
+
+    def wait_for_run(self, run: str) -> None:
+        """Wait until the server knows a run: what is logged takes a moment, and until then it is an address unknown."""
+
+        def known() -> bool:
+            with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(f"{self.server}/api/runs/{run}"):
+                return True
+            return False
+
+        until(known, f"run {run} known")
 
     def kill(self, program: str) -> int:
         """SIGKILL one of its programs; returns the process id that it had."""

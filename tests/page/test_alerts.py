@@ -21,6 +21,7 @@ def diverged(up: Pipeline) -> Iterator[runwire.Run]:
     for step in range(40):
         run.log({"train/loss": float(step)}, step=step)
     run.log({"train/loss": math.nan}, step=40)
+    up.wait_for_run(run.id)
     yield run
     run.finish()
 

@@ -47,6 +47,7 @@ def long_run(up: Pipeline) -> str:
         run.log({"flat": 10.0 if step == SPIKE else 1.0, "loss": loss}, step=step)
     run.log({"once": 3.0}, step=POINTS // 2)
     run.finish()
+    up.wait_for_run(run.id)
     return run.id
 
 
@@ -56,6 +57,7 @@ def live_run(up: Pipeline) -> Iterator[runwire.Run]:
     run = runwire.init("curves", "live", id=f"live-{uuid.uuid4().hex[:6]}", home=up.home)
     for step in range(10):
         run.log({"loss": 1.0 / (step + 1)}, step=step)
+    up.wait_for_run(run.id)
     yield run
     run.finish()
 

@@ -20,6 +20,7 @@ def _run(up: Pipeline, project: str, name: str, lr: float, loss: float) -> str:
     run.log({"loss": loss}, step=7)
     run.summary["final"] = loss
     run.finish()
+    up.wait_for_run(run.id)
     return run.id
 
 

@@ -52,6 +52,7 @@ def _read(reader: Reader, *, gone: bool = True) -> list[Item]:
     items: list[Item] = []
     while some := reader.read(gone=gone):
         items += some
+    reader.close()  # it opens the segment again if it is read on
     return items
 
 

@@ -32,7 +32,8 @@ class Event:
 
     ``data`` by type: start {project, name, config, tags, host, pid, command, …}; config and summary {key: value};
     tags {tags: [...]}; alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code};
-    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason}.
+    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason} and
+    what else is known of the loss.
     """
 
     type: EventType
@@ -91,11 +92,13 @@ class Pulse:
     """That a run's process is alive, and what it did since the last pulse.
 
     Sent for each run and rank every ``interval`` seconds while its process lives, and at once on a first non-finite
-    value. ``alive`` is False in the last one, which says how it ended in ``ended`` ("finished", "failed", "killed").
+    value. ``alive`` is False in the last one, which says how it ended in ``ended``: "finished", "failed", "interrupted"
+    (Ctrl-C) or "killed".
 
     Attributes:
         sent: when the shipper sent it. ``ts`` times of rows are the training process's clock, on the same host.
         step: the last step logged; None before the first.
+        steps: how often the step changed.
         progressed: when the step last changed (or the run started); the age of it is ``sent - progressed``.
         step_seconds_max: the longest time between steps among the recent ones; None before the second.
         phase: what the run says that it does now, None if it does not say.

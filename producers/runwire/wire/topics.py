@@ -37,5 +37,6 @@ TOPICS = (
     # Kafka drops and compacts whole closed segments only, and would close one in seven days.
     Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 24)}),
     Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
-    Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS)}),
+    # A record as large as may be must still fit once it has headers that say why it is here.
+    Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(2 << 20)}),
 )
