@@ -15,22 +15,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import faust
 import structlog
 from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting import logs
+from runwire.wire import ALERTS, EVENTS, PULSE, Alert, Event, Pulse
 from runwire_alerting.history import History, partition_of
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
-from runwire_alerting.slot import Slot
 from runwire_alerting.watch import Watch
-from runwire_alerting.watchdog import Watchdog, die
+from runwire_faust import app, logs
+from runwire_faust.deadletter import DeadLetters
+from runwire_faust.slot import Slot
+from runwire_faust.watchdog import Watchdog, die, vital
 
 GROUP = "runwire.alerting"
 _TICK_SECONDS = 1.0
@@ -94,12 +94,7 @@ def run(
     logs.configure()
     datadir.mkdir(parents=True, exist_ok=True)
     alerting = Alerting(kafka, webhooks, datadir, server_url, settings or load())
-    worker = faust.Worker(alerting.app, override_logging=False, redirect_stdouts=False, quiet=True)
-    worker.spinner = None
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+    return app.run(alerting.app)
 
 
 class Alerting:
@@ -109,7 +104,15 @@ class Alerting:
         self, kafka: str, webhooks: Sequence[str], datadir: Path, server_url: str | None, settings: Settings
     ) -> None:
         self._slot = Slot(datadir)
-        self.app = _app(kafka, datadir, self._slot.name)
+        self.app = app.make(
+            GROUP,
+            kafka,
+            datadir,
+            self._slot.name,
+            session_seconds=6,  # the least that a Kafka allows unless told
+            buffer_records=1024,
+            poll_records=500,
+        )
         self._settings = settings
         self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
         self._history = History(kafka, GROUP)
@@ -119,35 +122,22 @@ class Alerting:
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(_INBOX_MAX)
         self._watchdog = Watchdog(self.app)
         self._alerts = self.app.topic(ALERTS, internal=False)
-        self._dead_letters = self.app.topic(DEAD_LETTER, internal=False)
-        self.app.agent(self.app.topic(PULSE, EVENTS, internal=False), concurrency=1, name=GROUP)(self._receive)
+        self._dead_letters = DeadLetters(self.app)
+        app.read(self.app, (PULSE, EVENTS), self._receive)
         self.app.task(self._work)
         self.app.task(self._clock)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
 
-    async def _receive(self, stream: Any) -> None:
-        try:
-            # Acknowledging is off for this stream: `_work` acknowledges, in order, what it has done.
-            async for event in stream.noack().events():
-                await self._inbox.put(_parse(event))
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- Faust would restart the agent on a stream that lost its place
-            die("reading records failed", error)
-        if not self.app.should_stop:
-            die("the stream of records ended")
+    async def _receive(self, event: Any) -> None:
+        await self._inbox.put(_parse(event))
 
     async def _work(self) -> None:
-        try:
+        with vital("handling records"):
             await self._history.start()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
                     await self._handle(kind, list(items))
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- what is not done is not acknowledged: begin anew
-            die("handling records failed", error)
 
     async def _take(self) -> list[Any]:
         batch = [await self._inbox.get(), *self._waiting()]
@@ -203,16 +193,14 @@ class Alerting:
         await asyncio.gather(*sent)
 
     async def _bury(self, items: list[_Bad]) -> None:
-        sent = []
+        letters = []
         for item in items:
             message = item.event.message
-            place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
-            _log.warning("unreadable record", reason=item.reason, **place)
-            # Events are the stream's to bury: it reads them, too.
             if message.topic == PULSE:
-                headers = {key: str(value).encode() for key, value in {"reason": item.reason, **place}.items()}
-                sent.append(await self._dead_letters.send(key=message.key, value=message.value, headers=headers))
-        await asyncio.gather(*sent)
+                letters.append((message, item.reason))
+            else:  # the stream reads events, too, and buries them
+                _log.warning("unreadable event", reason=item.reason, partition=message.partition, offset=message.offset)
+        await self._dead_letters.bury(letters)
 
     async def _delivered(self, alert: Alert, receiver: str) -> None:
         await self._inbox.put(_Delivered(alert, receiver))
@@ -249,16 +237,12 @@ class Alerting:
         _ready.tell()
 
     async def _clock(self) -> None:
-        try:
+        with vital("the clock"):  # without which no silence is noticed
             self._watchdog.start()
             while not self.app.should_stop:
                 self._watchdog.beat()
                 await self._inbox.put(_Tick(await self._ends()))
                 await asyncio.sleep(_TICK_SECONDS)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- without a clock no silence is noticed
-            die("the clock failed", error)
 
     async def _ends(self) -> dict[TopicPartition, int] | None:
         if not self._assigned:
@@ -272,38 +256,6 @@ class Alerting:
         for receiver in self._receivers:
             await receiver.close()
         await self._history.stop()
-
-
-def _app(kafka: str, datadir: Path, member: str) -> Any:
-    return faust.App(
-        GROUP,
-        broker=[f"kafka://{server}" for server in kafka.split(",")],
-        store="memory://",
-        datadir=str(datadir),
-        key_serializer="raw",
-        value_serializer="raw",
-        web_enabled=False,
-        processing_guarantee="at_least_once",
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=member,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        # True would let a slow publish hold up the rebalance until the worker is thrown out.
-        stream_wait_empty=False,
-        stream_buffer_maxsize=1024,
-        broker_max_poll_records=500,
-        consumer_max_fetch_size=1 << 20,
-        broker_commit_interval=1.0,
-        broker_commit_every=10**9,
-        broker_session_timeout=6,  # the least that a Kafka allows unless told
-        broker_heartbeat_interval=1,
-        broker_rebalance_timeout=10,
-        broker_request_timeout=20,
-        # Counts time without fetching; past it a worker leaves the group and never comes back.
-        broker_max_poll_interval=1_000_000.0,
-        producer_acks=-1,
-    )
 
 
 def _parse(event: Any) -> _Read | _Bad:

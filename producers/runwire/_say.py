@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler  # takes no type before Python 3.11
 
 
-class _Stderr(logging.StreamHandler[TextIO]):
+class _Stderr(_StreamHandler):
     """Writes to whatever ``sys.stderr`` is at the moment, and never raises."""
 
     def __init__(self) -> None:

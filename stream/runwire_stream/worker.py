@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
-from typing import Any
 
-import faust
 import structlog
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from runwire_faust import app, logs
+from runwire_faust.slot import Slot
 from runwire_storage.migrations import migrate
 from runwire_storage.session import Session
-from runwire_stream import logs
-from runwire_stream.app import GROUP, TOPICS, Stream
+from runwire_stream.app import TOPICS, Stream
 from runwire_stream.outage import Outages
 
 _LOOK_SECONDS = 0.5
@@ -37,34 +33,27 @@ def run(kafka: str, clickhouse: str, datadir: Path) -> int:
     Args:
         kafka: ``host:port`` of the brokers, several with commas.
         clickhouse: the store's URL.
-        datadir: a folder for Faust and a lock; nothing of value lies there.
+        datadir: a folder for Faust and locks; nothing of value lies there.
 
     Raises:
         ConfigError: ``clickhouse`` is no URL.
         StorageError: the store refuses, for example because its schema is of a newer version.
     """
-    logs.configure()
+    # The store's driver reports each failed request; the outage that they make up is reported once, by us.
+    logs.configure(silent=("clickhouse_connect", "urllib3"))
     for name in (signal.SIGTERM, signal.SIGINT):  # until Faust takes them over
         signal.signal(name, lambda *_: sys.exit(0))
     datadir.mkdir(parents=True, exist_ok=True)
     session = Session(clickhouse, Outages())
     session.run(migrate)
     asyncio.run(_topics_there(kafka))
-    stream = Stream(kafka, session, datadir, _instance(datadir))
-    code = _work(stream.app)
+    slot = Slot(datadir)
+    stream = Stream(kafka, session, datadir, slot.name)
+    code = app.run(stream.app)
     sys.stderr.flush()
     if stream.busy:
         os._exit(code)  # the thread that waits for the store would hold up the exit
     return code
-
-
-def _work(app: Any) -> int:
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
-    worker.spinner = None
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
 
 
 async def _topics_there(kafka: str) -> None:
@@ -87,19 +76,3 @@ async def _missing(kafka: str) -> str:
         return f"Kafka: {error}"
     finally:
         await client.close()
-
-
-def _instance(datadir: Path) -> str | None:
-    """Return the name under which this worker rejoins its group at once when it was killed.
-
-    Two with the same name would evict each other for ever, so it belongs to whoever holds the lock in ``datadir``,
-    which the kernel releases when its holder dies; a second worker on the same folder goes without.
-    """
-    lock = os.open(datadir / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    place = hashlib.sha256(f"{socket.gethostname()}:{datadir.resolve()}".encode()).hexdigest()[:16]
-    return f"{GROUP}-{place}"  # the lock stays open, and ours, for life
