@@ -113,7 +113,7 @@ def test_buckets_say_null_where_nothing_is_known(session: Session, run: str) -> 
     rows["last"], rows["last_step"] = -0.0, 66
     empty = np.zeros(0, BUCKET)
     Writer(session).buckets([(run, "m", 0)], [empty, rows, empty, empty])
-    sql = """SELECT level, bucket, count, nan_count, first_nonfinite_step, last, last_step, sum
+    sql = """SELECT level, bucket, count, `nan`, first_nonfinite_step, last, last_step, sum
         FROM runwire.stored_rollups WHERE run = {run:String} ORDER BY bucket"""
     assert ask(session, sql, run=run) == [(10, 0, 3, 3, 2, None, None, None), (10, 1, 3, 0, None, 0.0, 66, 0.0)]
 
