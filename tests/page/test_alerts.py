@@ -61,3 +61,15 @@ def test_the_title_counts_what_fires(up: Pipeline, diverged: runwire.Run, open_p
     page = open_page(f"{up.server}/?q={diverged.id}")
     expect(page).to_have_title(re.compile(r"^\([1-9]\d*\) "))
     expect(page.locator(".count")).to_have_text(re.compile(r"^[1-9]\d*$"))
+
+
+def test_a_message_of_the_run_itself_is_listed_and_not_counted(
+    up: Pipeline, diverged: runwire.Run, open_page: Callable[..., Page]
+) -> None:
+    """`run.alert` says something once; it has no end, so it is not among what is wrong now."""
+    page = open_page(f"{up.server}/alerts?q={diverged.id}")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    count = page.locator(".count").inner_text()
+    diverged.alert("Half-way", "nothing is wrong", "INFO")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator(".count")).to_have_text(count)

@@ -9,7 +9,10 @@ import { written } from "./place";
 
 export const alerts = signal<Polled<Alert[]>>({ value: null, error: null });
 
-export const firing = computed(() => (alerts.value.value ?? []).filter((alert) => alert.state === "firing"));
+/** What is wrong now. A message that a run sends itself (`run.alert`) is shown, but has no end, and is not counted. */
+export const firing = computed(() =>
+  (alerts.value.value ?? []).filter((alert) => alert.state === "firing" && alert.rule !== "user"),
+);
 
 export function watchAlerts(): void {
   poll(api.alerts, () => 2000, alerts);
