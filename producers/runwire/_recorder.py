@@ -50,7 +50,7 @@ class Recorder:
                 kept = list(values)
                 self._late.append(lambda: self.row(keys, step, ts, kept, more=more))
                 return
-            self._busy = True
+            self._busy = True  # as in `_event`, but written out: this is what log() costs
             try:
                 if step is None:
                     step = self.next_step

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.book import Book, Fire, Verdict, identity
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule
+from runwire_alerting.rules.rule import SECOND, Rule, ended, news
 from runwire_alerting.settings import Settings
 
 #: So many pulses must be missing, however short the time that is set.
@@ -28,12 +28,9 @@ class Heartbeat(Rule):
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:
         """Judge a rank's silence."""
         alert = book.get(identity(self.name, rank.run, "", rank.rank))
-        heard = alert is None or (rank.attempt, rank.heard) > (alert.attempt or 0, alert.caused_at or 0)
+        heard = news(alert, rank, rank.heard)
         if alert is not None and alert.state == "firing":
-            if rank.ended is not None and rank.attempt >= (alert.attempt or 0):
-                yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
-            elif heard:
-                yield Resolve(alert, rank.attempt, "it is heard again.")
+            yield from ended(alert, rank, well=heard, words="it is heard again.")
             return
         silence = (now - max(rank.arrived, seen)) / SECOND
         if rank.ended is not None or not heard:

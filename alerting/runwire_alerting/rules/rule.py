@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runwire.wire import Alert, Event, Pulse
-from runwire_alerting.book import Book, Verdict
+from runwire_alerting.book import Book, Resolve, Verdict
 from runwire_alerting.health import Rank
 
 SECOND = 1_000_000
@@ -37,6 +37,19 @@ class Rule:
         everything that Kafka holds of it has been read; ``seen`` is since when.
         """
         yield from ()
+
+
+def news(alert: Alert | None, rank: Rank, ts: int) -> bool:
+    """Return whether a rank's sign of life at ``ts`` is later than the one that its alert is about."""
+    return alert is None or (rank.attempt, ts) > (alert.attempt or 0, alert.caused_at or 0)
+
+
+def ended(alert: Alert, rank: Rank, *, well: bool, words: str) -> Iterator[Verdict]:
+    """Resolve the alert of a rank's pause or silence if the rank has ended or, in ``words``, is ``well`` again."""
+    if rank.ended is not None and rank.attempt >= (alert.attempt or 0):
+        yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
+    elif well:
+        yield Resolve(alert, rank.attempt, words)
 
 
 def joined(alerts: Iterable[Alert], rank: int, ts: int) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.book import Book, Fire, Verdict, identity
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule
+from runwire_alerting.rules.rule import SECOND, Rule, ended, news
 from runwire_alerting.settings import Settings
 
 
@@ -24,12 +24,9 @@ class Stalled(Rule):
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a rank's progress."""
         alert = book.get(identity(self.name, rank.run, "", rank.rank))
-        moved = alert is None or (rank.attempt, rank.progressed) > (alert.attempt or 0, alert.caused_at or 0)
+        moved = news(alert, rank, rank.progressed)
         if alert is not None and alert.state == "firing":
-            if rank.ended is not None and rank.attempt >= (alert.attempt or 0):
-                yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
-            elif moved:
-                yield Resolve(alert, rank.attempt, f"it goes on, at step {rank.step}.")
+            yield from ended(alert, rank, well=moved, words=f"it goes on, at step {rank.step}.")
             return
         if rank.ended is not None or not moved or rank.sent == 0 or rank.steps < self._settings.stalled_steps:
             return
