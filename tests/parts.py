@@ -103,29 +103,40 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
+def ready(
+    command: list[str],
+    log: Path,
+    env: dict[str, str] | None = None,
+    start: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the product that has said that it is ready; killed afterwards. What it says is added to ``log``."""
+    ours, theirs = os.pipe()
+    with log.open("ab") as out:
+        environment = {**os.environ, **(env or {}), READY_FD: str(theirs)}
+        process = start(command, stdout=out, stderr=out, pass_fds=[theirs], env=environment)
+    os.close(theirs)
+    try:
+        heard, _, _ = select.select([ours], [], [], PATIENCE)
+        if not heard or not os.read(ours, 16):
+            pytest.fail(f"{' '.join(command)} did not become ready:\n{log.read_text()}")
+        yield process
+    finally:
+        os.close(ours)
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
 def running(home: Path, *flags: str, env: dict[str, str] | None = None) -> Iterator[Pipeline]:
     """``runwire up`` on ``home`` with a free port for the server, ready; stopped, and all of it gone, afterwards."""
     home.mkdir(parents=True, exist_ok=True)
     said = home / "said.txt"
-    ours, theirs = os.pipe()
-    try:
-        with said.open("wb") as out:
-            process = own(
-                [sys.executable, "-m", "runwire", "up", "--home", str(home), "--port", str(ports.free()), *flags],
-                stdout=out,
-                stderr=out,
-                pass_fds=[theirs],
-                env={**os.environ, **(env or {}), READY_FD: str(theirs)},
-            )
-        os.close(theirs)
+    command = [sys.executable, "-m", "runwire", "up", "--home", str(home), "--port", str(ports.free()), *flags]
+    with ready(command, said, env, own) as process:
         try:
-            heard, _, _ = select.select([ours], [], [], PATIENCE)
-            if not heard or not os.read(ours, 16):
-                pytest.fail(f"`runwire up` did not come up:\n{said.read_text()}")
             where = homes.addresses(home)
             assert where is not None
             yield Pipeline(home, process, said, where.kafka, where.clickhouse, where.server)
         finally:
             end(process)
-    finally:
-        os.close(ours)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,15 +11,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from parts import end, own, until
+from parts import end, own, ready, until
 from receiver import Receiver, listening
 
-from runwire._ready import READY_FD
 from runwire.errors import WireError
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse
 from runwire_server.local import ports
@@ -98,29 +97,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start(kafka: str, folder: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts alerting, ready: ``start(*webhooks, flags=[…], kafka=…, RUNWIRE_…=…)``; it is gone when the test ends."""
-    workers: list[Worker] = []
+    with ExitStack() as stack:
+        logs = (tmp_path / f"alerting-{number}.log" for number in count())
 
-    def launch(*webhooks: str, flags: tuple[str, ...] = (), broker: str = kafka, **env: str) -> Worker:
-        log = tmp_path / f"alerting-{len(workers)}.log"
-        ours, theirs = os.pipe()
-        command = [sys.executable, "-m", "runwire_alerting", "--kafka", broker, "--home", str(folder), *flags]
-        for url in webhooks:
-            command += ["--alert-webhook", url]
-        with log.open("wb") as out:
-            environment = {**os.environ, **env, READY_FD: str(theirs)}
-            process = subprocess.Popen(command, stdout=out, stderr=out, pass_fds=[theirs], env=environment)
-        os.close(theirs)
-        workers.append(Worker(process, log))
-        heard, _, _ = select.select([ours], [], [], PATIENCE)
-        said = os.read(ours, 16) if heard else b""
-        os.close(ours)
-        if not said:
-            pytest.fail(f"alerting did not become ready:\n{log.read_text()}")
-        return workers[-1]
+        def launch(*webhooks: str, flags: tuple[str, ...] = (), broker: str = kafka, **env: str) -> Worker:
+            command = [sys.executable, "-m", "runwire_alerting", "--kafka", broker, "--home", str(folder), *flags]
+            for url in webhooks:
+                command += ["--alert-webhook", url]
+            log = next(logs)
+            return Worker(stack.enter_context(ready(command, log, env)), log)
 
-    yield launch
-    for worker in workers:
-        worker.kill()
+        yield launch
 
 
 @pytest.fixture
@@ -305,7 +292,7 @@ def test_a_stall_and_its_end_are_told(start: Start, listen: Callable[..., Receiv
 
     def hang() -> bool:
         host.pulse(run, progressed=progressed)
-        time.sleep(0.2)
+        time.sleep(0.2)  # the pace at which a host sends pulses
         return bool(hook.of(run))
 
     until(hang, "stall told")
@@ -347,9 +334,9 @@ def test_a_frozen_kafka_makes_no_run_silent(
         start(hook.url, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
         for _ in range(5):
             host.pulse(run, interval=0.1)
-            time.sleep(0.5)
+            time.sleep(0.5)  # the pace of pulses
         broker.send_signal(signal.SIGSTOP)
-        time.sleep(6)
+        time.sleep(6)  # twice the limit: it is time itself that must not make an alert
         broker.send_signal(signal.SIGCONT)
         for _ in range(10):
             last = host.pulse(run, interval=0.1)

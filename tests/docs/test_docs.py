@@ -62,9 +62,11 @@ def test_the_first_example_runs_as_it_stands(up: Pipeline) -> None:
 
 
 def commands() -> list[str]:
-    """Return every `runwire …` line of the pages' console blocks, without its remark."""
+    """Return every `runwire …` line of the pages' console blocks, without its remark, and compose.yaml's commands."""
     lines = (line for page in PAGES for block in blocks(page, "console") for line in block.splitlines())
-    return sorted({line.removeprefix("$ ").split(" #")[0].strip() for line in lines if line.startswith("$ runwire ")})
+    shown = {line.removeprefix("$ ").split(" #")[0].strip() for line in lines if line.startswith("$ runwire ")}
+    composed = re.findall(r"command: \[(.*)\]", (ROOT / "compose.yaml").read_text())
+    return sorted(shown | {f"runwire {words.replace(',', '').replace(chr(34), '')}" for words in composed})
 
 
 @pytest.mark.parametrize("command", commands())

@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from parts import until
 
 from producers.arrival import Reading
 from runwire import _settings
@@ -51,14 +51,15 @@ def shipper(home: Path) -> int | None:
 
 def stop_shipper(home: Path) -> None:
     """SIGKILL the shippers of a home until there is none."""
-    end = time.monotonic() + 20
-    while held(spools(home) / "shipper.lock"):
-        assert time.monotonic() < end, "the shipper does not die"
+
+    def gone() -> bool:
         pid = shipper(home)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+        return not held(spools(home) / "shipper.lock")
+
+    until(gone, "the shipper dies")
 
 
 @pytest.fixture

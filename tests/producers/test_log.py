@@ -20,9 +20,8 @@ from runwire.spool import Reader, Rows, Told
 
 
 @pytest.fixture
-def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[runwire.Run]:
-    """A run whose data stays in its spool: no shipper is started."""
-    monkeypatch.setattr("runwire._companion.start", lambda *_: 0)
+def run(home: Path) -> Iterator[runwire.Run]:
+    """A run whose data stays in its spool: its shipper knows of no pipeline."""
     begun = runwire.init(project="tests", name="log", home=home)
     yield begun
     begun.finish()

@@ -61,7 +61,6 @@ def test_a_config_file_that_is_no_toml_is_named(
     monkeypatch.setenv("RUNWIRE_CONFIG", str(path))
     with pytest.raises(ConfigError, match=r"the config file .*broken\.toml is no TOML"):
         _settings.find("kafka", home=home)
-    monkeypatch.setattr("runwire._companion.start", lambda *_: 0)
     runwire.init(home=home).finish()
     assert "broken.toml is no TOML" in capsys.readouterr().err
 

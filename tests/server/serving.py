@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import select
-import subprocess
 import sys
-import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runwire._ready import READY_FD
+from parts import ready
+
 from runwire.errors import UnavailableError
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, Frame, encode
 from runwire_server.local import ports
@@ -46,24 +43,11 @@ def running(clickhouse: str, home: Path, *flags: str) -> Iterator[Server]:
     port = ports.free()
     home.mkdir(exist_ok=True)
     log = home / "server.log"
-    ours, theirs = os.pipe()
     argv = [sys.executable, "-m", "runwire", "server", "--clickhouse", clickhouse, "--port", str(port), *flags]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            argv, stdout=out, stderr=out, pass_fds=[theirs], env={**os.environ, READY_FD: str(theirs)}
-        )
-    os.close(theirs)
-    try:
-        heard, _, _ = select.select([ours], [], [], 60)
-        assert heard, log.read_text()
-        assert os.read(ours, 16) == b"ready\n", log.read_text()
+    with ready(argv, log) as process:
         yield Server(f"http://127.0.0.1:{port}", log, process.pid)
         process.terminate()
         assert process.wait(30) == 0, log.read_text()
-    finally:
-        os.close(ours)
-        process.kill()
-        process.wait()
 
 
 @contextlib.contextmanager
@@ -72,13 +56,6 @@ def filled(clickhouse: str, home: Path) -> Iterator[Server]:
     fill(clickhouse)
     with running(clickhouse, home) as server:
         yield server
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within a minute"
-        time.sleep(0.02)
 
 
 def loss(step: int) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import serving
+from parts import until
 
 from runwire_server.api import Settings, create_app
 from runwire_server.local import ports
@@ -263,12 +264,12 @@ def test_without_clickhouse_it_says_so_and_recovers_by_itself(tmp_path: Path) ->
             stderr=subprocess.DEVNULL,
         )
         try:
-            serving.until(lambda: api.get("/readyz").status_code == 200, "the server finds the store")
+            until(lambda: api.get("/readyz").status_code == 200, "the server finds the store")
             assert api.get("/api/runs").json() == {"runs": []}
         finally:
             store.terminate()
             store.wait(60)
-        serving.until(lambda: api.get("/api/runs").status_code == 503, "the server misses the store")
+        until(lambda: api.get("/api/runs").status_code == 503, "the server misses the store")
         assert "Traceback" not in server.log.read_text()
 
 

@@ -8,11 +8,11 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from parts import until
 
 from runwire._ready import READY_FD
 from runwire_server.local import home as homes
@@ -87,13 +87,6 @@ def row(home: Path, name: str) -> dict[str, object]:
     return found
 
 
-def wait(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within 30 s"
-        time.sleep(0.01)
-
-
 def test_a_program_that_never_comes_up_ends_the_start_with_its_last_words(home: Path, supervise: Supervise) -> None:
     """Three deaths in a row at the start: `up` says which program, how it ended and what it said, stops the others and
     ends with an exit code.
@@ -149,16 +142,16 @@ def test_what_a_dead_program_started_does_not_outlive_it(home: Path, supervise: 
     )
     supervise([("parent", code, [])])
     os.kill(int(str(row(home, "parent")["pid"])), signal.SIGKILL)
-    wait(lambda: row(home, "parent")["restarts"] == 1 and row(home, "parent")["state"] == "ready", "started again")
+    until(lambda: row(home, "parent")["restarts"] == 1 and row(home, "parent")["state"] == "ready", "started again")
     first, second = note.read_text().split()
-    wait(lambda: not Path(f"/proc/{first}").exists(), "the first child has ended")
+    until(lambda: not Path(f"/proc/{first}").exists(), "the first child has ended")
     assert Path(f"/proc/{second}").exists()
 
 
 def test_restarts_wait_longer_each_time(home: Path, supervise: Supervise) -> None:
     """A program that keeps dying after it was ready is started again each time, after pauses that double."""
     process = supervise([("frail", READY + "time.sleep(0.05); raise SystemExit('weary')", [])])
-    wait(lambda: int(str(row(home, "frail")["restarts"])) >= 3, "three restarts")
+    until(lambda: int(str(row(home, "frail")["restarts"])) >= 3, "three restarts")
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
     assert [f"started again in {pause} s" in said for pause in ("0.2", "0.4", "0.8")] == [True] * 3
@@ -172,7 +165,7 @@ def test_a_terminal_that_has_gone_does_not_end_the_programs(home: Path, supervis
     process.stdout.close()
     pid = int(str(row(home, "well")["pid"]))
     os.kill(pid, signal.SIGKILL)
-    wait(lambda: row(home, "well")["state"] == "ready" and row(home, "well")["pid"] != pid, "started again")
+    until(lambda: row(home, "well")["state"] == "ready" and row(home, "well")["pid"] != pid, "started again")
     assert "was killed by SIGKILL" in (home / "log" / "up.log").read_text()
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0

@@ -9,13 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from parts import until
 
 from runwire_server.local import home as homes
 from runwire_server.local import ports, status
@@ -28,13 +27,6 @@ def runwire(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The ``runwire`` command, run to its end."""
     command = [sys.executable, "-m", "runwire", *argv]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within a minute"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:
@@ -107,7 +99,7 @@ def test_sigkill_of_the_supervisor_leaves_no_orphan_and_nothing_in_the_way(home:
     assert len(left) == len(PROGRAMS)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
-    wait(lambda: not any(alive(pid) for pid in left), "all programs end with their supervisor")
+    until(lambda: not any(alive(pid) for pid in left), "all programs end with their supervisor")
     second = start_up(home)
     assert (second.kafka, second.clickhouse) == (first.kafka, first.clickhouse)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import select
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,12 +14,10 @@ from typing import Any
 
 import brute
 import numpy as np
-import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
-from parts import until
+from parts import ready, until
 
-from runwire._ready import READY_FD
 from runwire.wire import METRICS, Frame, encode
 from runwire_storage.client import connect
 from runwire_storage.rows import COUNTS, EXTREMES
@@ -49,24 +44,9 @@ class Worker:
 @contextlib.contextmanager
 def running(kafka: str, clickhouse: str, home: Path, log: Path) -> Iterator[Worker]:
     """A worker, ready; killed afterwards."""
-    ours, theirs = os.pipe()
     argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            argv, stderr=out, stdout=out, pass_fds=[theirs], env={**os.environ, READY_FD: str(theirs)}
-        )
-    os.close(theirs)
-    try:
-        heard, _, _ = select.select([ours], [], [], _PATIENCE)
-        if not heard or not os.read(ours, 16):
-            pytest.fail(f"the worker did not become ready:\n{log.read_text()}")
+    with ready(argv, log) as process:
         yield Worker(process, log)
-    finally:
-        os.close(ours)
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-        process.wait()
 
 
 @dataclass
