@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, Ints, Rows
+from runwire_storage import version
+from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, VERSION, Ints, Rows, odd
 from runwire_storage.schema import LEVELS
 
 #: log2 of how many positions of the level below make a bucket of each level.
@@ -21,13 +22,14 @@ SHIFTS = tuple(level - below for below, level in zip((0, *LEVELS), LEVELS, stric
 
 
 def latest(rows: Rows) -> Rows:
-    """Return ``rows`` sorted by series and position, one of each: that with the highest seq, the last of equals."""
+    """Return POINTs or BUCKETs sorted by series and position, one of each: the latest version, the last of equals."""
     if len(rows) < 2:
         return rows
     # Rows mostly come in order within their series; then sorting by series alone, which is cheap, is all.
     rows = rows[np.argsort(rows["series"], kind="stable")]
     if not _rising(rows):
-        rows = rows[np.lexsort((rows["seq"], rows["position"], rows["series"]))]
+        order = ("seq",) if rows.dtype == POINT else VERSION[::-1]  # the last named counts first
+        rows = rows[np.lexsort((*(rows[name] for name in order), rows["position"], rows["series"]))]
         keep = np.empty(len(rows), np.bool_)
         keep[-1] = True
         np.logical_or(*_changes(rows["series"], rows["position"]), out=keep[:-1])
@@ -48,14 +50,14 @@ def reduce(rows: Rows, shift: int) -> Rows:
     out = np.zeros(len(starts), BUCKET)
     out["series"], out["position"] = series[starts], bucket[starts]
     columns = _columns(rows)
-    out["seq"] = np.maximum.reduceat(rows["seq"], starts)
-    for name in COUNTS:
+    for name in (*VERSION, *COUNTS):
         out[name] = np.add.reduceat(columns[name], starts)
+    out["version_high"], out["version_low"] = version.carried(out["version_high"], out["version_low"])
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
-    bad = columns["nan"] + columns["pos_inf"] + columns["neg_inf"]
-    odd = np.flatnonzero(bad)
-    if len(odd):
-        heads = odd[_heads(group[odd])]
+    bad = odd(columns)
+    nonfinite = np.flatnonzero(bad)
+    if len(nonfinite):
+        heads = nonfinite[_heads(group[nonfinite])]
         out["first_nonfinite_step"][group[heads]] = columns["first_nonfinite_step"][heads]
     _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad))
     return out
@@ -102,6 +104,7 @@ def _columns(rows: Rows) -> Mapping[str, NDArray[Any]]:
     value, step = np.ascontiguousarray(rows["value"]), np.ascontiguousarray(rows["position"])
     whole = {"nan": np.isnan(value), "pos_inf": value == np.inf, "neg_inf": value == -np.inf}
     return {
+        **dict(zip(VERSION, version.of(np.ascontiguousarray(rows["seq"])), strict=True)),
         "count": np.ones(len(rows), np.uint64),
         **{name: flags.astype(np.uint64) for name, flags in whole.items()},
         "first_nonfinite_step": step,

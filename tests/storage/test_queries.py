@@ -19,8 +19,8 @@ from runwire.errors import UnavailableError
 from runwire.wire import EVENTS, METRICS, Event, Frame, encode
 from runwire_storage import queries
 from runwire_storage.client import connect
+from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.migrations import migrate
-from runwire_storage.queries.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.schema import DATABASE, LEVELS
 from runwire_storage.session import Session
 from runwire_stream.decode import Record
@@ -256,11 +256,11 @@ def test_metrics_tell_of_all_ranks_and_steps(client: Client, ingest: Ingest) -> 
     assert queries.metrics(client, run) == [
         {
             "metric": "loss", "ranks": [0, 3], "points": 20_150, "first_step": -100, "last_step": 19_999, "last": 1.0,
-            "nonfinite": 3, "first_nonfinite_step": 70,
+            "min": 1.0, "max": 2.0, "nonfinite": 3, "first_nonfinite_step": 70,
         },
         {
-            "metric": "lr", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5, "nonfinite": 0,
-            "first_nonfinite_step": None,
+            "metric": "lr", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5,
+            "min": 0.5, "max": 0.5, "nonfinite": 0, "first_nonfinite_step": None,
         },
     ]  # fmt: skip
     assert queries.metrics(client, "no-run") == []
@@ -325,7 +325,9 @@ def test_sql_reads_the_views_unqualified(client: Client, ingest: Ingest) -> None
     store(ingest, run, [(1, 0.5), (2, math.nan)])
     store(ingest, run, [(1, 0.75)])
     table = queries.read_only_sql(
-        client, f"SELECT step, value FROM points WHERE run = '{run}' ORDER BY step -- why not", queries.Limits()
+        client,
+        f"SELECT step, value FROM points WHERE run = '{run}' AND metric = 'loss' ORDER BY step -- why not",
+        queries.Limits(),
     )
     assert table.columns == [("step", "Int64"), ("value", "Float64")]
     assert table.rows[0] == (1, 0.75)

@@ -6,19 +6,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
-from runwire_storage.queries import fetch
-from runwire_storage.queries.cover import Part, cover, level
-from runwire_storage.rows import COUNTS, EXTREMES, Rows, Series
+from runwire_storage.client import ask
+from runwire_storage.cover import Part, cover, level
+from runwire_storage.reader import Reader
+from runwire_storage.rows import COUNTS, EXTREMES, Rows, Series, odd
 
 COLUMNS_MAX = 4096
-#: Rows that are held at once, each of up to 150 bytes.
-_ROWS_MAX = 200_000
 
 #: What is known of a column, in the order in which it travels.
 PLANES = ("column", *COUNTS, *(f"{name}{part}" for name in EXTREMES for part in ("", "_step")), "sum")
@@ -72,7 +72,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class _View:
-    """Where to look for one series: steps ``lo <= step < hi`` in columns of 2^k; ``lo`` == ``hi`` where nothing is."""
+    """Where to look for one series: steps ``lo <= step < hi`` in columns of 2^k, of which all lie in the series."""
 
     place: int
     newest: int
@@ -103,96 +103,60 @@ def series(
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     unique = list(dict.fromkeys(names))
-    found: dict[Series, Columns] = {}
-    for start in range(0, len(unique), fetch.SERIES_MAX):
-        batch = unique[start : start + fetch.SERIES_MAX]
-        found.update(zip(batch, _batch(client, batch, lo, hi, columns), strict=True))
-    return [found[name] for name in names]
-
-
-def _batch(client: Client, names: Sequence[Series], lo: int | None, hi: int | None, columns: int) -> list[Columns]:
-    newest = {int(row["series"]): int(row["last_step"]) for row in fetch.tails(client, names)}
-    starts = dict.fromkeys(newest, lo) if lo is not None else _first_steps(client, names, newest)
+    reader = Reader(partial(ask, client))
+    totals = {int(row["series"]): row for row in reader.totals(unique)}
     views: dict[int, list[_View]] = defaultdict(list)
-    for place, start in starts.items():
-        end = newest[place] + 1 if hi is None else hi
-        if start is not None and start < end:
-            k = level(start, end, columns)
-            # Beyond the last step is nothing yet; what is about to be stored belongs to the next view.
-            view = _View(place, newest[place], start, max(start, min(end, newest[place] + 1)), k)
-            views[k].append(view)
-    found = {
-        view.place: _columns(client, names, view, rows)
-        for k, same in views.items()
-        for chunk in _chunks(same)
-        for view, rows in _by_view(chunk, fetch.columns(client, names, {view.place: view.parts for view in chunk}, k))
-    }
+    for view in _views(totals, lo, hi, columns):
+        views[view.k].append(view)
+    found: dict[int, Columns] = {}
+    for k, same in views.items():
+        rows = reader.columns(unique, {view.place: view.parts for view in same}, k)
+        places = [view.place for view in same]
+        starts = np.searchsorted(rows["series"], places, "left").tolist()
+        ends = np.searchsorted(rows["series"], places, "right").tolist()
+        for view, start, end in zip(same, starts, ends, strict=True):
+            found[view.place] = _columns(reader, unique, view, rows[start:end])
     empty = {name: np.zeros(0) for name in PLANES}
-    return [
-        found[place] if place in found else Columns(*name, 0, empty, newest.get(place), None)
-        for place, name in enumerate(names)
-    ]
+    for place, name in enumerate(unique):
+        if place not in found:
+            last_step = int(totals[place]["last_step"]) if place in totals else None
+            found[place] = Columns(*name, 0, empty, last_step, None)
+    by_name = {name: found[place] for place, name in enumerate(unique)}
+    return [by_name[name] for name in names]
 
 
-def _first_steps(client: Client, names: Sequence[Series], newest: Mapping[int, int]) -> dict[int, int | None]:
-    firsts: dict[int, int | None] = dict.fromkeys(newest)
-    for row in fetch.totals(client, names, newest):
-        place, first = int(row["series"]), first_step(row)
-        known = firsts[place]
-        firsts[place] = first if known is None else min(first, known)
-    return firsts
+def _views(totals: Mapping[int, Any], lo: int | None, hi: int | None, columns: int) -> Iterator[_View]:
+    for place, total in totals.items():
+        first, newest = int(total["first_step"]), int(total["last_step"])
+        start, end = first if lo is None else lo, newest + 1 if hi is None else hi
+        if start >= end:
+            continue
+        k = level(start, end, columns)
+        # Nothing is before the first step, so its column is read whole. Beyond the last step is nothing yet; what is
+        # about to be stored belongs to the next view.
+        start, end = max(start, first >> k << k), min(end, newest + 1)
+        if start < end:
+            yield _View(place, newest, start, end, k)
 
 
-def first_step(row: Any) -> int:
-    """Return the first step in a BUCKET, whatever its value."""
-    steps = [int(row["first_step"])] if row["count"] > _odd(row) else []
-    return min([*steps, int(row["first_nonfinite_step"])] if _odd(row) else steps)
-
-
-def _odd(rows: Any) -> Any:
-    return rows["nan"] + rows["pos_inf"] + rows["neg_inf"]
-
-
-def _chunks(views: Sequence[_View]) -> Iterator[list[_View]]:
-    """Yield the views in lists that are not too large to be held at once."""
-    chunk: list[_View] = []
-    size = 0
-    for view in views:
-        more = sum(part.end - part.start + 1 for part in view.parts)
-        if chunk and size + more > _ROWS_MAX:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(view)
-        size += more
-    if chunk:
-        yield chunk
-
-
-def _by_view(views: Sequence[_View], rows: Rows) -> Iterator[tuple[_View, Rows]]:
-    places = [view.place for view in views]
-    starts = np.searchsorted(rows["series"], places, "left")
-    ends = np.searchsorted(rows["series"], places, "right")
-    for view, start, end in zip(views, starts, ends, strict=True):
-        yield view, rows[start:end]
-
-
-def _columns(client: Client, names: Sequence[Series], view: _View, rows: Rows) -> Columns:
-    empty = rows["count"] == _odd(rows)
+def _columns(reader: Reader, names: Sequence[Series], view: _View, rows: Rows) -> Columns:
+    bad = odd(rows)
     planes = {plane: rows["position" if plane == "column" else plane].astype(np.float64) for plane in PLANES}
-    for plane in PLANES[1 + len(COUNTS) :]:
-        planes[plane][empty] = np.nan
-    odd = rows[_odd(rows) > 0]
-    name = names[view.place]
-    first = _nonfinite(client, name, odd[0]) if len(odd) else None
-    return Columns(*name, view.k, planes, view.newest, first)
+    empty = rows["count"] == bad
+    if empty.any():
+        for plane in PLANES[1 + len(COUNTS) :]:
+            planes[plane][empty] = np.nan
+    first = _nonfinite(reader, names, view.place, rows[int(np.argmax(bad > 0))]) if bad.any() else None
+    return Columns(*names[view.place], view.k, planes, view.newest, first)
 
 
-def _nonfinite(client: Client, name: Series, row: Any) -> NonFinite:
+def _nonfinite(reader: Reader, names: Sequence[Series], place: int, row: Any) -> NonFinite:
     """Tell the first non-finite value of a column; its point is read only where the column has several kinds."""
     step = int(row["first_nonfinite_step"])
     kinds: dict[str, Kind] = {"nan": "nan", "pos_inf": "+inf", "neg_inf": "-inf"}
     [*there] = [kind for field, kind in kinds.items() if row[field]]
     if len(there) == 1:
         return NonFinite(step, there[0])
-    value = fetch.value(client, name, step)
+    [point] = reader.points(names, {place: [Part(0, step, step)]})
+    value = float(point["value"])
     return NonFinite(step, "nan" if math.isnan(value) else "+inf" if value > 0 else "-inf")
