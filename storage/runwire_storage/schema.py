@@ -136,25 +136,31 @@ def _object(items: str) -> str:
 
 
 VIEWS = {
-    "points": """
-        CREATE OR REPLACE VIEW {db}.points AS
-        SELECT run, metric, rank, step, value FROM {db}.stored_points FINAL
-    """,
+    "points": f"""
+        CREATE OR REPLACE VIEW {{db}}.points AS
+        SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL WHERE metric != '{TIME}'
+    """,  # noqa: S608 - a constant
+    # When each step was logged; of a step that was logged more than once, the last time.
+    "steps": f"""
+        CREATE OR REPLACE VIEW {{db}}.steps AS
+        SELECT run, rank, step, fromUnixTimestamp64Micro(toInt64(round(value * 1e6)), 'UTC') AS ts
+        FROM {{db}}.stored_points FINAL WHERE metric = '{TIME}'
+    """,  # noqa: S608 - a constant
     # A bare `nan` in SQL is the number: whoever asks the view need not know of quotes.
-    "rollups": """
-        CREATE OR REPLACE VIEW {db}.rollups AS
+    "rollups": f"""
+        CREATE OR REPLACE VIEW {{db}}.rollups AS
         SELECT * EXCEPT (version, `nan`, pos_inf, neg_inf),
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count
-        FROM {db}.stored_rollups FINAL
-    """,
-    "series": """
-        CREATE OR REPLACE VIEW {db}.series AS
+        FROM {{db}}.stored_rollups FINAL WHERE metric != '{TIME}'
+    """,  # noqa: S608 - a constant
+    "series": f"""
+        CREATE OR REPLACE VIEW {{db}}.series AS
         SELECT
             run, metric, rank, first_step, last_step, last, count,
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count, first_nonfinite_step,
             min, min_step, max, max_step, sum / (count - `nan` - pos_inf - neg_inf) AS mean
-        FROM {db}.stored_series FINAL
-    """,
+        FROM {{db}}.stored_series FINAL WHERE metric != '{TIME}'
+    """,  # noqa: S608 - a constant
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS
         SELECT

@@ -9,8 +9,6 @@ import brute
 from clickhouse_connect.driver.client import Client
 from known import Bits, Identity, number
 
-from runwire_storage.schema import TIME
-
 _EXTREMES = [f"{name}{part}" for name in ("first", "last", "min", "max") for part in ("", "_step")]
 #: The columns of a rollup in the order in which `brute` gives them, but for the version: known data has no seqs.
 _COLUMNS = sorted(["count", "nan", "pos_inf", "neg_inf", "first_nonfinite_step", "sum", *_EXTREMES])
@@ -23,9 +21,8 @@ _VERSION = sorted((*_COLUMNS, "version")).index("version")
 def points(client: Client, run: str) -> dict[Identity, Bits]:
     """Return the bits of each value by (metric, rank, step)."""
     rows = client.query(
-        "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points "
-        "WHERE run = {run:String} AND metric != {time:String}",
-        {"run": run, "time": TIME},
+        "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points WHERE run = {run:String}",
+        {"run": run},
     ).result_rows
     stored = {(metric, rank, step): value for metric, rank, step, value in rows}
     assert len(stored) == len(rows), "a point is there twice"
@@ -35,9 +32,8 @@ def points(client: Client, run: str) -> dict[Identity, Bits]:
 def rollups(client: Client, run: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Return each bucket's state by (metric, rank, level, bucket), floats as their bits."""
     rows = client.query(
-        f"SELECT metric, rank, level, bucket, {_SQL} FROM runwire.rollups "
-        "WHERE run = {run:String} AND metric != {time:String}",
-        {"run": run, "time": TIME},
+        f"SELECT metric, rank, level, bucket, {_SQL} FROM runwire.rollups WHERE run = {{run:String}}",
+        {"run": run},
     ).result_rows
     stored = {tuple(row[:4]): brute.bits(dict(zip(_COLUMNS, row[4:], strict=True))) for row in rows}
     assert len(stored) == len(rows), "a bucket is there twice"

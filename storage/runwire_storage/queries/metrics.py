@@ -7,7 +7,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
-from runwire_storage.schema import DATABASE, TIME
+from runwire_storage.schema import DATABASE
 
 
 class Metric(TypedDict):
@@ -36,7 +36,7 @@ _METRICS = f"""
         sum(nan_count + pos_inf_count + neg_inf_count) AS nonfinite,
         minOrNull(s.first_nonfinite_step) AS first_nonfinite_step
     FROM {DATABASE}.series AS s
-    WHERE run = {{run:String}} AND metric != '{TIME}'
+    WHERE run = {{run:String}}
     GROUP BY metric ORDER BY metric
 """  # noqa: S608 - constants
 
