@@ -7,8 +7,8 @@ one: from the first value on, by rising position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from runwire_storage import version
 from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, VERSION, Ints, Rows, odd
 from runwire_storage.schema import LEVELS
+
+Floats: TypeAlias = NDArray[np.float64]
 
 #: log2 of how many positions of the level below make a bucket of each level.
 SHIFTS = tuple(level - below for below, level in zip((0, *LEVELS), LEVELS, strict=False))
@@ -37,10 +39,15 @@ def latest(rows: Rows) -> Rows:
     return rows
 
 
-def reduce(rows: Rows, shift: int) -> Rows:
+def reduce(rows: Rows, shift: int, *, folded: bool = True) -> Rows:
     """Reduce rows, sorted as `latest` returns them, to buckets of 2^shift positions.
 
     The rows of a bucket must be all that it has, and lie together.
+
+    Args:
+        rows: POINTs or BUCKETs.
+        shift: log2 of a bucket's width.
+        folded: whether sums are added in the order that defines them, which costs a loop as long as the longest bucket.
     """
     if not len(rows):
         return np.zeros(0, BUCKET)
@@ -59,11 +66,17 @@ def reduce(rows: Rows, shift: int) -> Rows:
     if len(nonfinite):
         heads = nonfinite[_heads(group[nonfinite])]
         out["first_nonfinite_step"][group[heads]] = columns["first_nonfinite_step"][heads]
-    _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad))
+    _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad), _fold if folded else _add)
     return out
 
 
-def _reduce_finite(out: Rows, columns: Mapping[str, NDArray[Any]], group: Ints, finite: Ints) -> None:
+def _reduce_finite(
+    out: Rows,
+    columns: Mapping[str, NDArray[Any]],
+    group: Ints,
+    finite: Ints,
+    add: Callable[[Floats, Ints, Ints], Floats],
+) -> None:
     """Fill first, last, min, max and sum of ``out`` from the rows ``finite``, which alone have them."""
     if not len(finite):
         return
@@ -80,10 +93,17 @@ def _reduce_finite(out: Rows, columns: Mapping[str, NDArray[Any]], group: Ints, 
     for name, rows in picks.items():
         out[name][target] = columns[name][rows]
         out[f"{name}_step"][target] = columns[f"{name}_step"][rows]
-    out["sum"][target] = _fold(columns["sum"][finite], starts, lengths)
+    out["sum"][target] = add(columns["sum"][finite], starts, lengths)
 
 
-def _fold(values: NDArray[np.float64], starts: Ints, lengths: Ints) -> NDArray[np.float64]:
+def _add(values: Floats, starts: Ints, _lengths: Ints) -> Floats:
+    """Add each group's values in whatever order is quick."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        totals: Floats = np.add.reduceat(values, starts)
+    return totals
+
+
+def _fold(values: Floats, starts: Ints, lengths: Ints) -> Floats:
     """Add each group's values from left to right: numpy's own sums add in an order that depends on their number."""
     order = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[order], lengths[order]

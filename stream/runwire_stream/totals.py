@@ -81,7 +81,7 @@ class Totals:
         left = moving[~self._closed[moving] & ~empty[moving]]
         passed = np.concatenate((self._last(left), rows[ahead & ~last]))
         passed = passed[np.argsort(passed["series"], kind="stable")]
-        whole = reduce(passed, WHOLE)
+        whole = reduce(passed, WHOLE, folded=False)
         for sign in (-1, 0):  # steps below zero are a bucket of their own
             fold(self._rows, whole[whole["position"] == sign])
         self._closed[moving] = False
