@@ -136,7 +136,8 @@ def results(case: Case, scale: float) -> Iterator[Result]:
                     meter.peak,
                     sizes,
                 )
-                settle(client)
+                if not last:
+                    settle(client)
 
 
 def _feed(up: Pipeline, steps: int) -> None:

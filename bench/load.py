@@ -85,11 +85,22 @@ class Load:
             took.append(float(line))
         return max(took)
 
+    def kill(self) -> None:
+        """End them in the middle of what they do."""
+        for process in self._processes:
+            process.kill()
+
     def queryable(self, seconds: float = 60.0) -> float:
         """Wait until all that was logged is queryable; return when it was (`time.perf_counter`)."""
         step = (self._row - 1) * self._shape.every
         patience = seconds + self.points / RATE_MIN
         return stored(self._up.store(), f"{self.name}-", self._shape.series, step, patience)
+
+    def stored(self) -> int:
+        """Return how many of its points are stored, each counted once."""
+        step = self._shape.first * self._shape.every
+        sql = f"SELECT count() FROM runwire.points WHERE startsWith(run, '{self.name}-') AND step >= {step}"
+        return int(self._up.store().query(sql).result_rows[0][0])
 
     def check(self) -> None:
         """Count the points that are stored.
@@ -97,9 +108,7 @@ class Load:
         Raises:
             RuntimeError: they are not those that were logged.
         """
-        step = self._shape.first * self._shape.every
-        sql = f"SELECT count() FROM runwire.points WHERE startsWith(run, '{self.name}-') AND step >= {step}"
-        found = self._up.store().query(sql).result_rows[0][0]
+        found = self.stored()
         if found != self.points:
             raise RuntimeError(f"{found} points of {self.name} are stored, {self.points} were logged")
 

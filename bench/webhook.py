@@ -18,12 +18,18 @@ class Receiver(ThreadingHTTPServer):
         self.notices: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def wait_for(self, run: str, rule: str, seconds: float) -> float:
-        """Return when the notice of ``rule`` firing for ``run`` came in (Unix time)."""
+    def wait_for(self, run: str, rule: str, seconds: float, metric: str | None = None) -> float:
+        """Return when the notice of ``rule`` firing for ``run``, and ``metric`` if given, came in (Unix time).
+
+        Raises:
+            queue.Empty: it did not within ``seconds``.
+        """
         deadline = time.monotonic() + seconds
         while True:
             at, notice = self.notices.get(timeout=max(0.0, deadline - time.monotonic()))
-            if (notice["run"], notice["rule"], notice["state"]) == (run, rule, "firing"):
+            if (notice["run"], notice["rule"], notice["state"]) == (run, rule, "firing") and (
+                metric is None or notice["metric"] == metric
+            ):
                 return at
 
 
