@@ -18,8 +18,13 @@ CONNECT_SECONDS_MAX = 5
 #: A store that has not answered for so long is taken for away; whoever waits asks again.
 REPLY_SECONDS_MAX = 60
 
-#: A question may name thousands of series.
-_SELECT = {"max_query_size": 1 << 28, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
+#: A question may name thousands of series, and finds its rows by the primary key alone: there is no more to plan.
+_SELECT = {
+    "max_query_size": 1 << 28,
+    "max_ast_elements": 10_000_000,
+    "max_expanded_ast_elements": 10_000_000,
+    "optimize_move_to_prewhere": 0,
+}
 
 #: Errors by which ClickHouse says "not now": the same request may be granted later.
 _NOT_NOW = {

@@ -79,7 +79,8 @@ def _cover(lo: int, hi: int, levels: Sequence[int], newest: int) -> Iterator[Par
 
 
 def gaps(part: Part, stored: Ints) -> Iterator[Part]:
-    """Yield as points the buckets of a part that have no row; ``stored`` are the rising positions of those that do."""
+    """Yield as points the buckets of a part that have no row; ``stored`` are the rising positions that have one."""
+    stored = stored[np.searchsorted(stored, part.start, "left") : np.searchsorted(stored, part.end, "right")]
     before = np.concatenate(([part.start - 1], stored))
     after = np.concatenate((stored, [part.end + 1]))
     holes = np.flatnonzero(after - before > 1)

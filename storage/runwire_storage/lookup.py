@@ -23,25 +23,19 @@ _KEYS_MAX = 5_000
 #: Wider stretches than 2^this are not cut: they hold the whole series anyway.
 _WIDTH_MAX = 60
 
-_NAMES = "SELECT k.1, k.2, k.3 FROM (SELECT arrayJoin(%({})s::Array(Tuple(String, String, UInt32))) AS k)"
-_STRETCHES = (
-    "SELECT k.1, k.2, k.3, k.4 FROM (SELECT arrayJoin(%({})s::Array(Tuple(String, String, UInt32, Int64))) AS k)"
-)
-
 
 @dataclass(frozen=True)
 class Lookup:
     """A condition, and the keys that are bound to it by name."""
 
     condition: str
-    keys: Mapping[str, Sequence[Any]]
+    keys: Mapping[str, tuple[Any, ...]]
 
 
 def named(names: Sequence[Series]) -> Iterator[Lookup]:
     """Yield conditions that hold for every row of the series."""
     for start in range(0, len(names), _KEYS_MAX):
-        keys = names[start : start + _KEYS_MAX]
-        yield Lookup(f"(run, metric, rank) IN ({_NAMES.format('keys')})", {"keys": keys})
+        yield Lookup("(run, metric, rank) IN %(keys)s", {"keys": tuple(names[start : start + _KEYS_MAX])})
 
 
 def lookups(column: str, names: Sequence[Series], parts: Parts) -> Iterator[Lookup]:
@@ -53,14 +47,14 @@ def lookups(column: str, names: Sequence[Series], parts: Parts) -> Iterator[Look
         parts: by place in ``names``.
     """
     said: list[str] = []
-    keys: dict[str, Sequence[Any]] = {}
+    keys: dict[str, tuple[Any, ...]] = {}
     room = _KEYS_MAX
     for condition, wanted in _conditions(column, names, parts):
         start = 0
         while start < len(wanted):
             name = f"keys{len(keys)}"
-            said.append(condition.format(name))
-            keys[name] = wanted[start : start + room]
+            said.append(f"({condition} IN %({name})s)")
+            keys[name] = tuple(wanted[start : start + room])
             start += room
             room -= len(keys[name])
             if not room:
@@ -71,19 +65,18 @@ def lookups(column: str, names: Sequence[Series], parts: Parts) -> Iterator[Look
 
 
 def _conditions(column: str, names: Sequence[Series], parts: Parts) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield conditions with a place for the name of their keys, and these keys."""
-    shared: dict[Part, list[int]] = defaultdict(list)
-    for place, some in parts.items():
-        for part in some:
-            shared[part].append(place)
+    """Yield conditions up to their IN, and the keys that belong behind it."""
+    shared: dict[tuple[int, ...], list[Part]] = defaultdict(list)
     apart: dict[tuple[int, int], list[tuple[int, Part]]] = defaultdict(list)
-    for part, places in shared.items():
+    for part, places in _places(parts).items():
         width = (part.end - part.start).bit_length()
         if len(places) > 1 or len(parts) == 1 or width > _WIDTH_MAX:
-            within = _within(column, part.level, part.start, part.end)
-            yield f"({within} AND (run, metric, rank) IN ({_NAMES}))", [names[place] for place in places]
+            shared[tuple(places)].append(part)
         else:
             apart[part.level, width].append((places[0], part))
+    for owners, some in shared.items():
+        within = " OR ".join(_within(column, part.level, part.start, part.end) for part in some)
+        yield f"({within}) AND (run, metric, rank)", [names[place] for place in owners]
     for (level, width), ranges in apart.items():
         within = _within(column, level, min(part.start for _, part in ranges), max(part.end for _, part in ranges))
         stretches = [
@@ -91,12 +84,21 @@ def _conditions(column: str, names: Sequence[Series], parts: Parts) -> Iterator[
             for place, part in ranges
             for quotient in range(_quotient(part.start, width), _quotient(part.end, width) + 1)
         ]
-        yield f"({within} AND (run, metric, rank, intDiv({column}, {1 << width})) IN ({_STRETCHES}))", stretches
+        yield f"{within} AND (run, metric, rank, intDiv({column}, {1 << width}))", stretches
+
+
+def _places(parts: Parts) -> dict[Part, list[int]]:
+    """Return which series each part is of."""
+    places: dict[Part, list[int]] = defaultdict(list)
+    for place, some in parts.items():
+        for part in some:
+            places[part].append(place)
+    return places
 
 
 def _within(column: str, level: int, start: int, end: int) -> str:
     between = f"{column} BETWEEN {start} AND {end}"
-    return f"level = {level} AND {between}" if level else between
+    return f"(level = {level} AND {between})" if level else f"({between})"
 
 
 def _quotient(position: int, width: int) -> int:

@@ -93,6 +93,31 @@ class Reader:
         found = [self._columns(names, some, k) for some in portions(parts, _ROWS_MAX)]
         return np.concatenate([np.zeros(0, BUCKET), *found])
 
+    def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        """Return parts as what they are: by level BUCKETs, stored or too thin to be, and for level 0 POINTs."""
+        stored = self.buckets(names, _above(parts))
+        thin = {
+            level: {
+                place: [gap for part in some for gap in gaps(part, _positions(stored[level], place))]
+                for place, some in _of_level(parts, level).items()
+            }
+            for level in LEVELS
+        }
+        wanted = {
+            place: merged(
+                [part for part in some if not part.level] + [gap for of in thin.values() for gap in of[place]]
+            )
+            for place, some in parts.items()
+        }
+        points = self.points(names, wanted)
+        found = {0: points[inside(points, _of_level(parts, 0))]}
+        for level in LEVELS:
+            rows, below = points[inside(points, thin[level])], 0
+            for upper in (upper for upper in LEVELS if upper <= level):
+                rows, below = reduce(rows, upper - below), upper
+            found[level] = latest(np.concatenate((rows, stored[level])))
+        return found
+
     def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
         """Return whole series as at most two BUCKETs each: all of their steps below zero, and all others.
 
@@ -107,7 +132,7 @@ class Reader:
         return self.columns(names, parts, WHOLE)
 
     def _columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
-        stored = self.buckets(names, {place: [part for part in some if part.level] for place, some in parts.items()})
+        stored = self.buckets(names, _above(parts))
         thin = {
             place: [
                 *(part for part in some if not part.level),
@@ -157,6 +182,10 @@ def _positions(rows: Rows, place: int) -> Ints:
     start, end = np.searchsorted(rows["series"], (place, place + 1))
     positions: Ints = rows["position"][start:end]
     return positions
+
+
+def _above(parts: Parts) -> Parts:
+    return {place: [part for part in some if part.level] for place, some in parts.items()}
 
 
 def _of_level(parts: Parts, level: int) -> Parts:

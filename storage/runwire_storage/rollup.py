@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 
 from runwire_storage import version
 from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, VERSION, Ints, Rows, odd
-from runwire_storage.schema import LEVELS
 
 Floats: TypeAlias = NDArray[np.float64]
-
-#: log2 of how many positions of the level below make a bucket of each level.
-SHIFTS = tuple(level - below for below, level in zip((0, *LEVELS), LEVELS, strict=False))
 
 
 def latest(rows: Rows) -> Rows:

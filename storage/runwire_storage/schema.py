@@ -9,8 +9,9 @@ from __future__ import annotations
 
 DATABASE = "runwire"
 
-#: log2 of the bucket widths, in steps; each level is sixteen buckets of the one below, the lowest is made from points.
-LEVELS = (6, 10, 14, 18)
+#: log2 of the bucket widths, in steps; each level is four buckets of the one below, the lowest is made from points. So
+#: a column of 2^k steps is never more than two buckets.
+LEVELS = (6, 8, 10, 12, 14, 16, 18, 20)
 
 #: A bucket with fewer points has no row: reading so few points costs less than keeping a row for them.
 POINTS_MIN = 32

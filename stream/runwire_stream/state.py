@@ -21,14 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwire_storage.cover import Part, Parts
-from runwire_storage.rollup import SHIFTS, latest, reduce
-from runwire_storage.rows import BUCKET, POINT, Ints, Rows, Series
+from runwire_storage.rollup import latest, reduce
+from runwire_storage.rows import BUCKET, POINT, Rows, Series
 from runwire_storage.schema import LEVELS
 from runwire_stream.table import Table
 from runwire_stream.totals import Totals
 
 #: A series' open buckets take some 4 kB, so this is 200 MB.
 SERIES_MAX = 50_000
+#: From each level to the next, beginning with points.
+_STEPS = tuple(zip((0, *LEVELS), LEVELS, strict=False))
 
 
 class Archive(Protocol):
@@ -37,11 +39,8 @@ class Archive(Protocol):
     def totals(self, names: Sequence[Series]) -> Rows:
         """Return the TOTAL of each series that has one."""
 
-    def points(self, names: Sequence[Series], parts: Parts) -> Rows:
-        """Return POINTs by step."""
-
-    def columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
-        """Return what parts hold as BUCKETs of level k."""
+    def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        """Return parts by level: BUCKETs, and for level 0 POINTs."""
 
     def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
         """Return whole series, of which the first and last steps are told, as one or two BUCKETs each."""
@@ -86,16 +85,16 @@ class State:
         before = self._totals.newest.copy()
         self._totals.update(rows)
         newest = self._totals.newest
+        stored = self._read_late(rows, before)
         buckets = []
-        for place, (level, shift) in enumerate(zip(LEVELS, SHIFTS, strict=True)):
-            parent = rows["position"] >> shift
+        for (below, level), table in zip(_STEPS, self._tables, strict=True):
+            parent = rows["position"] >> (level - below)
             late = parent < before[rows["series"]] >> level
-            table = self._tables[place]
             table.append(rows[~late])
-            made = reduce(table.take(newest >> level, shift), shift)
+            made = reduce(table.take(newest >> level, level - below), level - below)
             if late.any():
-                stored = self._read(place, rows["series"][late], parent[late])
-                made = np.concatenate((made, reduce(latest(np.concatenate((stored, rows[late]))), shift)))
+                changed = latest(np.concatenate((stored[below], rows[late])))
+                made = np.concatenate((made, reduce(changed, level - below)))
             buckets.append(made)
             rows = made
         return buckets
@@ -114,27 +113,30 @@ class State:
         totals["series"] += start
         self._totals.add(len(names), totals)
         self._used = np.concatenate((self._used, np.full(len(names), self._batch)))
-        for place, (level, table) in enumerate(zip(LEVELS, self._tables, strict=True)):
-            rows = self._read(place, totals["series"], totals["last_step"] >> level)
-            table.append(rows)
-            if place == 0:
-                self._totals.recall(rows)
+        # Of a child that is open, too, there is no row yet: what it is made of is read one level below.
+        parts = {
+            number: [
+                Part(below, newest >> level << (level - below), (newest >> below) - 1 if below else newest | 63)
+                for below, level in _STEPS
+            ]
+            for number, newest in zip(totals["series"].tolist(), totals["last_step"].tolist(), strict=True)
+        }
+        if parts:
+            found = self._archive.by_level(self.names, _real(parts))
+            for (below, _), table in zip(_STEPS, self._tables, strict=True):
+                table.append(found[below])
+            self._totals.recall(found[0])
 
-    def _read(self, place: int, series: Ints, bucket: Ints) -> Rows:
-        """Read back what the given buckets of LEVELS[place] are made of, but for a child that is still open."""
-        shift = SHIFTS[place]
-        below = LEVELS[place - 1] if place else 0
-        newest = self._totals.newest
+    def _read_late(self, rows: Rows, before: NDArray[np.int64]) -> dict[int, Rows]:
+        """Read back what the closed buckets are made of into which points fall, on every level."""
         parts: dict[int, list[Part]] = {}
-        for number, position in np.unique(np.stack((series, bucket), axis=1), axis=0).tolist():
-            start, end = position << shift, ((position + 1) << shift) - 1
-            if place:
-                end = min(end, (int(newest[number]) >> below) - 1)
-            if start <= end:
-                parts.setdefault(number, []).append(Part(below, start, end))
-        if place == 0:
-            return self._archive.points(self.names, parts)
-        return self._archive.columns(self.names, parts, below)
+        for below, level in _STEPS:
+            rows = rows[rows["position"] >> level < before[rows["series"]] >> level]
+            parents = np.stack((rows["series"], rows["position"] >> level), axis=1)
+            for number, position in np.unique(parents, axis=0).tolist():
+                first = position << (level - below)
+                parts.setdefault(number, []).append(Part(below, first, first + (1 << (level - below)) - 1))
+        return self._archive.by_level(self.names, parts) if parts else {}
 
     def _evict(self, keep: int) -> None:
         """Forget all but the ``keep`` series used last."""
@@ -147,3 +149,7 @@ class State:
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._totals.keep(kept)
         self._used = self._used[kept]
+
+
+def _real(parts: Mapping[int, Sequence[Part]]) -> Parts:
+    return {place: [part for part in some if part.start <= part.end] for place, some in parts.items()}

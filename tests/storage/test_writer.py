@@ -130,7 +130,7 @@ def test_of_two_states_of_a_bucket_the_more_complete_one_stays(session: Session,
     for total, low in ((1.0, 7), (3.0, 9), (2.0, 8)):
         row = np.zeros(1, BUCKET)
         row["count"], row["version_high"], row["version_low"], row["sum"] = POINTS_MIN, 2**40, low, total
-        writer.buckets(names, [row, empty, empty, empty])
+        writer.buckets(names, [row, *[empty] * (len(LEVELS) - 1)])
     if merged:
         session.run(lambda client: client.command("OPTIMIZE TABLE runwire.stored_rollups FINAL"))
     sql = "SELECT sum, version FROM runwire.stored_rollups FINAL WHERE run = {run:String}"
@@ -143,10 +143,13 @@ def test_buckets_say_null_where_nothing_is_known(session: Session, run: str) -> 
     rows["position"], rows["count"], rows["nan"] = [0, 1, 2], [99, 99, POINTS_MIN - 1], [99, 0, 0]
     rows["first_nonfinite_step"], rows["last"], rows["last_step"] = [2, 0, 0], -0.0, 66
     empty = np.zeros(0, BUCKET)
-    Writer(session).buckets([(run, "m", 0)], [empty, rows, empty, empty])
+    Writer(session).buckets([(run, "m", 0)], [empty, rows, *[empty] * (len(LEVELS) - 2)])
     sql = """SELECT level, bucket, count, `nan`, first_nonfinite_step, last, last_step, sum
         FROM runwire.stored_rollups WHERE run = {run:String} ORDER BY bucket"""
-    assert ask(session, sql, run=run) == [(10, 0, 99, 99, 2, None, None, None), (10, 1, 99, 0, None, 0.0, 66, 0.0)]
+    assert ask(session, sql, run=run) == [
+        (LEVELS[1], 0, 99, 99, 2, None, None, None),
+        (LEVELS[1], 1, 99, 0, None, 0.0, 66, 0.0),
+    ]
 
 
 def test_buckets_are_read_back_as_they_were_written(session: Session, run: str) -> None:
@@ -159,7 +162,7 @@ def test_buckets_are_read_back_as_they_were_written(session: Session, run: str) 
     for place, name in enumerate(("first", "last", "min", "max", "sum")):
         rows[name] = np.arange(len(rows)) / 3 - place
     empty = np.zeros(0, BUCKET)
-    Writer(session).buckets(names, [empty, rows, rows[:7], empty])
+    Writer(session).buckets(names, [empty, rows, rows[:7], *[empty] * (len(LEVELS) - 3)])
     reader = Reader(session.ask)
     for asked in (
         {1: [(-48, -40), (-16, -1)], 6: [(-48, -40), (-16, -1)]},
