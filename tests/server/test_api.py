@@ -103,11 +103,9 @@ def test_a_curve_over_time_and_against_a_metric(api: httpx.Client) -> None:
     body = {"series": [CURVE], "x": "time", "lo": serving.TIME + 100, "hi": serving.TIME + 200, "columns": 50}
     told = api.post("/api/series", json=body).json()
     [curve] = told["series"]
-    assert (told["unit"], curve["level"], curve["points"]) == ("microseconds", 2, 100)
-    assert [column << 2 for column in curve["planes"]["column"]] == list(
-        range(serving.TIME + 100, serving.TIME + 200, 4)
-    )
-    assert curve["planes"]["first_step"] == list(range(100, 200, 4))
+    assert (told["unit"], curve["level"], curve["points"]) == ("microseconds", 1, 100)
+    assert [column << 1 for column in curve["planes"]["column"]] == [serving.TIME + its for its in range(100, 200, 2)]
+    assert curve["planes"]["first_step"] == list(range(100, 200, 2))
     body = {"series": [CURVE], "against": "lr", "lo": 0, "hi": 100}
     [curve] = api.post("/api/series", json=body).json()["series"]
     assert curve["against"]["metric"] == "lr"
