@@ -10,6 +10,8 @@ import faust
 
 from runwire_faust.watchdog import die, vital
 
+_METADATA_AGE_MS = 10_000
+
 
 def make(
     group: str,
@@ -46,6 +48,8 @@ def make(
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member,
+        # Nothing is reached there. The group's leader tells, by these, who was given which partitions.
+        canonical_url=f"http://{member}",
         # Topics are made before any worker starts, with the settings that they need; Faust makes none.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -63,6 +67,9 @@ def make(
         broker_request_timeout=20,  # at least the session's
         # Counts time without fetching; past it a worker leaves the group and never comes back.
         broker_max_poll_interval=1_000_000.0,
+        # So long a topic's new partitions may go unread, and so long may what is published to it go to the old ones.
+        consumer_metadata_max_age_ms=_METADATA_AGE_MS,
+        producer_metadata_max_age_ms=_METADATA_AGE_MS,
         producer_acks=-1,  # a record is published when all replicas have it
         producer_max_request_size=4 << 20,  # how large a record may be is each topic's to say
     )
@@ -83,6 +90,11 @@ def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]])
 
     # One at a time: of several, each acknowledges its own, and a commit can pass what another has not done.
     app.agent(app.topic(*topics, internal=False), concurrency=1, name=app.conf.id)(receive)
+
+
+async def producer(app: Any) -> Any:
+    """Return the aiokafka producer that Faust uses, started."""
+    return (await app.maybe_start_producer())._producer  # noqa: SLF001 -- Faust's own send hides Kafka's errors
 
 
 def run(app: Any) -> int:
