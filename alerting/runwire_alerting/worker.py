@@ -158,7 +158,7 @@ class Alerting:
         now = _now()
         if kind is _Read or kind is _Bad:
             items = [item for item in items if self._partitions.present(item.event)]
-            strays = await self._strays.find([item.event.message for item in items])
+            strays = self._strays.find([item.event.message for item in items])
             away = set(strays)
             here = [item for item in items if item.event.message not in away]
             if kind is _Read:
@@ -218,7 +218,7 @@ class Alerting:
         self._assigned = assigned
         self._watch = Watch(rules(self._settings))
         mine = {place.partition for place in assigned}
-        counts = await self._strays.counts()
+        counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
             alert = _alert(record.value)
             if alert is not None and home(alert.run.encode(), counts[PULSE]) in mine:

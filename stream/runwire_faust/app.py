@@ -8,9 +8,8 @@ from typing import Any
 
 import faust
 
+from runwire_faust.assignor import Assignor
 from runwire_faust.watchdog import die, vital
-
-_METADATA_AGE_MS = 10_000
 
 
 def make(
@@ -40,7 +39,7 @@ def make(
         datadir=str(datadir),
         # What is kept is kept in the store or in a topic, as whole values. Faust's tables count what is replayed twice.
         store="memory://",
-        table_standby_replicas=0,
+        table_standby_replicas=1,  # of the tables that there are not: with 0 Faust takes no assignor of ours
         # Reading is ours: one that can't be read is put aside, where Faust would raise its error in the agent.
         key_serializer="raw",
         value_serializer="raw",
@@ -48,8 +47,7 @@ def make(
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member,
-        # Nothing is reached there. The group's leader tells, by these, who was given which partitions.
-        canonical_url=f"http://{member}",
+        PartitionAssignor=Assignor,
         # Topics are made before any worker starts, with the settings that they need; Faust makes none.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -67,9 +65,6 @@ def make(
         broker_request_timeout=20,  # at least the session's
         # Counts time without fetching; past it a worker leaves the group and never comes back.
         broker_max_poll_interval=1_000_000.0,
-        # So long a topic's new partitions may go unread, and so long may what is published to it go to the old ones.
-        consumer_metadata_max_age_ms=_METADATA_AGE_MS,
-        producer_metadata_max_age_ms=_METADATA_AGE_MS,
         producer_acks=-1,  # a record is published when all replicas have it
         producer_max_request_size=4 << 20,  # how large a record may be is each topic's to say
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
@@ -18,8 +18,6 @@ from runwire_faust.watchdog import die
 
 #: EX_CONFIG of sysexits.h: to start it anew changes nothing.
 EXIT_FLOOD = 78
-#: What is larger is not even offered: the Kafka client would refuse it.
-_WHOLE_BYTES_MAX = 3 << 20
 #: Of a record that the topic does not take whole so much of key and value is kept, the first of these that it takes;
 #: the headers `cut` and `cut-key` say how long they were.
 _CUT_BYTES = (900_000, 90_000, 9_000, 0)
@@ -68,34 +66,51 @@ class DeadLetters:
         """
         if self._flood.is_one(len(refused), seen):
             _stop(refused, seen, self._flood.limits)
-        # Side by side: a whole cluster may send what a worker cannot read, which is not to hold up the rest.
-        await asyncio.gather(*(self._publish(record, reason) for record, reason in refused))
+        kafka = await producer(self._app)
+        # All on their way at once: a whole cluster may send what a worker cannot read, and is not to hold up the rest.
+        sent = [await _send(kafka, record, reason) for record, reason in refused]
+        for (record, reason), future in zip(refused, sent, strict=True):
+            try:
+                await future
+            except MessageSizeTooLargeError:  # noqa: PERF203 -- one record's
+                # It was as large as its topic allows, or larger than this one does. No record may stop the worker.
+                await _cut(kafka, record, reason)
         self._flood.note(len(refused), seen)
 
-    async def _publish(self, record: Record, reason: str) -> None:
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        _log.warning("unreadable record", reason=reason, **place)
-        headers = {name: str(value) for name, value in {"reason": reason, **place}.items()}
-        key, value = record.key or b"", record.value or b""
-        whole = value if record.key is None else record.value  # Kafka's client takes no record of neither
-        kafka = await producer(self._app)
-        if len(key) + len(value) <= _WHOLE_BYTES_MAX:
-            with suppress(MessageSizeTooLargeError):
-                await kafka.send_and_wait(DEAD_LETTER, key=record.key, value=whole, headers=_encoded(headers))
-                return
-        # It was as large as its topic allows, or larger than this one does. No record may stop the worker.
-        for most in _CUT_BYTES:
-            kept = key[: most // 2]
-            rest = value[: most - len(kept)]
-            cut = {"cut": str(len(value)), "cut-key": str(len(key)), **headers}
-            with suppress(MessageSizeTooLargeError):
-                await kafka.send_and_wait(DEAD_LETTER, key=kept, value=rest, headers=_encoded(cut))
-                return
-        raise MessageSizeTooLargeError(f"{DEAD_LETTER} takes not even headers: raise its max.message.bytes")
+
+async def _send(kafka: Any, record: Record, reason: str) -> Awaitable[Any]:
+    """Hand over a record, whole; return what is done once it is there, in the order in which they were handed over."""
+    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    _log.warning("unreadable record", reason=reason, **place)
+    value = record.value
+    if value is None and record.key is None:
+        value = b""  # Kafka's client takes no record of neither
+    try:
+        return cast(
+            "Awaitable[Any]",
+            await kafka.send(DEAD_LETTER, key=record.key, value=value, headers=_headers(record, reason)),
+        )
+    except MessageSizeTooLargeError as error:  # the client itself refuses it
+        refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
 
 
-def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in headers.items()]
+async def _cut(kafka: Any, record: Record, reason: str) -> None:
+    """Publish as much of a record as the topic takes."""
+    key, value = record.key or b"", record.value or b""
+    for most in _CUT_BYTES:
+        kept = key[: most // 2]
+        headers = _headers(record, reason, **{"cut": len(value), "cut-key": len(key)})
+        with suppress(MessageSizeTooLargeError):
+            await kafka.send_and_wait(DEAD_LETTER, key=kept, value=value[: most - len(kept)], headers=headers)
+            return
+    raise MessageSizeTooLargeError(f"{DEAD_LETTER} takes not even headers: raise its max.message.bytes")
+
+
+def _headers(record: Record, reason: str, **more: object) -> list[tuple[str, bytes]]:
+    told = {"reason": reason, "topic": record.topic, "partition": record.partition, "offset": record.offset, **more}
+    return [(name, str(value).encode()) for name, value in told.items()]
 
 
 def _stop(refused: Sequence[tuple[Record, str]], seen: int, limits: Limits) -> NoReturn:

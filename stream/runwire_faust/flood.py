@@ -63,7 +63,7 @@ class Flood:
 
     def is_one(self, bad: int, seen: int) -> bool:
         """Return whether there would be too many with ``bad`` more among ``seen`` more."""
-        count, of = self._bad + bad, self._seen + seen
+        count, of = self._with(bad, seen)
         return bad > 0 and count >= self.limits.count_min and count > self.limits.share_max * of
 
     def note(self, bad: int, seen: int) -> None:
@@ -71,14 +71,21 @@ class Flood:
         if self.limits.share_max == 1:
             bad = 0  # told that they may go: they are not to count once that is over
         before = round(self._bad)
-        # What is older counts less and less, which takes two numbers where an exact window takes its length.
-        scale = min(1.0, self.limits.window / (self._seen + seen)) if seen else 1.0
-        self._bad, self._seen = (self._bad + bad) * scale, (self._seen + seen) * scale
+        self._bad, self._seen = self._with(bad, seen)
         if bad or round(self._bad) != before:
             with suppress(OSError):  # a full disk is no reason to read nothing
                 new = self._file.with_suffix(".new")
                 new.write_text(json.dumps({"bad": self._bad, "seen": self._seen}))
                 new.replace(self._file)
+
+    def _with(self, bad: int, seen: int) -> tuple[float, float]:
+        """Return both numbers with so many more, as many of the older ones forgotten as the window has no room for.
+
+        Which of these were bad is not known, so they are taken to be a fair sample: an exact window takes its length.
+        """
+        left = max(0, self.limits.window - seen)
+        kept = min(1.0, left / self._seen) if self._seen else 0.0
+        return self._bad * kept + bad, self._seen * kept + seen
 
 
 def _read(file: Path) -> tuple[float, float]:

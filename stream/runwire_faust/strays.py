@@ -35,33 +35,17 @@ def home(key: bytes, partitions: int) -> int:
 class Strays:
     """Finds strays of some topics, and sends them home.
 
-    How many partitions there are is asked once for each assignment, by whoever first needs it, so after the assignment:
-    when a new partition has been given to anybody, everybody knows of it before handling anything more. Records
-    without a key belong where they are.
+    How many partitions there are, by which homes are told, comes with an assignment and is the same for all members.
     """
 
     def __init__(self, app: Any, partitions: Partitions, topics: Sequence[str]) -> None:
         self._app = app
         self._partitions = partitions
         self._topics = frozenset(topics)
-        self._counts: dict[str, int] = {}
-        self._generation: int | None = None
 
-    async def counts(self) -> dict[str, int]:
-        """Return how many partitions the app's topics had at the present assignment."""
-        generation = self._app.consumer_generation_id
-        if generation != self._generation:
-            self._counts = await self._partitions.count()
-            while any(place.partition >= self._counts.get(place.topic, 0) for place in self._app.consumer.assignment()):
-                await asyncio.sleep(_RETRY_SECONDS)  # the broker that answered has yet to hear of what was assigned
-                self._counts = await self._partitions.count()
-            self._generation = generation
-        return self._counts
-
-    async def find(self, messages: Sequence[Any]) -> list[Any]:
+    def find(self, messages: Sequence[Any]) -> list[Any]:
         """Return those of Faust's messages that are strays."""
-        counts = await self.counts()
-        return [message for message in messages if self._home(message, counts) != message.partition]
+        return [message for message in messages if self._home(message) != message.partition]
 
     async def send_home(self, strays: Sequence[Any]) -> list[tuple[Any, str]]:
         """Publish strays to where they belong, and return when all are there: only then may they be acknowledged.
@@ -71,33 +55,33 @@ class Strays:
         """
         if not strays:
             return []
-        counts = await self.counts()
         kafka = await producer(self._app)
         topics = sorted({message.topic for message in strays})
         for topic in topics:
-            while len(await kafka.partitions_for(topic)) < counts[topic]:
+            while len(await kafka.partitions_for(topic)) < self._partitions.counts[topic]:
                 await kafka.client.force_metadata_update()
                 await asyncio.sleep(_RETRY_SECONDS)
         _log.info("strays", records=len(strays), topics=topics)
-        sent = await asyncio.gather(*(self._send(kafka, message, self._home(message, counts)) for message in strays))
-        return [(message, _TOO_LARGE) for message, there in zip(strays, sent, strict=True) if not there]
-
-    async def _send(self, kafka: Any, message: Any, partition: int) -> bool:
-        """Publish a record as it is, and return whether Kafka took it; it was smaller if it was compressed."""
-        try:
-            await kafka.send_and_wait(
+        sent = [
+            await kafka.send(
                 message.topic,
                 value=message.value,
                 key=message.key,
-                partition=partition,
+                partition=self._home(message),
                 timestamp_ms=message.timestamp and round(message.timestamp * 1000),
                 headers=message.headers,
             )
-        except MessageSizeTooLargeError:
-            return False
-        return True
+            for message in strays
+        ]
+        refused = []
+        for message, future in zip(strays, sent, strict=True):
+            try:
+                await future
+            except MessageSizeTooLargeError:  # noqa: PERF203 -- one record's; compressed, it was smaller
+                refused.append((message, _TOO_LARGE))
+        return refused
 
-    def _home(self, message: Any, counts: dict[str, int]) -> int:
+    def _home(self, message: Any) -> int:
         if message.key is None or message.topic not in self._topics:
             return int(message.partition)
-        return home(message.key, counts[message.topic])
+        return home(message.key, self._partitions.counts[message.topic])

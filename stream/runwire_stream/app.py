@@ -68,7 +68,7 @@ class Stream:
         with vital("storing a batch"):
             while not self.app.should_stop:
                 events = [event for event in await self._inbox.take() if self._partitions.present(event)]
-                strays = await self._strays.find([event.message for event in events])
+                strays = self._strays.find([event.message for event in events])
                 away = set(strays)
                 refused = await self._store([event for event in events if event.message not in away])
                 refused += await self._strays.send_home(strays)

@@ -42,10 +42,10 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running(kafka: str, clickhouse: str, home: Path, log: Path) -> Iterator[Worker]:
+def running(kafka: str, clickhouse: str, home: Path, log: Path, env: dict[str, str] | None = None) -> Iterator[Worker]:
     """A worker, ready; killed afterwards."""
     argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
-    with ready(argv, log) as process:
+    with ready(argv, log, env) as process:
         yield Worker(process, log)
 
 
@@ -76,6 +76,11 @@ class Log:
         for key, row in zip(keys, values, strict=True):
             columns = zip(steps, row, seq.tolist(), strict=True)
             self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]
+
+    def renew(self) -> None:
+        """Send by a new producer from here on, which knows what partitions there are now."""
+        self.close()
+        self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
     def flush(self) -> None:
         """Wait until Kafka has all of it."""
