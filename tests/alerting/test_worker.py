@@ -451,7 +451,7 @@ def test_a_runs_pulses_and_events_come_to_one_of_three_workers(own_kafka: str, s
     workers = [start(broker=own_kafka) for _ in range(3)]
 
     def watched() -> list[int]:
-        said = [re.findall(r"partitions="?(\[[^]]*\])", worker.log.read_text()) for worker in workers]
+        said = [re.findall(r'partitions="?(\[[^]]*\])', worker.log.read_text()) for worker in workers]
         return sorted(number for lines in said for number in json.loads(lines[-1]))
 
     until(lambda: watched() == list(range(5)), "each watched once")
