@@ -63,8 +63,13 @@ class Log:
         self.random = random.Random(self.run)
         self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
-    def send(self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc")) -> None:
-        """Send one record of a row a step, with values that rollups are likely to get wrong."""
+    def send(
+        self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc"), partition: int | None = None
+    ) -> None:
+        """Send one record of a row a step, with values that rollups are likely to get wrong.
+
+        Into the partition that the key names, unless another one is given.
+        """
         count = len(steps)
         seq = np.arange(self.seq + 1, self.seq + 1 + count, dtype=np.uint64)
         self.seq += count
@@ -72,7 +77,7 @@ class Log:
         step = np.array(steps, np.int64)
         planes = [seq, step, step * 1000 + 1_700_000_000_000_000, *(np.array(row) for row in values)]
         value = encode(self.run, self.rank, [Frame(list(keys), count, [plane.tobytes() for plane in planes])])
-        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value)
+        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value, partition=partition)
         for key, row in zip(keys, values, strict=True):
             columns = zip(steps, row, seq.tolist(), strict=True)
             self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import feed
@@ -96,31 +97,31 @@ def test_points_and_rollups_stay_exact_while_topics_grow(
     until(lambda: _acknowledged(own_kafka, 9), "all of it acknowledged")
 
 
-def test_the_owner_of_a_new_partition_sees_what_lies_in_the_old_one(
+def test_rows_in_a_partition_that_their_key_has_left_are_handled_by_its_owner(
     own_kafka: str, clickhouse: str, start_worker: StartWorker
 ) -> None:
-    """A run's first rows wait in a partition of one worker, its next ones in a new partition of the other: neither is
-    handled without the other, so the bucket that they share is whole.
+    """A producer that knows of no new partitions sends a run's rows where another worker reads, while the run's owner
+    holds their bucket open: they are in the bucket when it closes.
     """
-    moving = [log for log in (Log(f"moves-{number}", own_kafka) for number in range(40)) if _moves(log)]
-    for log in moving:
-        log.send(range(40))
     topics.expand(own_kafka, 5)
-    for log in moving:
-        log.renew()
-        log.send(range(40, 100))
-        log.flush()
     start_worker("a")
-    start_worker("b")
-    for log in moving:
-        log.send(range(100, 10_000, 100))
+    start_worker("b")  # of the five partitions three are the one's, two the other's
+    names = [name for name in map("left-{}".format, range(60)) if _home(name, 4) <= 2 < _home(name, 5)]
+    logs = [Log(name, own_kafka) for name in names]
+    store = Store(clickhouse)
+    for steps, old in ((range(20), False), (range(20, 40), True), (range(40, 200), False)):
+        for log in logs:
+            log.send(steps, partition=_home(log.run, 4) if old else None)
+        for log in logs:
+            log.flush()
+            until(partial(store.caught_up, log), "stored")
+    for log in logs:
         log.close()
-    Store(clickhouse).check(*moving)
+    store.check(*logs)
 
 
-def _moves(log: Log) -> bool:
-    key = f"{log.run}/0".encode()
-    return home(key, 4) != home(key, 5)
+def _home(run: str, partitions: int) -> int:
+    return home(f"{run}/0".encode(), partitions)
 
 
 def test_new_partitions_are_read_though_the_groups_leader_was_started_anew(
@@ -130,7 +131,8 @@ def test_new_partitions_are_read_though_the_groups_leader_was_started_anew(
     start_worker().kill()
     start_worker()
     topics.expand(own_kafka, 5)
-    log = next(log for log in (Log(f"new-{number}", own_kafka) for number in itertools.count()) if _moves(log))
+    name = next(name for name in map("new-{}".format, itertools.count()) if _home(name, 5) == 4)
+    log = Log(name, own_kafka)
     log.send(range(300))
     log.close()
     Store(clickhouse).check(log)
