@@ -14,6 +14,9 @@ from runwire import _ready
 from runwire.wire import ALERTS, EVENTS, METRICS
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
+from runwire_faust.partitions import Partitions
+from runwire_faust.slot import Slot
+from runwire_faust.strays import Strays
 from runwire_faust.watchdog import Watchdog, vital
 from runwire_storage.session import Session
 from runwire_stream.decode import Record
@@ -31,12 +34,12 @@ _log = structlog.get_logger("runwire.stream")
 class Stream:
     """One worker: its agent fills an inbox, which a task empties batch by batch."""
 
-    def __init__(self, kafka: str, session: Session, datadir: Path, member: str) -> None:
+    def __init__(self, kafka: str, session: Session, datadir: Path, slot: Slot) -> None:
         self.app = app.make(
             GROUP,
             kafka,
             datadir,
-            member,
+            slot.name,
             session_seconds=10,
             buffer_records=32,  # a record may have 900 kB; the inbox is where records wait
             poll_records=100,
@@ -46,10 +49,14 @@ class Stream:
         self._storing: Future[Any] | None = None
         self._inbox = Inbox()
         self._watchdog = Watchdog(self.app)
-        self._dead_letters = DeadLetters(self.app)
+        self._dead_letters = DeadLetters(self.app, slot.unreadable)
+        self._partitions = Partitions(self.app, TOPICS)
+        # Only what is known of a series is held in memory; of an event and an alert the store itself keeps the newest.
+        self._strays = Strays(self.app, self._partitions, (METRICS,))
         app.read(self.app, TOPICS, self._inbox.put)
         self.app.task(self._work)
         self.app.task(self._beat)
+        self.app.task(self._watch_partitions)
         self.app.on_partitions_assigned.connect(self._on_assigned)
 
     @property
@@ -60,14 +67,23 @@ class Stream:
     async def _work(self) -> None:
         with vital("storing a batch"):
             while not self.app.should_stop:
-                events = await self._inbox.take()
-                await self._dead_letters.bury(await self._store(events))
+                events = [event for event in await self._inbox.take() if self._partitions.present(event)]
+                strays = self._strays.find([event.message for event in events])
+                away = set(strays)
+                refused = await self._store([event for event in events if event.message not in away])
+                refused += await self._strays.send_home(strays)
+                await self._dead_letters.bury(refused, len(events))
                 for event in events:
-                    event.ack()
+                    if self._partitions.ours(event):
+                        event.ack()
 
     async def _store(self, events: Sequence[Any]) -> list[tuple[Record, str]]:
         self._storing = self._thread.submit(self._ingest.store, [_record(event) for event in events])
         return await asyncio.wrap_future(self._storing)
+
+    async def _watch_partitions(self) -> None:
+        with vital("watching the partitions"):
+            await self._partitions.watch()
 
     async def _beat(self) -> None:
         with vital("the heartbeat"):
