@@ -10,6 +10,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from runwire.wire import DEAD_LETTER
+from runwire_faust.metrics import DEAD_LETTERS
 
 #: So much is kept of a value that the topic does not take whole; the header `cut` says how much there was.
 _CUT_BYTES = 900_000
@@ -54,3 +55,4 @@ class DeadLetters:
             value = record.value or b""
             headers["cut"] = str(len(value)).encode()
             await (await self._topic.send(key=record.key, value=value[:_CUT_BYTES], headers=headers))
+        DEAD_LETTERS.labels(record.topic).inc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +15,10 @@ from runwire import _ready
 from runwire.wire import ALERTS, EVENTS, METRICS
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
+from runwire_faust.lag import Lag
 from runwire_faust.watchdog import Watchdog, vital
 from runwire_storage.session import Session
+from runwire_stream import metrics
 from runwire_stream.decode import Record
 from runwire_stream.inbox import Inbox
 from runwire_stream.ingest import Ingest
@@ -29,7 +32,13 @@ _log = structlog.get_logger("runwire.stream")
 
 
 class Stream:
-    """One worker: its agent fills an inbox, which a task empties batch by batch."""
+    """One worker: its agent fills an inbox, which a task empties batch by batch.
+
+    Attributes:
+        app: the Faust app.
+        trouble: says why the worker does not seem to be alive, None if it does; any thread may call it.
+        lag: how far it is behind.
+    """
 
     def __init__(self, kafka: str, session: Session, datadir: Path, member: str) -> None:
         self.app = app.make(
@@ -46,8 +55,11 @@ class Stream:
         self._storing: Future[Any] | None = None
         self._inbox = Inbox()
         self._watchdog = Watchdog(self.app)
+        self.trouble = self._watchdog.trouble
+        self.lag = Lag(self.app, kafka, GROUP, TOPICS)
+        metrics.INBOX_BYTES.set_function(lambda: self._inbox.size)
         self._dead_letters = DeadLetters(self.app)
-        app.read(self.app, TOPICS, self._inbox.put)
+        app.read(self.app, TOPICS, self._inbox.put, self.lag)
         self.app.task(self._work)
         self.app.task(self._beat)
         self.app.on_partitions_assigned.connect(self._on_assigned)
@@ -61,9 +73,12 @@ class Stream:
         with vital("storing a batch"):
             while not self.app.should_stop:
                 events = await self._inbox.take()
+                began = time.monotonic()
                 await self._dead_letters.bury(await self._store(events))
                 for event in events:
                     event.ack()
+                    self.lag.handled(event.message)
+                metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     async def _store(self, events: Sequence[Any]) -> list[tuple[Record, str]]:
         self._storing = self._thread.submit(self._ingest.store, [_record(event) for event in events])
