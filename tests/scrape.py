@@ -36,7 +36,12 @@ def parse(text: str) -> Told:
     """Read Prometheus' text format by Prometheus' own reader."""
     families = list(text_string_to_metric_families(text))
     kinds = dict(line.split()[2:4] for line in text.splitlines() if line.startswith("# TYPE "))
-    return Told(kinds, [(sample.name, sample.labels, sample.value) for one in families for sample in one.samples])
+    samples = [(sample.name, sample.labels, sample.value) for one in families for sample in one.samples]
+    # The reader adds "_total" to the name of a counter that was told without.
+    return Told(
+        kinds,
+        [(name if (bare := name.removesuffix("_total")) not in kinds else bare, *rest) for name, *rest in samples],
+    )
 
 
 def scrape(url: str) -> Told:

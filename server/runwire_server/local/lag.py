@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from runwire.errors import UnavailableError
 from runwire.wire import ALERTS, EVENTS, METRICS, PULSE
@@ -22,6 +22,7 @@ _GROUPS = {
 }
 _BOOTSTRAP_MS = 5_000
 _READ_SECONDS_MAX = 3.0
+_PAUSE_SECONDS = 0.1
 
 _Places = Mapping[TopicPartition, int]
 
@@ -57,8 +58,7 @@ def lag(kafka: str) -> list[GroupLag]:
     }
     try:
         with closing(KafkaAdminClient(**options)) as admin:
-            members = admin.describe_groups([group for group, _ in _GROUPS.values()])
-            known = admin.list_group_offsets([group for group, _ in _GROUPS.values()])
+            members, known = _groups(admin)
             places = [
                 TopicPartition(topic["name"], partition["partition_index"])
                 for topic in admin.describe_topics(sorted({one for _, topics in _GROUPS.values() for one in topics}))
@@ -86,6 +86,19 @@ def lag(kafka: str) -> list[GroupLag]:
         )
         for name, (group, _) in _GROUPS.items()
     ]
+
+
+def _groups(admin: KafkaAdminClient) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what Kafka tells of the groups, and of the offsets that they noted."""
+    names = [group for group, _ in _GROUPS.values()]
+    until = time.monotonic() + _READ_SECONDS_MAX
+    while True:
+        try:
+            return admin.describe_groups(names), admin.list_group_offsets(names)
+        except CoordinatorNotAvailableError:  # noqa: PERF203 - a new Kafka, asked for a group for the first time
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _committed(known: Mapping[TopicPartition, Any], place: TopicPartition) -> int:
