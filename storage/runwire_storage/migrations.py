@@ -42,6 +42,11 @@ def migrate(client: Client, database: str = DATABASE) -> None:
             f"the database {database} has schema version {stored}, made by a newer Runwire; this one knows version "
             f"{VERSION}: upgrade Runwire, or use another ClickHouse"
         )
+    if 0 < stored < VERSION:
+        raise SchemaError(
+            f"the database {database} has schema version {stored}, of a Runwire before the first release; this one "
+            f"knows version {VERSION}: begin with a new home, or drop that database"
+        )
     for statement in (*TABLES.values(), *VIEWS.values()):
         client.command(statement.format(db=database))
     # Last: whoever reads the version may rely on all that belongs to it.

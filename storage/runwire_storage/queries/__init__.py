@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
-from runwire_storage.queries.curves import COLUMNS_MAX, PLANES, Columns, NonFinite, series
+from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
+from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, QueryError, SqlError
 from runwire_storage.queries.metrics import Metric, metrics
+from runwire_storage.queries.outliers import Outlier
+from runwire_storage.queries.ranks import Matrix, Pool, matrix, pool
 from runwire_storage.queries.runs import Run, run, runs
 from runwire_storage.queries.sql import Limits, Table, read_only_sql
+from runwire_storage.queries.times import timeline
 
 __all__ = [
     "COLUMNS_MAX",
@@ -16,17 +20,24 @@ __all__ = [
     "AmbiguousRunError",
     "Columns",
     "Limits",
+    "Matrix",
     "Metric",
     "NoSuchRunError",
     "NonFinite",
+    "Outlier",
+    "Pool",
     "QueryError",
     "Run",
     "SqlError",
     "Table",
+    "against",
     "alerts",
+    "matrix",
     "metrics",
+    "pool",
     "read_only_sql",
     "run",
     "runs",
     "series",
+    "timeline",
 ]
