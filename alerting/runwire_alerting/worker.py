@@ -21,6 +21,7 @@ from aiokafka import TopicPartition
 from runwire import _ready
 from runwire.errors import WireError
 from runwire.wire import ALERTS, EVENTS, PULSE, Alert, Event, Pulse
+from runwire_alerting import metrics
 from runwire_alerting.history import History
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.rules import rules
@@ -29,6 +30,8 @@ from runwire_alerting.sight import Sight
 from runwire_alerting.watch import Watch
 from runwire_faust import app, logs
 from runwire_faust.deadletter import DeadLetters
+from runwire_faust.endpoint import Endpoint
+from runwire_faust.lag import Lag
 from runwire_faust.partitions import Partitions
 from runwire_faust.slot import Slot
 from runwire_faust.strays import Strays, home
@@ -80,6 +83,9 @@ def run(
     datadir: Path,
     server_url: str | None = None,
     settings: Settings | None = None,
+    *,
+    metrics_host: str = "127.0.0.1",
+    metrics_port: int | None = None,
 ) -> int:
     """Watch runs and tell of their alerts until SIGTERM or SIGINT; return the exit code.
 
@@ -89,6 +95,8 @@ def run(
         datadir: a folder for Faust, made if need be; nothing of value lies there.
         server_url: where the page is, for links in notices.
         settings: numbers of the rules; None for the environment's.
+        metrics_host: the address at which metrics and health are told.
+        metrics_port: the port; None to tell them nowhere.
 
     Raises:
         ConfigError: a webhook or a setting is not what it must be.
@@ -96,11 +104,18 @@ def run(
     logs.configure()
     datadir.mkdir(parents=True, exist_ok=True)
     alerting = Alerting(kafka, webhooks, datadir, server_url, settings or load())
+    if metrics_port is not None:
+        Endpoint(metrics_host, metrics_port, alive=alerting.trouble, ready=alerting.lacks).start()
     return app.run(alerting.app)
 
 
 class Alerting:
-    """One worker: its Faust app, what it knows, and the receivers that it tells."""
+    """One worker: its Faust app, what it knows, and the receivers that it tells.
+
+    Attributes:
+        app: the Faust app.
+        trouble: says why the worker does not seem to be alive, None if it does; any thread may call it.
+    """
 
     def __init__(
         self, kafka: str, webhooks: Sequence[str], datadir: Path, server_url: str | None, settings: Settings
@@ -121,18 +136,26 @@ class Alerting:
         self._watch = Watch(rules(settings))
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
+        self._blind: set[int] = set()
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(_INBOX_MAX)
         self._watchdog = Watchdog(self.app)
+        self.trouble = self._watchdog.trouble
+        self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
-        app.read(self.app, (PULSE, EVENTS), self._receive)
+        app.read(self.app, (PULSE, EVENTS), self._receive, self._lag)
         self.app.task(self._work)
         self.app.task(self._watch_partitions)
         self.app.task(self._clock)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
+
+    def lacks(self) -> str | None:
+        """Return what the worker lacks to do its part of the work, None if nothing. Any thread may call it."""
+        blind = self._blind
+        return self._lag.lacks() or (f"not all is seen of partitions {sorted(blind)}" if blind else None)
 
     async def _receive(self, event: Any) -> None:
         await self._inbox.put(_parse(event))
@@ -168,9 +191,11 @@ class Alerting:
             self._acknowledge([item.event for item in items], now)
         elif kind is _Tick:
             seen = self._sight.look(items[-1].ends, now)
+            self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
             await self._tell(self._watch.tick(now, seen))
+            metrics.tell(self._watch, self._receivers, len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
@@ -183,11 +208,13 @@ class Alerting:
                 message = event.message
                 self._sight.handled(message.topic, message.partition, message.offset, now)
                 event.ack()
+                self._lag.handled(message)
 
     async def _tell(self, changed: list[Alert]) -> None:
         await self._publish(changed)
         for alert in changed:
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
+            metrics.ALERTS.labels(alert.rule, alert.state).inc()
             for receiver in self._receivers:
                 receiver.tell(alert)
 
@@ -239,6 +266,7 @@ class Alerting:
             changed += self._watch.read([(parsed, at)], _now())
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
+        self._blind = set(mine)
         for receiver in self._receivers:
             receiver.owe(self._watch.book)
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))

@@ -9,6 +9,7 @@ from typing import Any
 import faust
 
 from runwire_faust.assignor import Assignor
+from runwire_faust.lag import Lag
 from runwire_faust.watchdog import die, vital
 
 
@@ -70,8 +71,8 @@ def make(
     )
 
 
-def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]]) -> None:
-    """Have the app read ``topics`` and await ``put`` for each Faust event, in each partition's order.
+def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]], lag: Lag) -> None:
+    """Have the app read ``topics``, tell ``lag`` of and await ``put`` for each Faust event, in each partition's order.
 
     Nothing is acknowledged: whoever takes what was put does so with ``event.ack()``, in the order of the events.
     """
@@ -79,6 +80,7 @@ def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]])
     async def receive(stream: Any) -> None:
         with vital("reading records"):
             async for event in stream.noack().events():
+                lag.came(event.message)
                 await put(event)
         if not app.should_stop:
             die("the stream of records ended")

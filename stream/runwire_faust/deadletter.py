@@ -14,6 +14,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from runwire.wire import DEAD_LETTER
 from runwire_faust.app import producer
 from runwire_faust.flood import Flood, Limits
+from runwire_faust.metrics import DEAD_LETTERS
 from runwire_faust.watchdog import die
 
 #: EX_CONFIG of sysexits.h: to start it anew changes nothing.
@@ -72,9 +73,10 @@ class DeadLetters:
         for (record, reason), future in zip(refused, sent, strict=True):
             try:
                 await future
-            except MessageSizeTooLargeError:  # noqa: PERF203 -- one record's
+            except MessageSizeTooLargeError:
                 # It was as large as its topic allows, or larger than this one does. No record may stop the worker.
                 await _cut(kafka, record, reason)
+            DEAD_LETTERS.labels(record.topic).inc()
         self._flood.note(len(refused), seen)
 
 

@@ -21,6 +21,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from parts import end, own, ready, until
 from receiver import Receiver, listening
+from scrape import health, readiness, scrape
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse
@@ -325,7 +326,10 @@ def test_a_silent_run_is_missed_and_then_found_killed(
 def test_a_frozen_kafka_makes_no_run_silent(
     tmp_path: Path, start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
-    """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one."""
+    """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one.
+
+    Meanwhile the worker says that it lives and is not ready, for it sees nothing.
+    """
     port = ports.free()
     with (tmp_path / "kafka.log").open("wb") as log:
         command = [sys.executable, "-m", "runwire", "kafka", "--home", str(tmp_path / "own"), "--port", str(port)]
@@ -333,12 +337,19 @@ def test_a_frozen_kafka_makes_no_run_silent(
     try:
         topics.create(f"127.0.0.1:{port}", timeout=PATIENCE)
         hook, host = listen(), Host(f"127.0.0.1:{port}")
-        start(hook.url, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
+        url = f"http://127.0.0.1:{ports.free()}"
+        flags = ("--metrics-port", url.rpartition(":")[2])
+        start(hook.url, flags=flags, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
         for _ in range(5):
             host.pulse(run, interval=0.1)
             time.sleep(0.5)  # the pace of pulses
+        until(lambda: readiness(url) == (200, "ok\n"), "all is in sight")
         broker.send_signal(signal.SIGSTOP)
         time.sleep(6)  # twice the limit: it is time itself that must not make an alert
+        until(lambda: readiness(url)[0] == 503, "it says that it does not see")
+        assert scrape(url)["runwire_alerting_blind_partitions"] == 4
+        assert scrape(url)["runwire_worker_lag_seconds"] > 1
+        assert health(url) == (200, "ok\n")
         broker.send_signal(signal.SIGCONT)
         for _ in range(10):
             last = host.pulse(run, interval=0.1)
@@ -349,6 +360,38 @@ def test_a_frozen_kafka_makes_no_run_silent(
     finally:
         broker.send_signal(signal.SIGCONT)
         end(broker)
+
+
+def test_its_metrics_tell_of_alerts_notices_and_what_waits(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """A NaN is one firing alert, one notice taken and one refused first, and its host's bytes wait; then it is over."""
+    hook = listen(Receiver(statuses={run: [500]}))
+    url = f"http://127.0.0.1:{ports.free()}"
+    start(hook.url, flags=("--metrics-port", url.rpartition(":")[2]))
+    before = until(lambda: now if (now := scrape(url))["runwire_worker_lag_records"] == 0 else None, "nothing waits")
+
+    def more(name: str, **labels: str) -> float:
+        return scrape(url).of(name, **labels) - before.of(name, **labels)
+
+    host.pulse(run, nan=True, waiting_bytes=12_345)
+    until(lambda: more("runwire_alerting_firing", rule="nonfinite") == 1, "the alert is told")
+    assert more("runwire_alerting_alerts_total", rule="nonfinite", state="firing") == 1
+    assert more("runwire_alerting_spool_waiting_bytes") == 12_345
+    assert more("runwire_alerting_ranks") == 1
+    until(lambda: hook.of(run), "the notice is taken")
+    until(lambda: scrape(url)["runwire_alerting_notices_waiting"] == 0, "none waits")
+    told, place = scrape(url), hook.url.rpartition("/")[0]
+    # It also had the notices of other tests' alerts that no receiver took.
+    assert told.of("runwire_alerting_notices_total", outcome="taken", receiver=place) == len(hook.taken)
+    assert told.of("runwire_alerting_notices_total", outcome="refused", receiver=place) == 1
+    assert told["runwire_alerting_notice_seconds_count"] == len(hook.taken)
+    host.pulse(run, alive=False, ended="finished")
+    host.event(run, "finish", exit_code=0)
+    until(lambda: more("runwire_alerting_ranks") == 0, "the run has ended")
+    assert more("runwire_alerting_spool_waiting_bytes") == 0
+    until(lambda: more("runwire_worker_records_total", topic=PULSE) == 2, "both pulses are counted")
+    until(lambda: more("runwire_worker_lag_records") == 0, "nothing waits")
 
 
 def test_no_log_holds_a_receivers_secret(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:

@@ -19,6 +19,7 @@ from kafka import KafkaProducer
 from parts import ready, until
 
 from runwire.wire import METRICS, Frame, encode
+from runwire_server.local import ports
 from runwire_storage.client import connect
 from runwire_storage.rows import COUNTS, EXTREMES
 from runwire_storage.schema import TIME
@@ -43,11 +44,32 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running(kafka: str, clickhouse: str, home: Path, log: Path, env: dict[str, str] | None = None) -> Iterator[Worker]:
+def running(
+    kafka: str, clickhouse: str, home: Path, log: Path, *flags: str, env: dict[str, str] | None = None
+) -> Iterator[Worker]:
     """A worker, ready; killed afterwards."""
     argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
-    with ready(argv, log, env) as process:
+    with ready([*argv, *flags], log, env) as process:
         yield Worker(process, log)
+
+
+class Engine:
+    """A ClickHouse of the test's own, which may be killed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.port = path, ports.free()
+        self.url = f"http://{ports.HOST}:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "runwire_storage.embedded", "--path", str(self.path), "--port", str(self.port)]
+        with self.path.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(argv, stderr=log)
+        until(lambda: not ports.is_free(self.port), "clickhouse listens")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass
