@@ -26,7 +26,7 @@ def start_worker(own_kafka: str, clickhouse: str, tmp_path: Path) -> Iterator[St
     """Starts workers on a Kafka of the test's own, each the last one's successor: ``start_worker(RUNWIRE_…="…")``."""
     with contextlib.ExitStack() as stack:
         yield lambda **env: stack.enter_context(
-            feed.running(own_kafka, clickhouse, tmp_path / "worker", tmp_path / "worker.log", env)
+            feed.running(own_kafka, clickhouse, tmp_path / "worker", tmp_path / "worker.log", env=env)
         )
 
 
