@@ -16,13 +16,22 @@ Bits = int
 
 #: Values that a careless pipeline changes: signed zeros, subnormals, the ends of the range, integers up to 2^53, NaNs
 #: with a sign and a payload.
-AWKWARD = (math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -2.2e-308, 1.7976931348623157e308, 2.0**53, -(2.0**53) + 1,
-           *struct.unpack("<2d", struct.pack("<2Q", 0xFFF8_0000_0000_0001, 0x7FF8_DEAD_BEEF_0001)))
+AWKWARD = (
+    math.nan,
+    math.inf,
+    -math.inf,
+    0.0,
+    -0.0,
+    5e-324,
+    -2.2e-308,
+    1.7976931348623157e308,
+    2.0**53,
+    -(2.0**53) + 1,
+    *struct.unpack("<2d", struct.pack("<2Q", 0xFFF8_0000_0000_0001, 0x7FF8_DEAD_BEEF_0001)),
+)
 
 
-def rows(
-    seed: int, count: int, metrics: int, *, start: int | None = None, unrest: float = 0.001
-) -> Iterator[Row]:
+def rows(seed: int, count: int, metrics: int, *, start: int | None = None, unrest: float = 0.001) -> Iterator[Row]:
     """Yield (step, values) as a training with a hard life logs them.
 
     Mostly the step rises by one and each metric wanders; some rows fall back, as a resume from a checkpoint does, leap

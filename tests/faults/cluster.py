@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from faults.disk import Disk, small
 from parts import Pipeline, own, running
 
+from faults.disk import Disk, small
+from runwire.shipper.start import LOCK
+from runwire.spool import folder
+from runwire.spool.lock import held
 from runwire_server.local import home as homes
 
 #: A fault in progress: it yields how many seconds to wait before it goes on, and returns whether it happened.
@@ -23,17 +27,44 @@ _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class Host:
+    """Where processes log: a home with a shipper of its own, as if it were another machine's.
+
+    Attributes:
+        home: the home.
+        kafka: what its processes are told; None for the home's own `up`.
+        small: whether its disk is the one that is filled.
+    """
+
+    home: Path
+    kafka: str | None = None
+    small: bool = False
+
+    def shipper(self) -> int | None:
+        """Return the process id of the shipper, if one runs."""
+        for path in self.home.glob("spool/*/shipper.json"):
+            pid = folder.read_json(path).get("pid")
+            if isinstance(pid, int) and held(path.with_name(LOCK)):
+                return pid
+        return None
+
+
 class Cluster:
-    """``runwire up``, stream workers beside it, and a small disk.
+    """``runwire up``, stream workers beside it, and hosts that log to it.
 
     Attributes:
         up: the pipeline.
         disk: the small disk.
         folder: where everything lies.
+        hosts: `up`'s own home, and another.
+        small: a host whose disk is the small one.
     """
 
     def __init__(self, up: Pipeline, disk: Disk, folder: Path) -> None:
         self.up, self.disk, self.folder = up, disk, folder
+        self.hosts = [Host(up.home), Host(folder / "elsewhere", up.kafka)]
+        self.small = Host(disk.home, up.kafka, small=True)
         self._workers: list[subprocess.Popen[bytes]] = []
         self._frozen: set[int] = set()
 
@@ -46,14 +77,6 @@ class Cluster:
                     return int(told["pid"])
             yield _POLL_SECONDS
         raise TimeoutError(f"{program} did not become ready within {_PATIENCE_SECONDS:.0f} s")
-
-    def shipper(self) -> int | None:
-        """Return the process id of the shipper of the home."""
-        for path in self.up.home.glob("spool/*/shipper.json"):
-            pid = homes._read(path).get("pid")
-            if isinstance(pid, int) and _is_alive(pid):
-                return pid
-        return None
 
     def workers(self) -> list[int]:
         """Return the process ids of the stream workers beside `up`'s own."""
@@ -93,25 +116,18 @@ class Cluster:
         for worker in self._workers:
             try:
                 worker.wait(20)
-            except subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired:  # noqa: PERF203 -- one that hangs is not the next one's fault
                 worker.kill()
                 worker.wait()
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Cluster]:
-    """A cluster, ready; all of it is gone afterwards, but for the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with small(folder / "small") as disk, running(folder / "home") as up:
-        cluster = Cluster(up, disk, folder)
+def started(where: Path) -> Iterator[Cluster]:
+    """A cluster in a folder, ready; all of it is gone afterwards, but for the folder."""
+    where.mkdir(parents=True, exist_ok=True)
+    with small(where / "small") as disk, running(where / "home") as up:
+        cluster = Cluster(up, disk, where)
         try:
             yield cluster
         finally:
             cluster.close()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 #: How often a kind of fault is chosen among the others.
 WEIGHTS = {
     "kill trainer": 3,
-    "resume beside": 3,
+    "resume beside": 2,
+    "resume elsewhere": 2,
+    "stale takeover": 3,
     "kill shipper": 2,
     "kill stream": 2,
     "kill kafka": 2,
@@ -46,7 +48,7 @@ class Rank:
         seed: of its data; attempt n adds n.
         rows: how many are logged, over all attempts.
         unrest: see `known.rows`.
-        kind: "plain"; "resumed": its process may be killed, and another goes on; "small": its spool is on the small disk.
+        kind: "plain"; "resumed": its process may be killed, and another goes on; "small": it logs to the small disk.
     """
 
     run: str
@@ -107,8 +109,8 @@ def _fault(rng: random.Random, kind: str) -> Fault:
         at, seconds = rng.uniform(0.5, 2.5), STREAM_FROZEN_SECONDS  # early: rows are to come meanwhile
     elif kind == "freeze alerting":
         at, seconds = rng.uniform(0.5, 3), ALERTING_FROZEN_SECONDS
-    elif kind == "resume beside":
-        at, seconds = rng.uniform(2, _LAST_FAULT_SECONDS), rng.uniform(1, 2)
+    elif kind == "stale takeover":
+        at, seconds = rng.uniform(0, 1), STREAM_FROZEN_SECONDS
     else:
         at, seconds = rng.uniform(0.5, _LAST_FAULT_SECONDS), rng.uniform(1, 3)
     return Fault(kind, at, seconds, rng.randrange(1 << 16))

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
+from feed import Store
+
 from faults import kinds, settled, verdict
 from faults.cluster import Cluster, Course
 from faults.plan import Plan
 from faults.trainings import Training
 from faults.verdict import Verdict
-from feed import Store
 
 _BEGIN_SECONDS, _END_SECONDS = 60.0, 120.0
 _POLL_SECONDS = 0.02
@@ -57,9 +58,8 @@ def play(plan: Plan, cluster: Cluster) -> Outcome:
         cluster.add_worker()
     try:
         for rank in plan.ranks:
-            small = rank.kind == "small"
-            home, kafka = (cluster.disk.home, cluster.up.kafka) if small else (cluster.up.home, None)
-            trainings.append(Training(rank, home, ledgers, kafka))
+            host = cluster.small if rank.kind == "small" else cluster.hosts[rank.seed % len(cluster.hosts)]
+            trainings.append(Training(rank, host, ledgers))
         _await_begin(trainings)
         _happen(plan, cluster, trainings, outcome)
         outcome.wrong += filter(None, (training.wait(_END_SECONDS) for training in trainings))
@@ -89,7 +89,7 @@ def _await_begin(trainings: Sequence[Training]) -> None:
 
 
 def _happen(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome: Outcome) -> None:
-    """Let the faults take their courses, all in this one thread, for processes die with the thread that started them."""
+    """Let the faults take their courses, all in this thread: processes die with the thread that started them."""
     began = time.monotonic()
     order = itertools.count()
     agenda: list[tuple[float, int, str, Course]] = [
@@ -113,11 +113,11 @@ def _happen(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome
 
 def _judge(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome: Outcome) -> None:
     runs = sorted({rank.run for rank in plan.ranks})
-    places = [cluster.up.home, *([cluster.disk.home] if any(rank.kind == "small" for rank in plan.ranks) else [])]
+    hosts = [*cluster.hosts, cluster.small]
     for program in ("kafka", "clickhouse", "stream"):
         for wait in cluster.ready(program):
             time.sleep(wait)
-    outcome.wrong += filter(None, [settled.spools(places, runs, cluster.up.kafka), settled.topics(cluster.up.kafka)])
+    outcome.wrong += filter(None, [settled.spools(hosts, runs, cluster.up.kafka), settled.topics(cluster.up.kafka)])
     if buried := settled.buried(cluster.up.kafka):
         outcome.wrong.append(f"{buried} dead letters")
     store = Store(cluster.up.clickhouse)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from faults.cluster import Cluster
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
+from faults.cluster import Host
 from runwire.shipper.start import LOCK
 from runwire.spool.lock import held
-from runwire.wire import DEAD_LETTER, EVENTS, METRICS, TOPICS, Event
+from runwire.wire import DEAD_LETTER, EVENTS, TOPICS, Event
 from runwire_stream.app import GROUP
 from runwire_stream.app import TOPICS as READ
 
@@ -29,34 +29,42 @@ def waiting(homes: Iterable[Path], runs: Sequence[str]) -> list[Path]:
     return [path for home in homes for run in runs for path in home.glob(f"spool/*/{run}/*/*")]
 
 
-def spools(homes: Sequence[Path], runs: Sequence[str], kafka: str) -> str | None:
+def spools(hosts: Sequence[Host], runs: Sequence[str], kafka: str) -> str | None:
     """Wait until all spools are delivered and gone; return what is wrong if they never are.
 
-    Where no shipper runs, for it was killed when nobody logged any more, `runwire sync` does it, as a user would.
+    `runwire sync` does it, as a user would, where no shipper runs, for it was killed when nobody logged any more, and
+    where it leaves a spool alone for a while, for the disk was full.
     """
+    homes = [host.home for host in hosts]
     began = time.monotonic()
     while left := waiting(homes, runs):
         if time.monotonic() - began > _PATIENCE_SECONDS:
             return f"left in a spool: {left}"
         time.sleep(_POLL_SECONDS)
-        for home in homes:
-            (host,) = home.glob("spool/*")
-            idle = waiting([home], runs) and not held(host / LOCK)
-            if idle and time.monotonic() - began > _SYNC_AFTER_SECONDS:
+        if time.monotonic() - began < _SYNC_AFTER_SECONDS:
+            continue
+        for host in hosts:
+            home = host.home
+            if waiting([home], runs) and (host.small or not any(map(held, home.glob(f"spool/*/{LOCK}")))):
                 command = [sys.executable, "-m", "runwire", "sync", "--home", str(home), "--kafka", kafka]
                 subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
     return None
 
 
 def topics(kafka: str) -> str | None:
-    """Wait until the stream has stored, and acknowledged, all that Kafka holds; return what is wrong if it never has."""
+    """Wait until the stream has stored and acknowledged all that Kafka holds; return what is wrong if it never has."""
     places = [TopicPartition(topic, number) for topic in READ for number in range(_PARTITIONS[topic])]
     began = time.monotonic()
-    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin, closing(KafkaConsumer(bootstrap_servers=kafka)) as me:
+    with (
+        closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin,
+        closing(KafkaConsumer(bootstrap_servers=kafka)) as me,
+    ):
         while True:
             done = admin.list_group_offsets({GROUP: places})[GROUP]
             ends = me.end_offsets(places)
-            behind = {place: end for place, end in ends.items() if end and (place not in done or done[place].offset < end)}
+            behind = {
+                place: end for place, end in ends.items() if end and (place not in done or done[place].offset < end)
+            }
             if not behind:
                 return None
             if time.monotonic() - began > _PATIENCE_SECONDS:

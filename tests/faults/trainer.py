@@ -1,6 +1,6 @@
 """A training process of the fault rounds: logs known rows at a rate, and keeps its ledger.
 
-python trainer.py --run ID --rank 0 --seed 1 --rows 1000 --metrics 8 --start 0 --unrest 0.004 --pause 0.004 --ledger FILE
+python trainer.py --run ID --rank 0 --seed 1 --rows 1000 --metrics 8 --start 0 --unrest 0.004 --pause 0.004 --ledger F
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import known
-from faults.ledger import Ledger
 
 import runwire
+from faults.ledger import Ledger
 
 
 def main() -> None:

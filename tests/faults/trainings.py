@@ -7,19 +7,26 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import known
+from parts import own
+
+from faults.cluster import Host
 from faults.ledger import Ledger
 from faults.plan import Rank
-from parts import own
 
 _TRAINER = Path(__file__).with_name("trainer.py")
 _FOLDERS = [str(Path(__file__).parents[1]), str(Path(known.__file__).parent)]
 _BACK_MAX = 150
 _ROWS_MIN = 300
+#: A shipper that could not write to a spool leaves it alone for half a minute: no reason to wait for it.
+_SMALL_WAIT_SECONDS = "2"
+#: Attempts are told apart by the second at which they begin.
+_AGE_MIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,17 @@ class Training:
 
     Args:
         rank: what it logs.
-        home: where.
+        host: where.
         folder: for ledgers and what the processes say.
-        kafka: where the spool is to be delivered; None for the home's own `up`.
+
+    Attributes:
+        rank, host: as given; the host may change with the attempts.
+        attempts: all so far.
     """
 
-    def __init__(self, rank: Rank, home: Path, folder: Path, kafka: str | None) -> None:
-        self.rank, self.home = rank, home
-        self._folder, self._kafka = folder, kafka
+    def __init__(self, rank: Rank, host: Host, folder: Path) -> None:
+        self.rank, self.host = rank, host
+        self._folder = folder
         self._rng = random.Random(rank.seed)
         self.attempts: list[Attempt] = []
         self._start(rank.rows, self._rng.choice([-100, 0, 10_000]))
@@ -74,16 +84,22 @@ class Training:
         """Whether it is still logging, or waiting for the delivery."""
         return self._process.poll() is None
 
-    def kill(self) -> bool:
-        """SIGKILL the process, and let another go on; False if it has ended."""
-        if not self.alive:
+    def kill(self, host: Host | None = None, back: int = _BACK_MAX) -> bool:
+        """SIGKILL the process, and let another go on; False if it has ended, or only just begun.
+
+        Args:
+            host: where the other runs; None for where this one did.
+            back: so many steps at most lie behind it, where it goes on.
+        """
+        if not self.alive or time.time() < self._began + _AGE_MIN_SECONDS:
             return False
+        self.host = host or self.host
         self._process.kill()
         self._process.wait()
         last = self.attempts[-1].logged()
         done = sum(attempt.ledger.read()[1] for attempt in self.attempts)
         step = last[-1][0] if last else self.attempts[-1].start
-        self._start(max(self.rank.rows - done, _ROWS_MIN), step - self._rng.randrange(_BACK_MAX))
+        self._start(max(self.rank.rows - done, _ROWS_MIN), step - self._rng.randrange(back))
         return True
 
     def begun(self) -> bool:
@@ -121,9 +137,12 @@ class Training:
         }
         self.attempts.append(Attempt(rank, rank.seed + number, rows, start, Ledger(ledger)))
         path = os.pathsep.join([*_FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "RUNWIRE_HOME": str(self.home), "PYTHONPATH": path}
-        if self._kafka is not None:
-            environment["RUNWIRE_KAFKA"] = self._kafka
+        environment = {**os.environ, "RUNWIRE_HOME": str(self.host.home), "PYTHONPATH": path}
+        if self.host.kafka is not None:
+            environment["RUNWIRE_KAFKA"] = self.host.kafka
+        if self.host.small:
+            environment["RUNWIRE_FINISH_WAIT"] = _SMALL_WAIT_SECONDS
+        self._began = time.time()
         flags = [f"--{option}={value}" for option, value in told.items()]
         with self._said.open("wb") as said:
             self._process = own([sys.executable, str(_TRAINER), *flags], env=environment, stdout=said, stderr=said)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import brute
 import known
-from faults.trainings import Attempt, Training
 from feed import Store
 from known import Bits, Identity
+
+from faults.trainings import Attempt, Training
 
 #: A series that the store keeps of its own accord.
 _OWN_METRIC = "_timestamp"
