@@ -152,6 +152,28 @@ def test_a_frozen_worker_that_wakes_replaces_nothing_newer(clickhouse: str, crew
     check(Store(clickhouse), run, [*first, *second])
 
 
+@pytest.mark.parametrize("halt", ["stored_points", "stored_rollups"])
+def test_a_frozen_worker_that_wakes_mixes_nothing_newer_into_what_it_writes(
+    clickhouse: str, crew: Crew, halt: Halt
+) -> None:
+    """It freezes with a late row and step 70; meanwhile another stores step 70 anew, and one before all others.
+
+    What it reads back when it wakes, for the late row's sake, is newer than what it remembers: a row of both would
+    count as complete and be neither.
+    """
+    run = f"exactly-once-{next(_NAMES)}"
+    second = list(rows(0, 1, [Stretch(0, 1, 69, "a")]))
+    first = list(rows(0, 0, [Stretch(-1, 71, 2, "a"), Stretch(70, 0, 1, "a"), Stretch(-5, 1, 1, "a")]))
+    log = [record(run, second), record(run, first[:2]), record(run, first[2:])]
+    with crew.hiring() as hire:
+        partition = Partition(log, hire)
+        partition.commit(1)
+        partition.freeze(1, halt)
+        partition.commit(2)
+        partition.wake(0, 0)
+    check(Store(clickhouse), run, [*first, *second])
+
+
 def rows(rank: int, attempt: int, parts: Sequence[Stretch]) -> Iterator[Row]:
     """Yield what an attempt logs: values that tell from which row they are, and now and then an awkward one."""
     seq = (attempt + 1) << 32
