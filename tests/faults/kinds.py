@@ -19,6 +19,8 @@ _FAR_BACK = 600
 #: So many rows the second attempt has logged when the worker that stores them is frozen.
 _SOME_ROWS = 100
 _POLL_SECONDS = 0.02
+#: With `up`'s own there are as many as the topic has partitions, and one more.
+_WORKERS_MAX = 4
 
 
 def course(fault: Fault, cluster: Cluster, trainings: Sequence[Training]) -> Course:
@@ -126,8 +128,10 @@ def _freeze_at_insert(fault: Fault, cluster: Cluster, _: Sequence[Training]) -> 
 
 
 def _add_worker(_: Fault, cluster: Cluster, __: Sequence[Training]) -> Course:
-    cluster.add_worker()
     yield from ()
+    if len(cluster.workers()) >= _WORKERS_MAX:
+        return False
+    cluster.add_worker()
     return True
 
 

@@ -31,7 +31,6 @@ WEIGHTS = {
 }
 #: Past the session of the stream's group, 10 s, and past alerting's, 6 s: others get the partitions meanwhile.
 STREAM_FROZEN_SECONDS, ALERTING_FROZEN_SECONDS = 12.0, 8.0
-#: The disk that is filled is in no other round's way, but a round with it takes longer.
 FILL = "fill disk"
 
 _FAULTS_MIN, _FAULTS_MAX = 5, 8
@@ -98,7 +97,7 @@ def make(seed: int, number: int, kinds: Sequence[str] | None = None) -> Plan:
     rng = random.Random(f"{seed}/{number}")
     if kinds is None:
         kinds = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.randint(_FAULTS_MIN, _FAULTS_MAX))
-        # One disk, and one freeze long enough for a rebalance: more only take longer.
+        # There is one disk to fill.
         kinds = [kind for place, kind in enumerate(kinds) if kind != FILL or kind not in kinds[:place]]
     faults = [_fault(rng, kind) for kind in kinds]
     return Plan(number, _ranks(rng, f"s{seed}-r{number}", small=FILL in kinds), sorted(faults, key=lambda f: f.at))
@@ -111,6 +110,8 @@ def _fault(rng: random.Random, kind: str) -> Fault:
         at, seconds = rng.uniform(0.5, 3), ALERTING_FROZEN_SECONDS
     elif kind == "stale takeover":
         at, seconds = rng.uniform(0, 1), STREAM_FROZEN_SECONDS
+    elif kind == FILL:
+        at, seconds = rng.uniform(0.5, 3), rng.uniform(1, 2.5)  # over before the run is: it is to say what it dropped
     else:
         at, seconds = rng.uniform(0.5, _LAST_FAULT_SECONDS), rng.uniform(1, 3)
     return Fault(kind, at, seconds, rng.randrange(1 << 16))
