@@ -289,6 +289,23 @@ def test_an_unreadable_pulse_goes_to_the_dead_letters_and_stops_nothing(
     assert b"version 99" in dict(dead[1].headers)["reason"]
 
 
+def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(
+    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+) -> None:
+    """It ends with 78 and says why; told to put them aside, it goes on, and the NaN behind them is told."""
+    hook, host = listen(), Host(own_kafka)
+    worker = start(hook.url, broker=own_kafka)
+    for _ in range(300):
+        host.producer.send(PULSE, key=run.encode(), value=b"no json")
+    host.producer.flush()
+    host.pulse(run, nan=True)
+    assert worker.process.wait(PATIENCE) == 78
+    assert "RUNWIRE_UNREADABLE_SHARE_MAX=1" in worker.log.read_text()
+    start(hook.url, broker=own_kafka, RUNWIRE_UNREADABLE_SHARE_MAX="1")
+    until(lambda: hook.of(run), "notice")
+    host.producer.close()
+
+
 def test_a_stall_and_its_end_are_told(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:
     """With a limit of one second, pulses without progress fire, and the next step resolves, each told once."""
     hook = listen()
