@@ -27,7 +27,7 @@ WEIGHTS = {
     "add worker": 2,
     "stop worker": 2,
     "kill worker": 2,
-    "fill disk": 1,
+    "fill disk": 2,
 }
 #: Past the session of the stream's group, 10 s, and past alerting's, 6 s: others get the partitions meanwhile.
 STREAM_FROZEN_SECONDS, ALERTING_FROZEN_SECONDS = 12.0, 8.0
