@@ -26,11 +26,11 @@ _SILENT_SECONDS = 30.0
 _log = structlog.get_logger(__name__)
 
 
-def die(reason: str, error: BaseException | None = None) -> NoReturn:
+def die(reason: str, error: BaseException | None = None, code: int = EXIT_CODE) -> NoReturn:
     """Say why, and end at once: any tidier end might acknowledge what was not done."""
     _log.critical("ending, to be started anew", reason=reason, error=repr(error) if error else None, exc_info=error)
     sys.stderr.flush()
-    os._exit(EXIT_CODE)
+    os._exit(code)
 
 
 @contextmanager

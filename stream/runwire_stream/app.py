@@ -16,6 +16,9 @@ from runwire.wire import ALERTS, EVENTS, METRICS
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.lag import Lag
+from runwire_faust.partitions import Partitions
+from runwire_faust.slot import Slot
+from runwire_faust.strays import Strays
 from runwire_faust.watchdog import Watchdog, vital
 from runwire_storage.session import Session
 from runwire_stream import metrics
@@ -40,12 +43,12 @@ class Stream:
         lag: how far it is behind.
     """
 
-    def __init__(self, kafka: str, session: Session, datadir: Path, member: str) -> None:
+    def __init__(self, kafka: str, session: Session, datadir: Path, slot: Slot) -> None:
         self.app = app.make(
             GROUP,
             kafka,
             datadir,
-            member,
+            slot.name,
             session_seconds=10,
             buffer_records=32,  # a record may have 900 kB; the inbox is where records wait
             poll_records=100,
@@ -58,10 +61,14 @@ class Stream:
         self.trouble = self._watchdog.trouble
         self.lag = Lag(self.app, kafka, GROUP, TOPICS)
         metrics.INBOX_BYTES.set_function(lambda: self._inbox.size)
-        self._dead_letters = DeadLetters(self.app)
+        self._dead_letters = DeadLetters(self.app, slot.unreadable)
+        self._partitions = Partitions(self.app, TOPICS)
+        # Only what is known of a series is held in memory; of an event and an alert the store itself keeps the newest.
+        self._strays = Strays(self.app, self._partitions, (METRICS,))
         app.read(self.app, TOPICS, self._inbox.put, self.lag)
         self.app.task(self._work)
         self.app.task(self._beat)
+        self.app.task(self._watch_partitions)
         self.app.on_partitions_assigned.connect(self._on_assigned)
 
     @property
@@ -72,17 +79,26 @@ class Stream:
     async def _work(self) -> None:
         with vital("storing a batch"):
             while not self.app.should_stop:
-                events = await self._inbox.take()
+                events = [event for event in await self._inbox.take() if self._partitions.present(event)]
                 began = time.monotonic()
-                await self._dead_letters.bury(await self._store(events))
+                strays = self._strays.find([event.message for event in events])
+                away = set(strays)
+                refused = await self._store([event for event in events if event.message not in away])
+                refused += await self._strays.send_home(strays)
+                await self._dead_letters.bury(refused, len(events))
                 for event in events:
-                    event.ack()
-                    self.lag.handled(event.message)
+                    if self._partitions.ours(event):
+                        event.ack()
+                        self.lag.handled(event.message)
                 metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     async def _store(self, events: Sequence[Any]) -> list[tuple[Record, str]]:
         self._storing = self._thread.submit(self._ingest.store, [_record(event) for event in events])
         return await asyncio.wrap_future(self._storing)
+
+    async def _watch_partitions(self) -> None:
+        with vital("watching the partitions"):
+            await self._partitions.watch()
 
     async def _beat(self) -> None:
         with vital("the heartbeat"):

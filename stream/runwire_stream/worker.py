@@ -65,8 +65,7 @@ def run(
     session = Session(clickhouse, Outages())
     session.run(migrate)
     asyncio.run(_topics_there(kafka))
-    slot = Slot(datadir)
-    stream = Stream(kafka, session, datadir, slot.name)
+    stream = Stream(kafka, session, datadir, Slot(datadir))
     code = app.run(stream.app)
     sys.stderr.flush()
     if stream.busy:

@@ -14,8 +14,8 @@ import serving
 
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["alerts"], ["sql"], ["kafka"],
-    ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "peek"],
-    ["dead-letter", "ls"],
+    ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
+    ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
 
 

@@ -44,10 +44,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running(kafka: str, clickhouse: str, home: Path, log: Path, *flags: str) -> Iterator[Worker]:
+def running(
+    kafka: str, clickhouse: str, home: Path, log: Path, *flags: str, env: dict[str, str] | None = None
+) -> Iterator[Worker]:
     """A worker, ready; killed afterwards."""
     argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
-    with ready([*argv, *flags], log) as process:
+    with ready([*argv, *flags], log, env) as process:
         yield Worker(process, log)
 
 
@@ -84,8 +86,13 @@ class Log:
         self.random = random.Random(self.run)
         self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
-    def send(self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc")) -> None:
-        """Send one record of a row a step, with values that rollups are likely to get wrong."""
+    def send(
+        self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc"), partition: int | None = None
+    ) -> None:
+        """Send one record of a row a step, with values that rollups are likely to get wrong.
+
+        Into the partition that the key names, unless another one is given.
+        """
         count = len(steps)
         seq = np.arange(self.seq + 1, self.seq + 1 + count, dtype=np.uint64)
         self.seq += count
@@ -93,10 +100,15 @@ class Log:
         step = np.array(steps, np.int64)
         planes = [seq, step, step * 1000 + 1_700_000_000_000_000, *(np.array(row) for row in values)]
         value = encode(self.run, self.rank, [Frame(list(keys), count, [plane.tobytes() for plane in planes])])
-        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value)
+        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value, partition=partition)
         for key, row in zip(keys, values, strict=True):
             columns = zip(steps, row, seq.tolist(), strict=True)
             self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]
+
+    def renew(self) -> None:
+        """Send by a new producer from here on, which knows what partitions there are now."""
+        self.close()
+        self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
     def flush(self) -> None:
         """Wait until Kafka has all of it."""

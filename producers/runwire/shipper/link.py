@@ -30,6 +30,8 @@ _BOOTSTRAP_MS = 10_000
 _BLOCK_MS = 5_000
 _REQUEST_MS = 15_000
 _DELIVERY_MS = 60_000
+#: So long it may send to the partitions that a topic had before; the workers pass that on.
+_METADATA_AGE_MS = 30_000
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +131,7 @@ class Link:
             max_block_ms=_BLOCK_MS,
             request_timeout_ms=_REQUEST_MS,
             delivery_timeout_ms=_DELIVERY_MS,
+            metadata_max_age_ms=_METADATA_AGE_MS,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1000,
             metrics_enabled=False,

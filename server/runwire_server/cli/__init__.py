@@ -6,7 +6,7 @@ and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for w
 
 from __future__ import annotations
 
-from runwire_server.cli import alerts, demo, pipeline, programs, runs, sql, sync, topics
+from runwire_server.cli import alerts, dead_letters, demo, pipeline, programs, runs, sql, sync, topics
 from runwire_server.cli.app import app
 
 __all__ = ["app"]
@@ -46,7 +46,7 @@ app.command(
 )(programs.server)
 
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
-app.add_typer(topics.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
+app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
 
 
 @app.command(rich_help_panel=_PIPELINE, epilog="example: runwire version")
