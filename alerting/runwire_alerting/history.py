@@ -88,4 +88,4 @@ class History:
             # The position also passes what compaction took away, where the last offset read would wait for ever.
             left = {tp for tp in left if await self._consumer.position(tp) < ends[tp]}
         # Else it goes on asking for what comes next, a hundred times a second.
-        self._consumer.unsubscribe()
+        self._consumer.assign([])
