@@ -86,6 +86,7 @@ class Shipper:
 
     def _measure(self) -> None:
         with suppress(OSError):  # as the status
+            self.host.count()
             tally.write(
                 self.spools,
                 self.host.tally,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -15,11 +16,15 @@ from runwire.shipper.watch import Mark, Watch
 from runwire.spool import DELIVERED, LOCK, Meta, Position
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
-from runwire.spool.lock import held
+from runwire.spool.lock import Probe
 
-_SAVE_SECONDS = 1.0
 _ALIVE_SECONDS = 0.2
 _WAITING_SECONDS = 1.0
+#: What is delivered is written down once a second if a killed shipper's successor would repeat so many bytes, or tell
+#: anew of something that an alert may answer to; else now and then, since it takes as long as to deliver a few rows.
+_SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 10.0
+_SAVE_BYTES = 1 << 16
+_ALERTING_SECONDS = 3.0
 
 
 class Delivery:
@@ -33,11 +38,13 @@ class Delivery:
         folder, meta: as given.
         gone: whether the run's process is known to be gone.
         removed: whether all was delivered and the spool removed.
+        paused_until: when to go on after something failed, by the monotonic clock.
     """
 
     def __init__(self, folder: Path, meta: Meta) -> None:
         self.folder, self.meta = folder, meta
-        self.gone = not held(folder / LOCK)
+        self._lock = Probe(folder / LOCK)
+        self.gone = not self._lock.held()
         self.removed = False
         self.paused_until = 0.0
         self._ship_from, self._watch_from = _saved(folder, meta)
@@ -46,7 +53,8 @@ class Delivery:
         self._ship: Ship | None = None
         self._watch: Watch | None = None
         self._next_look = 0.0
-        self._next_save = 0.0
+        self._next_weigh = self._next_save = 0.0
+        self._saved_at = self._ship_from, self._watch_from.position
         self._next_count = 0.0
         self._waiting = 0
         self._written: dict[str, Any] = {}
@@ -55,11 +63,6 @@ class Delivery:
     def live(self) -> bool:
         """Whether the run goes on."""
         return not self.gone and (self._watch is None or not self._watch.finished)
-
-    @property
-    def attached(self) -> bool:
-        """Whether it is being delivered."""
-        return self._link is not None
 
     def attach(self, link: Link | None) -> None:
         """Deliver through this link from here on, going back to what is acknowledged; None to wait."""
@@ -72,16 +75,34 @@ class Delivery:
             self._ship = Ship(self.folder, self.meta, self._ship_from, link)
             self._watch = Watch(self.folder, self.meta, self._watch_from, link)
 
-    def look(self) -> None:
-        """See now and then whether the run's process lives."""
-        now = time.monotonic()
-        if not self.gone and now >= self._next_look:
+    def calls(self, now: float) -> bool:
+        """Return whether there is something to do: all that is asked of most spools most of the time.
+
+        Args:
+            now: time of the monotonic clock.
+        """
+        if now < self.paused_until:
+            return False
+        if now >= self._next_look:
             self._next_look = now + _ALIVE_SECONDS
-            self.gone = not held(self.folder / LOCK)
+            self.gone = self.gone or not self._lock.held()
+            if self._watch is None:
+                return True  # there may be a link now
+        watch, ship = self._watch, self._ship
+        return self.gone or (
+            watch is not None
+            and ship is not None
+            and (now >= watch.due or now >= ship.due or watch.finished or watch.grown())
+        )
 
     def watch(self) -> bool:
         """Tell what is urgent. Return whether there is more at once."""
-        return self._watch is not None and self._watch.step(gone=self.gone, waiting=self.waiting())
+        if self._watch is None or self._ship is None:
+            return False
+        start = self._watch.position
+        more = self._watch.step(gone=self.gone, waiting=self.waiting())
+        self._ship.follow(self._watch.items, start, self._watch.reader)
+        return more
 
     def ship(self) -> bool:
         """Carry bulk. Return whether there is more at once."""
@@ -91,15 +112,13 @@ class Delivery:
 
     def settle(self) -> None:
         """Write down what is delivered, now and then; remove the spool once that is all of it."""
-        now = time.monotonic()
         if self._ship is None or self._watch is None:
             return
         done = self._ship.done and self._watch.done
-        if done or now >= self._next_save:
-            self._next_save = now + _SAVE_SECONDS
+        if done or self._worth_saving():
             self.save(done=done)
         if done and self.gone:
-            self.close()
+            self.forget()
             remove(self.folder)
             self.removed = True
 
@@ -112,6 +131,10 @@ class Delivery:
 
     def waiting(self) -> int:
         """Return about how many bytes are not delivered."""
+        if self._ship is not None and self._watch is not None:
+            end, delivered = self._watch.end(), self._ship.delivered
+            if end is not None and end.segment == delivered.segment:
+                return max(end.offset - delivered.offset, 0)
         now = time.monotonic()
         if now >= self._next_count:
             self._next_count = now + _WAITING_SECONDS
@@ -140,6 +163,9 @@ class Delivery:
             "alerting": self._watch.alerting if self._watch is not None else 0,
             "done": done,
         }
+        # Spools that are found together are not to be written down together.
+        self._next_save = time.monotonic() + _SAVE_SECONDS_MAX * random.uniform(0.5, 1)  # noqa: S311 -- no secret
+        self._saved_at = self._ship_from, self._watch_from.position
         if told != self._written:
             write_json(self.folder / DELIVERED, told)
             self._written = told
@@ -155,6 +181,20 @@ class Delivery:
             if lane is not None:
                 lane.close()
         self._ship = self._watch = None
+
+    def forget(self) -> None:
+        """Let go of all of it: it is delivered, or the shipper ends."""
+        self.close()
+        self._lock.close()
+
+    def _worth_saving(self) -> bool:
+        now = time.monotonic()
+        if now < self._next_weigh or self._ship is None or self._watch is None:
+            return False
+        self._next_weigh = now + _SAVE_SECONDS
+        alerting = time.time() - self._watch.alerting / 1e6 < _ALERTING_SECONDS
+        here = self._ship.delivered, self._watch.delivered.position
+        return alerting or now >= self._next_save or any(map(_far, here, self._saved_at))
 
     def _keep(self) -> None:
         if self._ship is not None and self._watch is not None:
@@ -186,6 +226,10 @@ def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
         )
     except (KeyError, TypeError, ValueError):
         return Position(0, 0), start  # nothing, or nothing that can be read: then all of it once more
+
+
+def _far(now: Position, before: Position) -> bool:
+    return now.segment != before.segment or now.offset - before.offset >= _SAVE_BYTES
 
 
 def _position(told: Any) -> Position:

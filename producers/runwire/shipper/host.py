@@ -19,7 +19,7 @@ from runwire.spool.folder import found
 
 _SCAN_SECONDS = 0.25
 #: Looking for new spools takes at most so much of the time, however many lie there.
-_SCAN_SHARE = 0.02
+_SCAN_SHARE = 0.01
 _FIND_SECONDS = 1.0
 #: A tick carries bulk for so long at most before it looks again after what is urgent.
 _BULK_SECONDS = 0.03
@@ -49,6 +49,7 @@ class Host:
         self._backoff: dict[str, tuple[float, float]] = {}
         self._feeds: dict[str, Feed] = {}
         self._next_scan = self._next_find = 0.0
+        self._wanted: set[str] = set()
         self._turn = 0
         self._find_problem: str | None = None
 
@@ -96,6 +97,7 @@ class Host:
         if now >= self._next_scan:
             self._scan()
             self._next_scan = time.monotonic() + max(_SCAN_SECONDS, (time.monotonic() - now) / _SCAN_SHARE)
+            self._wanted = self._addresses()
         self._mend()
         active = self._active()
         more = False
@@ -123,7 +125,13 @@ class Host:
             link.close(seconds)
         for delivery in self.deliveries.values():
             self._guard(delivery, delivery.settle_last)
-            delivery.close()
+            delivery.forget()
+
+    def count(self) -> None:
+        """Bring the tally up to what is acknowledged by now."""
+        for link in self._links.values():
+            link.settle("bulk")
+            link.settle("urgent")
 
     def _find(self) -> None:
         try:
@@ -133,6 +141,11 @@ class Host:
             return
         self._find_problem = None
         self.default = None if address is None else address.value
+
+    def _addresses(self) -> set[str]:
+        """Return where spools are to be delivered."""
+        found = (self.address(delivery) for delivery in self.deliveries.values())
+        return {address for address in found if address is not None}
 
     def _scan(self) -> None:
         seen = set()
@@ -145,18 +158,16 @@ class Host:
                     self.deliveries[folder] = Delivery(folder, meta)
         for folder in set(self.deliveries) - seen:
             # Somebody else removed it.
-            self.deliveries.pop(folder).close()
+            self.deliveries.pop(folder).forget()
         self._feed()
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""
         now = time.monotonic()
-        addresses = (self.address(delivery) for delivery in self.deliveries.values())
-        wanted = {address for address in addresses if address is not None}
         for address, link in list(self._links.items()):
             if link.ready:
                 self._backoff.pop(address, None)
-            if address not in wanted:
+            if address not in self._wanted:
                 link.close(0)
                 del self._links[address]
             elif link.broken:
@@ -167,17 +178,15 @@ class Host:
                 elif now >= at:
                     self._backoff[address] = (min(2 * wait, _BACKOFF_SECONDS_MAX), 0.0)
                     self._links[address] = Link(address, self.tally)
-        for address in wanted - set(self._links):
+        for address in self._wanted - set(self._links):
             self._links[address] = Link(address, self.tally)
 
     def _active(self) -> list[Delivery]:
-        """Return whom to deliver now: every living run, and some of the others; each with the link that it needs."""
+        """Return for whom there is something to do: living runs, some of the others; each with the link it needs."""
         now = time.monotonic()
-        for delivery in self.deliveries.values():
-            delivery.look()
-        awake = [delivery for delivery in self.deliveries.values() if now >= delivery.paused_until]
-        ended = (delivery for delivery in awake if delivery.gone)
-        active = [delivery for delivery in awake if not delivery.gone] + list(islice(ended, _ENDED_MAX))
+        calling = [delivery for delivery in self.deliveries.values() if delivery.calls(now)]
+        ended = (delivery for delivery in calling if delivery.gone)
+        active = [delivery for delivery in calling if not delivery.gone] + list(islice(ended, _ENDED_MAX))
         for delivery in active:
             address = self.address(delivery)
             link = self._links.get(address) if address is not None else None

@@ -10,12 +10,14 @@ import logging
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from runwire.shipper.partitions import Keyed
 from runwire.shipper.tally import Tally
 from runwire.wire import EVENTS, METRICS, PULSE
 
@@ -23,6 +25,8 @@ Lane = Literal["bulk", "urgent"]
 
 #: Broker and client both refuse more than a mebibyte and a little; one bulk record nearly fills a batch.
 _BATCH_BYTES = 1 << 20
+#: A request costs as much as dozens of records, so those of many runs share one.
+_BULK_MS, _URGENT_MS = 50, 5
 _REQUEST_BYTES_MAX = 4 << 20
 _IN_FLIGHT_BYTES_MAX: dict[Lane, int] = {"bulk": 8 << 20, "urgent": 4 << 20}
 _KNOCK_SECONDS = 3.0
@@ -54,6 +58,7 @@ class Link:
         self.problem: str | None = None
         self.broken = False
         self._producers: dict[Lane, KafkaProducer] | None = None
+        self._under_way: dict[Lane, deque[Sent]] = {"bulk": deque(), "urgent": deque()}
         self._in_flight: dict[Lane, int] = {"bulk": 0, "urgent": 0}
         self._closed = False
         threading.Thread(target=self._connect, name=f"connect {address}", daemon=True).start()
@@ -65,7 +70,17 @@ class Link:
 
     def room(self, lane: Lane) -> bool:
         """Return whether more may be sent before something is acknowledged: it bounds the memory."""
+        self.settle(lane)
         return self.ready and self._in_flight[lane] < _IN_FLIGHT_BYTES_MAX[lane]
+
+    def settle(self, lane: Lane) -> None:
+        """Take note of what has been acknowledged."""
+        under_way = self._under_way[lane]
+        while under_way and under_way[0].settled():
+            sent = under_way.popleft()
+            self._in_flight[lane] -= sent.size
+            if sent.acknowledged():
+                self._tally.acknowledged(lane, sent.size, sent.rows)
 
     def send(self, lane: Lane, topic: str, key: str, value: bytes, rows: int = 0) -> Sent:
         """Hand a record, which holds so many rows, to the producer; it does not wait for the broker."""
@@ -74,14 +89,11 @@ class Link:
             future = self._producers[lane].send(topic, value=value, key=key.encode())
         except (KafkaError, OSError, ValueError, AssertionError) as error:
             self.fail(f"{topic} takes no record: {error!r:.300}")
-            return Sent(None, self, lane, 0, 0)
-        self._in_flight[lane] += len(value)
-        return Sent(future, self, lane, len(value), rows)
-
-    def settled(self, lane: Lane, size: int, rows: int) -> None:
-        """Take note that a record of so many bytes and rows is acknowledged."""
-        self._in_flight[lane] -= size
-        self._tally.acknowledged(lane, size, rows)
+            return Sent(None, self, 0, 0)
+        sent = Sent(future, self, len(value), rows)
+        self._under_way[lane].append(sent)
+        self._in_flight[lane] += sent.size
+        return sent
 
     def fail(self, reason: str) -> None:
         """Give the link up."""
@@ -105,7 +117,10 @@ class Link:
             self.fail(f"cannot be reached ({problems[0]})")
             return
         try:
-            made = {"urgent": self._producer(batch_size=1 << 16), "bulk": self._producer(batch_size=_BATCH_BYTES)}
+            made = {
+                "urgent": self._producer(1 << 16, linger_ms=_URGENT_MS),
+                "bulk": self._producer(_BATCH_BYTES, linger_ms=_BULK_MS),
+            }
             for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS,))):
                 for topic in topics:
                     producer.partitions_for(topic)
@@ -119,7 +134,7 @@ class Link:
         self._producers = {"bulk": made["bulk"], "urgent": made["urgent"]}
         log.info("connected to Kafka at %s", self.address)
 
-    def _producer(self, batch_size: int) -> KafkaProducer:
+    def _producer(self, batch_size: int, linger_ms: int) -> KafkaProducer:
         return KafkaProducer(
             bootstrap_servers=self.address.split(","),
             client_id="runwire-shipper",
@@ -127,11 +142,13 @@ class Link:
             enable_idempotence=True,
             allow_auto_create_topics=False,  # whoever runs the pipeline makes them, with their settings
             batch_size=batch_size,
+            linger_ms=linger_ms,
             max_request_size=_REQUEST_BYTES_MAX,
             max_block_ms=_BLOCK_MS,
             request_timeout_ms=_REQUEST_MS,
             delivery_timeout_ms=_DELIVERY_MS,
             metadata_max_age_ms=_METADATA_AGE_MS,
+            partitioner=Keyed(),
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1000,
             metrics_enabled=False,
@@ -139,23 +156,25 @@ class Link:
 
 
 class Sent:
-    """A record on its way."""
+    """A record on its way, of ``size`` bytes and ``rows`` rows, sent ``at`` a time of the monotonic clock."""
 
-    __slots__ = ("_future", "_lane", "_link", "_rows", "_size", "at")
+    __slots__ = ("_future", "_link", "at", "rows", "size")
 
-    def __init__(self, future: Any, link: Link, lane: Lane, size: int, rows: int) -> None:
-        self._future, self._link, self._lane, self._size, self._rows = future, link, lane, size, rows
+    def __init__(self, future: Any, link: Link, size: int, rows: int) -> None:
+        self._future, self._link, self.size, self.rows = future, link, size, rows
         self.at = time.monotonic()
 
-    def acknowledged(self) -> bool:
-        """Return whether Kafka has it; a failure breaks the link. To be called once more after True never."""
+    def settled(self) -> bool:
+        """Return whether its fate is known; a failure breaks the link."""
         if self._future is None or not self._future.is_done:
             return False
         if self._future.exception is not None:
             self._link.fail(f"a record was not taken: {self._future.exception!r:.300}")
-            return False
-        self._link.settled(self._lane, self._size, self._rows)
         return True
+
+    def acknowledged(self) -> bool:
+        """Return whether Kafka has it; a failure breaks the link."""
+        return self.settled() and self._future.exception is None
 
 
 def _knock(broker: str) -> str | None:

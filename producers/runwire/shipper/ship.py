@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from runwire.shipper import slots
 from runwire.shipper.columns import Columns
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
-from runwire.spool import Meta, Position, Reader, Rows
+from runwire.spool import Item, Meta, Position, Reader, Rows
 from runwire.wire import METRICS
 
-#: Rows wait so long for others to share their record, seconds.
-_LINGER = 0.2
+#: So much is taken over from the urgent lane, which is not to be kept from the next spool.
+_SHARED_BYTES = 1 << 16
 
 
 class Ship:
@@ -23,18 +26,21 @@ class Ship:
         meta: whose it is.
         position: up to where all is delivered.
         link: the way to Kafka.
+
+    Attributes:
+        due: when `step` is to be called next, by the monotonic clock; infinite until `expect`.
     """
 
     def __init__(self, folder: Path, meta: Meta, position: Position, link: Link) -> None:
         self._reader = Reader(folder, position)
         self._key = f"{meta.run}/{meta.rank}"
         self._columns = Columns(meta.run, meta.rank)
-        self._since = 0.0
         self._end = position
         self._link = link
         self._flight = Flight(position)
-        self._next_read = 0.0
         self._drained = False
+        self._level = False
+        self.due = 0.0
 
     @property
     def delivered(self) -> Position:
@@ -46,6 +52,24 @@ class Ship:
         """Whether all of a spool that has ended is acknowledged."""
         return self._drained and not self._columns and not self._flight
 
+    def follow(self, items: Sequence[Item], start: Position, reader: Reader) -> None:
+        """Take note of what the urgent lane just read, and take it over where it comes next: it is read once then.
+
+        Args:
+            items: what was read.
+            start: where it began.
+            reader: what read it.
+        """
+        if not items:
+            return
+        if self.due == math.inf:
+            self.due = slots.after(time.monotonic())
+        size = self._columns.size + sum(len(item.data) for item in items if isinstance(item, Rows))
+        self._level = start == self._end and size <= _SHARED_BYTES and self._link.room("bulk") and reader.caught_up
+        if self._level:
+            self._gather(items)
+            self._reader.follow(reader)
+
     def step(self, *, ended: bool) -> bool:
         """Read on, and send what is ready. Return whether there is more to do at once.
 
@@ -53,28 +77,21 @@ class Ship:
             ended: whether nothing more will be written: then nothing is waited for.
         """
         self.settle()
-        now = time.monotonic()
-        if not self._link.room("bulk") or (now < self._next_read and not ended):
+        if not self._link.room("bulk") or (time.monotonic() < self.due and not ended):
             return False
-        items = self._reader.read(gone=ended)
-        for item in items:
-            if isinstance(item, Rows):
-                if not self._columns.fits(item):
-                    self._send()
-                if not self._columns:
-                    self._since = now
-                self._columns.add(item)
-            self._end = item.end
-        self._drained = ended and not items
-        if not items:
-            # Nothing more for now: look again when the rows gathered so far have waited long enough.
-            self._next_read = now + _LINGER / 2
+        items = [] if self._level and not ended else self._reader.read(gone=ended)
+        self._gather(items)
+        if items and (ended or not self._reader.caught_up):
+            return True
+        # All that there is; until there is more, no file needs to be open.
+        self._drained = ended
+        self.due = math.inf
+        self._reader.close()
         if self._columns:
-            if self._drained or now - self._since >= _LINGER:
-                self._send()
+            self._send()
         else:
             self._flight.skip(self._end)
-        return bool(items)
+        return False
 
     def settle(self) -> None:
         """Take note of what is acknowledged."""
@@ -83,6 +100,14 @@ class Ship:
     def close(self) -> None:
         """Let go of the spool."""
         self._reader.close()
+
+    def _gather(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Rows):
+                if not self._columns.fits(item):
+                    self._send()
+                self._columns.add(item)
+            self._end = item.end
 
     def _send(self) -> None:
         rows = self._columns.rows

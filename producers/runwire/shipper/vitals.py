@@ -1,7 +1,8 @@
 """What a pulse tells of a run: its last step, its pace, and a summary of each metric.
 
 This is the one place of the shipper that looks at values one by one, so it does that with the interpreter's own loops
-(``sum``, ``min``, ``max`` over a column), and looks closer only where a sum is not finite.
+(``sum``, ``min``, ``max`` over a column), and looks closer only where a sum is not finite. A column is dear where it is
+short, so a few rows wait for more of the same keys, once their sum says that all of them are finite.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from operator import sub
-from typing import Any, cast
+from typing import Any
 
+from runwire.shipper.recent import Recent
 from runwire.spool import Rows
 from runwire.spool.format import HEADER
 from runwire.wire import MetricPulse
@@ -23,19 +24,20 @@ _HEADER_WORDS = HEADER.size // 8
 _SEQ, _STEP, _TS, _VALUES = range(_HEADER_WORDS, _HEADER_WORDS + 4)
 #: The longest step is looked for among so many.
 _RECENT_STEPS = 32
-#: Metrics that were not logged for so many others are forgotten (names made of a counter, say).
-_METRICS_MAX = 20_000
+#: So many rows of the same keys are worth a look at each column.
+_ROWS = 16
+#: So many names are remembered at most (they may be made of a counter).
+_NAMES_MAX = 20_000
 _MICROSECONDS = 1e6
 
 
 @dataclass
 class _Metric:
-    """One metric since the last pulse, and what is remembered of it beyond."""
+    """One metric since the last pulse; ``seq`` is that of its last value."""
 
-    before: list[tuple[int, float]] = field(default_factory=list)
-    before_nonfinite: bool = False
+    seq: int
+    last: float
     count: int = 0
-    last: float = math.nan
     min: float = math.inf
     max: float = -math.inf
     sum: float = 0.0
@@ -64,13 +66,11 @@ class Vitals:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self._gaps: deque[int] = deque(maxlen=_RECENT_STEPS)
-        self._metrics: dict[str, _Metric] = {}
         self._logged: dict[str, _Metric] = {}
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was logged that no pulse has told."""
-        return bool(self._logged)
+        self._waiting: dict[tuple[str, ...], bytearray] = {}
+        self._recent = Recent()
+        #: The metrics that were not finite when a pulse last told of them.
+        self._nonfinite: set[str] = set()
 
     @property
     def step_seconds_max(self) -> float | None:
@@ -79,21 +79,28 @@ class Vitals:
 
     def add(self, rows: Rows) -> bool:
         """Take in rows. Return whether a metric became non-finite that was not so in the last pulse nor since."""
-        words = _HEADER_WORDS + 3 + len(rows.keys)
-        integers, floats = rows.data.cast("q"), rows.data.cast("d")
-        steps: list[int] = integers[_STEP::words].tolist()
-        times: list[int] = integers[_TS::words].tolist()
-        self._advance(steps, times)
-        urgent = False
-        for index, key in enumerate(rows.keys):
-            metric = self._logged.get(key)
-            if metric is None:
-                metric = self._logged[key] = self._metric(key)
-            urgent |= _take(metric, steps, times, cast("list[float]", floats[_VALUES + index :: words].tolist()))
-        return urgent
+        words = _VALUES + len(rows.keys)
+        integers = rows.data.cast("q")
+        self._advance(integers[_STEP::words].tolist(), integers[_TS::words].tolist())
+        waiting = self._waiting.get(rows.keys)
+        # Seq, step and the like are summed up as if they were floats, too: should they not be finite ones, no harm is
+        # done, and to leave them out would take longer.
+        if rows.count < _ROWS and math.isfinite(sum(rows.data.cast("d"))):
+            if waiting is None:
+                waiting = self._waiting[rows.keys] = bytearray()
+            waiting += rows.data
+            if len(waiting) >= _ROWS * 8 * words:
+                self._look(rows.keys, memoryview(self._waiting.pop(rows.keys)))
+            return False
+        self._look_at_waiting()
+        return self._look(rows.keys, rows.data)
 
     def drain(self) -> Iterator[tuple[str, MetricPulse]]:
         """Yield what was logged of each metric since the last pulse, and begin anew."""
+        if not self._logged and len(self._waiting) == 1:  # a slow run, as most are: straight from its few rows
+            yield from self._few(*self._waiting.popitem())
+            return
+        self._look_at_waiting()
         logged, self._logged = self._logged, {}
         for key, metric in logged.items():
             some = metric.count > metric.nonfinite
@@ -109,12 +116,12 @@ class Vitals:
                     first_nonfinite=metric.first,
                 ),
             )
-            self._metrics[key] = _Metric(before=metric.before, before_nonfinite=metric.nonfinite > 0)
-        for key in list(islice(self._metrics, max(len(self._metrics) - _METRICS_MAX, 0))):
-            del self._metrics[key]
-
-    def _metric(self, key: str) -> _Metric:
-        return self._metrics.pop(key, None) or _Metric()
+            if metric.nonfinite:
+                self._nonfinite.add(key)
+            elif self._nonfinite:
+                self._nonfinite.discard(key)
+        if len(self._nonfinite) > _NAMES_MAX:
+            self._nonfinite.clear()
 
     def _advance(self, steps: list[int], times: list[int]) -> None:
         last = self.progress.step
@@ -125,32 +132,67 @@ class Vitals:
         self._gaps.extend(map(sub, recent[1:], recent))
         self.progress = Progress(steps[-1], self.progress.steps + len(changes), changes[-1])
 
+    def _few(self, keys: tuple[str, ...], rows: bytearray) -> Iterator[tuple[str, MetricPulse]]:
+        """Yield what rows tell whose values are all finite."""
+        words, view = _VALUES + len(keys), memoryview(rows)
+        self._recent.add(keys, view)
+        self._nonfinite.difference_update(keys)
+        floats = _floats(view)
+        if len(floats) == words:
+            for key, value in zip(keys, floats[_VALUES:].tolist(), strict=True):
+                yield key, MetricPulse(1, value, value, value, value)
+            return
+        for index, key in enumerate(keys, _VALUES):
+            values = floats[index::words].tolist()
+            yield key, MetricPulse(len(values), values[-1], min(values), max(values), sum(values))
 
-def _take(metric: _Metric, steps: Sequence[int], times: Sequence[int], values: list[float]) -> bool:
-    total = sum(values)
-    urgent = False
-    finite = values
-    if not math.isfinite(total):
-        finite = [value for value in values if math.isfinite(value)]
-        odd = len(values) - len(finite)
-        if odd:
-            if metric.first is None:
-                metric.first = _first(metric, steps, times, values)
-                urgent = not metric.before_nonfinite
-            metric.nonfinite += odd
-        total = sum(finite)
-    metric.count += len(values)
-    metric.last = values[-1]
-    if finite:
-        metric.min = min(metric.min, min(finite))  # noqa: PLW3301 -- one pass over the list by the interpreter
-        metric.max = max(metric.max, max(finite))  # noqa: PLW3301
-        metric.sum += total
-    metric.before = [*metric.before, *zip(steps[-BEFORE_MAX:], values[-BEFORE_MAX:], strict=True)][-BEFORE_MAX:]
-    return urgent
+    def _look_at_waiting(self) -> None:
+        while self._waiting:
+            self._look(*self._waiting.popitem())
+
+    def _look(self, keys: tuple[str, ...], data: memoryview | bytearray) -> bool:
+        """Take in the values of rows, column by column. Return as `add`."""
+        words = _VALUES + len(keys)
+        view = memoryview(data)
+        floats, integers = _floats(view), view.cast("q")
+        seq = view.cast("Q")[len(floats) - words + _SEQ]
+        urgent = False
+        for index, key in enumerate(keys, _VALUES):
+            values = floats[index::words].tolist()
+            metric = self._logged.get(key)
+            if metric is None:
+                metric = self._logged[key] = _Metric(seq, values[-1])
+            elif seq > metric.seq:  # rows of other keys may have waited for less long
+                metric.seq, metric.last = seq, values[-1]
+            total = sum(values)
+            finite = values
+            if not math.isfinite(total):
+                finite = [value for value in values if math.isfinite(value)]
+                total = sum(finite)
+                odd = len(values) - len(finite)
+                if odd and metric.first is None:
+                    steps, times = integers[_STEP::words].tolist(), integers[_TS::words].tolist()
+                    metric.first = _first(self._recent.values(key), steps, times, values)
+                    urgent |= key not in self._nonfinite
+                metric.nonfinite += odd
+            metric.count += len(values)
+            if finite:
+                metric.min = min(metric.min, min(finite))  # noqa: PLW3301 -- one pass over the list by the interpreter
+                metric.max = max(metric.max, max(finite))  # noqa: PLW3301
+                metric.sum += total
+        self._recent.add(keys, view)
+        return urgent
 
 
-def _first(metric: _Metric, steps: Sequence[int], times: Sequence[int], values: list[float]) -> dict[str, Any]:
+def _floats(rows: memoryview) -> memoryview[float]:
+    return rows.cast("d")
+
+
+def _first(
+    before: list[tuple[int, float]], steps: Sequence[int], times: Sequence[int], values: Sequence[float]
+) -> dict[str, Any]:
+    """Tell of the first value that is not finite, with those before it."""
     at = next(index for index, value in enumerate(values) if not math.isfinite(value))
     start = max(at - BEFORE_MAX, 0)
-    before = [*metric.before, *zip(steps[start:at], values[start:at], strict=True)][-BEFORE_MAX:]
+    before = [*before, *zip(steps[start:at], values[start:at], strict=True)][-BEFORE_MAX:]
     return {"step": steps[at], "ts": times[at], "value": values[at], "before": [list(pair) for pair in before]}

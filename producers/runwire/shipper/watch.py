@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from runwire.shipper import slots
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
 from runwire.shipper.vitals import Progress, Vitals
-from runwire.spool import Damage, Meta, Position, Reader, Rows, Told
+from runwire.spool import Damage, Item, Meta, Position, Reader, Rows, Told
 from runwire.wire import EVENTS, PULSE, Event, MetricPulse, Pulse
 
 #: A living run is told of so often, seconds.
 INTERVAL = 1.0
+_PHASES = round(INTERVAL / slots.SECONDS)
 #: While Kafka does not answer, pulses are not piled up: the next one will tell it all.
 _STALE = 3.0
 _RECORDS_MAX = 2000
@@ -56,6 +59,11 @@ class Watch:
         meta: whose it is.
         mark: up to where all is told.
         link: the way to Kafka.
+
+    Attributes:
+        due: when `step` is to be called next, by the monotonic clock, unless the spool grows before.
+        items: what the last `step` read.
+        alerting: when something was last sent that an alert may answer to, microseconds since the epoch.
     """
 
     def __init__(self, folder: Path, meta: Meta, mark: Mark, link: Link) -> None:
@@ -68,14 +76,34 @@ class Watch:
         self._untold: Mark | None = None
         self._vitals = Vitals(mark.progress)
         self._seen_alive = False
-        self._next_pulse = 0.0
-        #: When something was last sent that an alert may answer to, microseconds since the epoch.
+        # Spools that are found together are not to go on in step: the second pulse comes earlier, in a slot by the run.
+        self._interval = INTERVAL * (1 + crc32(meta.run.encode()) % _PHASES) / _PHASES
+        self.due = 0.0
+        self.items: list[Item] = []
         self.alerting = 0
 
     @property
     def delivered(self) -> Mark:
         """Everything before this mark is acknowledged."""
         return self._flight.acknowledged
+
+    @property
+    def position(self) -> Position:
+        """Everything before this place is read."""
+        return self._here.position
+
+    @property
+    def reader(self) -> Reader:
+        """What it reads by."""
+        return self._reader
+
+    def end(self) -> Position | None:
+        """Return about up to where the run has logged, None if that is not known."""
+        return self._reader.end()
+
+    def grown(self) -> bool:
+        """Return whether more was logged."""
+        return self._reader.grown()
 
     @property
     def finished(self) -> bool:
@@ -90,15 +118,18 @@ class Watch:
     def step(self, *, gone: bool, waiting: int) -> bool:
         """Read on, and tell what is to be told. Return whether there is more to do at once.
 
+        What is written meanwhile is the next call's: a run that logs without end would be followed row by row.
+
         Args:
             gone: whether the run's process was known to be gone before this call.
             waiting: how many bytes of the run are not delivered.
         """
         self.settle()
+        self.items = []
         if self._here.closed or not self._link.room("urgent") or len(self._flight) >= _RECORDS_MAX:
             return False
         self._seen_alive |= not gone
-        items = self._reader.read(gone=gone)
+        self.items = items = self._reader.read(gone=gone)
         urgent = False
         for item in items:
             if isinstance(item, Rows):
@@ -114,11 +145,11 @@ class Watch:
         if not items and (gone or self.finished):
             self._close(waiting)
             return False
-        if not gone and (urgent or (time.monotonic() >= self._next_pulse and self._flight.age < _STALE)):
+        if not gone and (urgent or (time.monotonic() >= self.due and self._flight.age < _STALE)):
             self._pulse(waiting)
         elif not self._flight and self._untold is None:
             self._flight.skip(self._here)
-        return bool(items)
+        return bool(items) and (gone or self.finished or not self._reader.caught_up)
 
     def settle(self) -> None:
         """Take note of what is acknowledged."""
@@ -171,7 +202,8 @@ class Watch:
         self._flight.add(self._link.send("urgent", EVENTS, meta.run, value), mark)
 
     def _pulse(self, waiting: int, ended: str | None = None) -> None:
-        self._next_pulse = time.monotonic() + INTERVAL
+        self.due = slots.before(time.monotonic() + self._interval)
+        self._interval = INTERVAL
         before, self._untold = self._untold or self._here, None
         metrics = self._vitals.drain()
         part = dict(islice(metrics, _METRICS_MAX))

@@ -113,10 +113,10 @@ def begin(spools: Path, meta: Meta) -> tuple[Path, Meta, int]:
 
 def found(spools: Path) -> Iterator[Path]:
     """Yield the folders that may be spools, in no order; names that are no run, rank or attempt are passed over."""
-    for run in _folders(spools):
-        for rank in _folders(run):
+    for run in _folders(str(spools)):
+        for rank in _folders(run.path):
             if rank.name.isdecimal():
-                yield from (attempt for attempt in _folders(rank) if attempt.name.isdecimal())
+                yield from (Path(attempt.path) for attempt in _folders(rank.path) if attempt.name.isdecimal())
 
 
 def remove(folder: Path) -> None:
@@ -140,14 +140,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object into a file, whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(value), encoding="utf-8")
-    new.replace(path)
+    new = f"{path}.new"
+    with open(new, "wb") as file:  # noqa: PTH123 -- done for every run again and again, and a Path takes twice as long
+        file.write(json.dumps(value).encode())
+    os.replace(new, path)  # noqa: PTH105 -- likewise
 
 
-def _folders(path: Path) -> list[Path]:
+def _folders(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
-            return [path / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []

@@ -21,6 +21,7 @@ from runwire.spool.format import (
     RECORD_BYTES_MAX,
     ROW,
     ROW_FIXED,
+    SEGMENT_BYTES,
     parse_event,
     parse_keys,
     segment_name,
@@ -113,6 +114,9 @@ class Reader:
         folder: the spool.
         position: where to go on; what lies before it in the same segment is read again for its key lists alone.
         seq: the number of the last record before that, None if it is not known.
+
+    Attributes:
+        caught_up: whether the last `read` came to the end of what was written.
     """
 
     def __init__(self, folder: Path, position: Position = START, seq: int | None = None) -> None:
@@ -121,10 +125,12 @@ class Reader:
         self._offset = 0
         self._skip = position.offset
         self._fd = -1
+        self._next_path = ""
         self._keys: dict[int, tuple[str, ...]] = {}
         self._seq = seq or 0
         self._followed = seq is not None  # whether the record before the next one is known
         self._damaged = 0
+        self.caught_up = False
 
     @property
     def position(self) -> Position:
@@ -142,33 +148,42 @@ class Reader:
         """
         items: list[Item] = []
         if self._fd < 0 and not self._open():
+            self.caught_up = True
             return items
+        # A next segment is looked for where there may be one: behind a full segment, or one that brings nothing new.
+        look = gone or self._offset >= SEGMENT_BYTES
         while not items:
             # Looked for before reading: once there is a next segment, nothing is written to this one.
-            more = (self._folder / segment_name(self._segment + 1)).exists()
+            more = look and os.path.exists(self._next_path)  # noqa: PTH110 -- a Path's own takes several times as long
             chunk = os.pread(self._fd, _CHUNK_BYTES, self._offset)
             end = len(chunk) < _CHUNK_BYTES
+            self.caught_up = end and not more
             before = self._offset
             self._parse(chunk, items, closed=end and (gone or more), last=not more)
             if end and more:
                 if not items:
                     self._next()
+            elif end and not look:
+                look = True
             elif end or self._offset == before:
                 break
         if gone and not items and self._damaged:
             items.append(self._damage(0, self.position))
         return items
 
-    def waiting(self) -> int:
-        """Return how many bytes lie behind the position."""
-        segment, offset = self.position
-        total = -offset
-        while True:
-            try:
-                total += (self._folder / segment_name(segment)).stat().st_size
-            except OSError:
-                return max(total, 0)
-            segment += 1
+    def end(self) -> Position | None:
+        """Return up to where was written, for one system call; None where that takes more than a look at a segment."""
+        if self._fd < 0 or not self.caught_up:
+            return None
+        return Position(self._segment, os.lseek(self._fd, 0, os.SEEK_END))
+
+    def grown(self) -> bool:
+        """Return whether `read` may find something; it costs one system call.
+
+        Where a writer goes on in another segment before this one is full, which it does after a disk was, that goes
+        unnoticed: `read` is also to be called now and then.
+        """
+        return self._fd < 0 or self._offset != os.lseek(self._fd, 0, os.SEEK_END) or self._offset >= SEGMENT_BYTES
 
     def written(self) -> float:
         """Return when the segment was last written to, seconds since the epoch; 0 if that cannot be told."""
@@ -178,10 +193,17 @@ class Reader:
             return 0.0
 
     def close(self) -> None:
-        """Close the segment."""
+        """Close the segment; `read` opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def follow(self, other: Reader) -> None:
+        """Go on where another reader of the spool is."""
+        if other._segment != self._segment:
+            self.close()
+        self._segment, self._offset, self._skip = other._segment, other._offset, other._skip
+        self._keys, self._seq, self._followed, self._damaged = other._keys, other._seq, other._followed, 0
 
     def _open(self) -> bool:
         try:
@@ -193,6 +215,7 @@ class Reader:
             # Only the lowest segments are ever removed, once they are delivered.
             self._segment, self._offset, self._skip = later[0], 0, 0
             return self._open()
+        self._next_path = str(self._folder / segment_name(self._segment + 1))
         return True
 
     def _next(self) -> None:

@@ -24,7 +24,9 @@ def dumps(value: Any) -> bytes:
         WireError: the value holds something that is not plain data, or an integer beyond 64 bits.
     """
     try:
-        return orjson.dumps(_named(value))
+        data = orjson.dumps(value)
+        # orjson writes NaN and the infinities as null: where there is no null there was none, and nothing to look for.
+        return orjson.dumps(_named(value)) if b"null" in data else data
     except (TypeError, ValueError) as error:
         raise WireError(f"cannot be written as JSON: {error}") from error
 

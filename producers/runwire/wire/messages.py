@@ -93,7 +93,7 @@ class Pulse:
 
     Sent for each run and rank every ``interval`` seconds while its process lives, and at once on a first non-finite
     value. ``alive`` is False in the last one, which says how it ended in ``ended``: "finished", "failed", "interrupted"
-    (Ctrl-C) or "killed".
+    (Ctrl-C) or "killed". What is None is left out of the record.
 
     Attributes:
         sent: when the shipper sent it. ``ts`` times of rows are the training process's clock, on the same host.
@@ -127,7 +127,8 @@ class Pulse:
 
     def encode(self) -> bytes:
         """Return the record's value."""
-        return dumps({"v": VERSION, **asdict(self)})
+        metrics = {name: _known(metric) for name, metric in self.metrics.items()}
+        return dumps({"v": VERSION, **_known(self), "metrics": metrics})
 
     @classmethod
     def parse(cls, value: bytes) -> Pulse:
@@ -236,6 +237,11 @@ class Alert:
             resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
         )
+
+
+def _known(told: MetricPulse | Pulse) -> dict[str, Any]:
+    """Return the fields that are not None: `asdict` would copy each of them, every second for every metric."""
+    return {key: value for key, value in vars(told).items() if value is not None}
 
 
 def _record(value: bytes) -> dict[str, Any]:
