@@ -62,6 +62,7 @@ def connect(url: str, **settings: Any) -> Client:
             password=parts.password or "",
             compress=False,  # loopback or a rack's network: the processor is the scarce part
             query_limit=0,
+            form_encode_query_params=True,  # a page of runs is named by more ids than a URL may hold
             connect_timeout=CONNECT_SECONDS_MAX,
             send_receive_timeout=REPLY_SECONDS_MAX,
             autogenerate_session_id=False,

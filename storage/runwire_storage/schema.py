@@ -6,6 +6,8 @@ higher ``seq`` stays, so writing anything twice changes nothing. The views apply
 
 from __future__ import annotations
 
+from runwire_storage.gather import RUNS
+
 DATABASE = "runwire"
 
 #: log2 of the bucket widths, in steps; each level is sixteen buckets of the one below, the lowest is made from points.
@@ -92,27 +94,6 @@ TABLES = {
     """,
 }
 
-#: A Float64 as JSON: a number with a point, or one of the strings that stand for what JSON has no number for.
-_JSON_FLOAT = """multiIf(
-                        isNaN(last), '"NaN"',
-                        isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
-                        match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
-                        toString(last))"""
-
-
-def _word(key: str) -> str:
-    """Return SQL for the last word, among ranks, on a `run` fact: JSON, or nothing."""
-    return f"argMaxIf(value, (ts, seq), kind = 'run' AND key = '{key}')"
-
-
-def _object(items: str) -> str:
-    """Return SQL for a JSON object of sorted (key, precedence, JSON): of equal keys the last counts."""
-    nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
-    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true), {items}, {nexts})"
-    members = f"arrayMap(item -> concat(toJSONString(item.1), ':', item.3), {last})"
-    return f"JSONExtract(concat('{{{{', arrayStringConcat({members}, ','), '}}}}'), 'JSON')"
-
-
 VIEWS = {
     "points": """
         CREATE OR REPLACE VIEW {db}.points AS
@@ -136,59 +117,7 @@ VIEWS = {
             project, name, host, caused_at, delivered_at, id, episode
         FROM {db}.stored_alerts FINAL
     """,
-    # One pass over facts and last values, one group a run. `config` and `summary` are JSON: `config.lr` reads a key; to
-    # compute with it, `config.lr::Float64`. In `summary` stands the last value of each metric, of the lowest rank that
-    # logged it, under whatever the run itself said of that key; what is not finite is "NaN", "Infinity", "-Infinity".
-    # `exit_code` is the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was sent.
-    "runs": f"""
-        CREATE OR REPLACE VIEW {{db}}.runs AS
-        SELECT
-            id, project, if(name_said = '', id, name_said) AS name, state,
-            {_object("config_items")} AS config,
-            {_object("summary_items")} AS summary,
-            tags, host, command, ranks,
-            coalesce(fromUnixTimestamp64Micro(started, 'UTC'), first_ts) AS started_at,
-            if(state = 'running', NULL, last_state_ts) AS ended_at,
-            seen_at, exit_code, exception
-        FROM (
-            SELECT
-                run AS id,
-                JSONExtractString({_word("project")}) AS project,
-                JSONExtractString({_word("name")}) AS name_said,
-                JSONExtractString({_word("host")}) AS host,
-                {_word("command")} AS command,
-                multiIf(
-                    countIf(kind = 'state' AND key = 'state' AND value = '"crashed"') > 0, 'crashed',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"failed"') > 0, 'failed',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"running"') > 0, 'running',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"finished"') > 0, 'finished',
-                    'running') AS state,
-                maxIf(ts, kind = 'state' AND key = 'state') AS last_state_ts,
-                toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),
-                    kind = 'state' AND key = 'exit_code')) AS exit_code,
-                argMaxIf(value, (ts, seq), kind = 'state' AND key = 'exception' AND value != 'null') AS exception,
-                arraySort(groupUniqArrayIf(key, kind = 'tag' AND value != 'false')) AS tags,
-                arraySort(groupArrayIf((key, (1, toUnixTimestamp64Micro(ts), seq), value), kind = 'config'))
-                    AS config_items,
-                arraySort(groupArrayIf((key, if(kind = 'summary',
-                    (1, toUnixTimestamp64Micro(ts), seq), (0, -toInt64(rank), toUInt64(0))), value),
-                    kind IN ('summary', 'logged'))) AS summary_items,
-                uniqExact(rank) AS ranks,
-                minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at') AS started,
-                min(ts) AS first_ts,
-                max(ts) AS seen_at
-            FROM (
-                SELECT run, rank, kind, key, value, ts, seq FROM {{db}}.stored_facts FINAL
-                UNION ALL
-                SELECT
-                    run, rank, CAST('logged', 'LowCardinality(String)') AS kind, toString(metric) AS key,
-                    {_JSON_FLOAT} AS value,
-                    last_ts AS ts, seq
-                FROM {{db}}.stored_series FINAL
-            )
-            GROUP BY run
-        )
-    """,  # noqa: S608 - no part of it comes from outside
+    "runs": RUNS,
 }
 
 #: Rises whenever TABLES or VIEWS change in a way that an older program could not live with.

@@ -76,6 +76,17 @@ def test_runs_are_listed_for_people_and_for_machines(server: serving.Server) -> 
     assert done("runs", "--project", "none", "--json", server=server) == "[]\n"
 
 
+def test_runs_are_filtered_and_sorted(server: serving.Server) -> None:
+    """A filter and keys, one of which begins with a minus; how many there are beyond those shown; what is wrong."""
+    mine = f"project = {serving.PROJECT}"
+    [run] = json.loads(done("runs", f"{mine} and nonfinite(train/loss) = 1", "--sort", "-lr", "--json", server=server))
+    assert run["id"] == serving.RUN
+    assert done("runs", f"{mine} and isnan(lr)", server=server) == "no runs\n"
+    assert done("runs", mine, "--offset", "3", server=server) == "no more runs: there are 1\n"
+    failed(runwire("runs", "state =", server=server.url), 2, "at 8: expected a text after =", "quoted")
+    failed(runwire("runs", "--sort", "name state", server=server.url), 2, "at 6: expected ,")
+
+
 @pytest.mark.parametrize("word", [serving.RUN, "served-ot", serving.NAME])
 def test_show_draws_the_curve_and_tells_of_the_nan(server: serving.Server, word: str) -> None:
     """A run by id, prefix or name: its config, its alert, a plot, and where the first NaN is."""

@@ -23,7 +23,10 @@ app.command(rich_help_panel=_PIPELINE, epilog="example: RUNWIRE_KAFKA=kafka.lab:
     sync.sync
 )
 
-app.command(rich_help_panel=_VIEW, epilog="example: runwire runs --project digits --state running")(runs.runs)
+app.command(
+    rich_help_panel=_VIEW,
+    epilog="example: runwire runs 'min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod' --sort -val/acc -n 50",
+)(runs.runs)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from runwire_storage.queries.alerts import Alert, alerts
 from runwire_storage.queries.curves import COLUMNS_MAX, PLANES, Columns, NonFinite, series
 from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, QueryError, SqlError
+from runwire_storage.queries.filter import FilterError
 from runwire_storage.queries.metrics import Metric, metrics
-from runwire_storage.queries.runs import Run, run, runs
+from runwire_storage.queries.runs import Page, Run, run, runs
 from runwire_storage.queries.sql import Limits, Table, read_only_sql
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Alert",
     "AmbiguousRunError",
     "Columns",
+    "FilterError",
     "Limits",
     "Metric",
     "NoSuchRunError",
     "NonFinite",
+    "Page",
     "QueryError",
     "Run",
     "SqlError",
