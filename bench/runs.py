@@ -51,7 +51,9 @@ def fill(client: Client) -> None:
     named = "run, metric, rank, first_step, last_step, last_ts, last, count, min, min_step, max, max_step, mean"
     client.command(
         f"INSERT INTO stored_series ({named}) SELECT {_RUN}, concat('m', toString(number % {METRICS})), 0, 0, 999, "
-        f"{_TIME}, {_RANDOM} AS last, 1000, last / 2, 1, last * 2, 2, last FROM numbers({RUNS * METRICS})".format(per=METRICS)
+        f"{_TIME}, {_RANDOM} AS last, 1000, last / 2, 1, last * 2, 2, last FROM numbers({RUNS * METRICS})".format(
+            per=METRICS
+        )
     )
 
 

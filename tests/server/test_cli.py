@@ -13,7 +13,7 @@ import pytest
 import serving
 
 COMMANDS = [
-    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["alerts"], ["sql"], ["kafka"],
+    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"], ["kafka"],
     ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "peek"],
     ["dead-letter", "ls"],
 ]  # fmt: skip

@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from runwire.errors import RunwireError, UnavailableError, UsageError
 from runwire.wire import dumps
-from runwire_storage.queries import AmbiguousRunError, FilterError, NoSuchRunError, SqlError
+from runwire_storage.queries import AmbiguousRunError, FilterError, NoSuchRunError, NoSuchSeriesError, SqlError
 
 #: An error's class, and what it is told as; the first that fits counts.
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchRunError, 404, "no_such_run", ""),
     (AmbiguousRunError, 409, "ambiguous_run", ""),
+    (NoSuchSeriesError, 404, "no_such_series", ""),
     (FilterError, 400, "bad_filter", ""),
     (SqlError, 400, "bad_sql", ""),
     (UsageError, 400, "bad_request", "see /api/docs"),

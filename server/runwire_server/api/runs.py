@@ -16,7 +16,7 @@ from runwire_storage.queries.filter import And, Compare, Field, parse, parse_sor
 
 router = APIRouter(tags=["runs"])
 
-_Run = Annotated[str, Path(max_length=200, description="A run's id, or a prefix or a name that only one run has.")]
+RunWord = Annotated[str, Path(max_length=200, description="A run's id, or a prefix or a name that only one run has.")]
 
 _Filter = Annotated[
     str, Query(description="Only runs for which this holds, as min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod.")
@@ -58,13 +58,13 @@ def runs(
 
 
 @router.get("/api/runs/{run}", responses={200: {"model": Run}})
-def run(request: Request, store: TheStore, run: _Run) -> Response:
+def run(request: Request, store: TheStore, run: RunWord) -> Response:
     """Show a run: config, summary, tags, state."""
     return json(request, store.ask(lambda client: queries.run(client, run)))
 
 
 @router.get("/api/runs/{run}/metrics", responses={200: {"model": Metrics}})
-def metrics(request: Request, store: TheStore, run: _Run) -> Response:
+def metrics(request: Request, store: TheStore, run: RunWord) -> Response:
     """List the metrics of a run, with where each stands and when it first was not finite."""
     found = store.ask(
         lambda client: queries.metrics(client, run) or queries.metrics(client, queries.run(client, run)["id"])

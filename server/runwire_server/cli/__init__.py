@@ -6,7 +6,7 @@ and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for w
 
 from __future__ import annotations
 
-from runwire_server.cli import alerts, demo, pipeline, programs, runs, sql, sync, topics
+from runwire_server.cli import alerts, demo, export, pipeline, programs, runs, sql, sync, topics
 from runwire_server.cli.app import app
 
 __all__ = ["app"]
@@ -28,6 +28,9 @@ app.command(
     epilog="example: runwire runs 'min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod' --sort -val/acc -n 50",
 )(runs.runs)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire export brisk-otter -m 'val/*' -o val.parquet")(
+    export.export
+)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,

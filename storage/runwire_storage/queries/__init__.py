@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
 from runwire_storage.queries.curves import COLUMNS_MAX, PLANES, Columns, NonFinite, series
-from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, QueryError, SqlError
+from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, NoSuchSeriesError, QueryError, SqlError
 from runwire_storage.queries.filter import FilterError
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.runs import Page, Run, run, runs
@@ -20,6 +20,7 @@ __all__ = [
     "Limits",
     "Metric",
     "NoSuchRunError",
+    "NoSuchSeriesError",
     "NonFinite",
     "Page",
     "QueryError",

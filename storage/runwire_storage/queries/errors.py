@@ -5,6 +5,8 @@
     QueryError
     ├── NoSuchRunError      no run is called so
     ├── AmbiguousRunError   several are
+    ├── NoSuchSeriesError   the run has no metric called so, or not on that rank
+    ├── FilterError         a filter of runs cannot be read (`filter.tokens`)
     └── SqlError            a user's SQL was refused, failed, or asked for too much
 """
 
@@ -31,6 +33,10 @@ class NoSuchRunError(QueryError):
 
 class AmbiguousRunError(QueryError):
     """Several runs are called so."""
+
+
+class NoSuchSeriesError(QueryError):
+    """The run has no metric called so, or not on that rank."""
 
 
 class SqlError(QueryError):
