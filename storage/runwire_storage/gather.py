@@ -9,6 +9,7 @@ from __future__ import annotations
 ROWS = """
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {db}.stored_facts FINAL
+    WHERE run NOT IN (SELECT run FROM {db}.deleted)
     UNION ALL
     SELECT
         run, rank, CAST('logged', 'LowCardinality(String)') AS kind, toString(metric) AS key,
@@ -19,6 +20,7 @@ ROWS = """
             toString(last)) AS value,
         last_ts AS ts, seq, last_step AS step
     FROM {db}.stored_series FINAL
+    WHERE run NOT IN (SELECT run FROM {db}.deleted)
 """
 
 

@@ -67,6 +67,14 @@ TABLES = {
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, kind, key, rank)
     """,
+    "stored_deletions": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_deletions (
+            run LowCardinality(String),
+            seq UInt64,
+            deleted Bool,
+            at DateTime64(6, 'UTC')
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY run
+    """,
     "stored_alerts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_alerts (
             id String,
@@ -95,9 +103,20 @@ TABLES = {
 }
 
 VIEWS = {
+    # Every view below leaves these runs out, whatever is still stored of them or still comes.
+    "deleted": """
+        CREATE OR REPLACE VIEW {db}.deleted AS SELECT run FROM {db}.stored_deletions FINAL WHERE deleted
+    """,
+    # A run that starts again under the id of one that was deleted is shown: its start has the higher seq.
+    "restarts": """
+        CREATE MATERIALIZED VIEW IF NOT EXISTS {db}.restarts TO {db}.stored_deletions AS
+        SELECT run, seq, false AS deleted, now64(6, 'UTC') AS at FROM {db}.stored_facts
+        WHERE kind = 'run' AND key = 'started_at' AND run IN (SELECT run FROM {db}.stored_deletions)
+    """,
     "points": """
         CREATE OR REPLACE VIEW {db}.points AS
         SELECT run, metric, rank, step, ts, value FROM {db}.stored_points FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     # A bare `nan` in SQL is the number: whoever asks the view need not know of quotes.
     "rollups": """
@@ -105,10 +124,12 @@ VIEWS = {
         SELECT * EXCEPT (seq, `nan`, pos_inf, neg_inf),
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count
         FROM {db}.stored_rollups FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "series": """
         CREATE OR REPLACE VIEW {db}.series AS
         SELECT run, metric, rank, last_step, last_ts, last FROM {db}.stored_series FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS
@@ -116,6 +137,7 @@ VIEWS = {
             run, rule, metric, rank, step, fired_at, resolved_at, state, severity, title, text, value, before,
             project, name, host, caused_at, delivered_at, id, episode
         FROM {db}.stored_alerts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "runs": RUNS,
 }

@@ -13,8 +13,9 @@ import pytest
 import serving
 
 COMMANDS = [
-    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"], ["kafka"],
-    ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "peek"],
+    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
+    ["delete"], ["retention"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
+    ["topics", "peek"],
     ["dead-letter", "ls"],
 ]  # fmt: skip
 

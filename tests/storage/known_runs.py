@@ -69,14 +69,14 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
     """Tell and log all of the runs."""
     for run in runs:
         first = _micros(run.started)
-        start = {"project": run.project, "name": run.name, "host": run.host, "config": run.config}
-        _tell(writer, run.id, "start", first, {**start, "tags": sorted(run.tags)})
+        begin = {"project": run.project, "name": run.name, "host": run.host, "config": run.config}
+        tell(writer, run.id, "start", first, {**begin, "tags": sorted(run.tags)})
         if run.summary:
-            _tell(writer, run.id, "summary", first, dict(run.summary))
+            tell(writer, run.id, "summary", first, dict(run.summary))
         for series, points in run.points.items():
             log(writer, run.id, series, points, run.started)
         if run.ended is not None:
-            _tell(writer, run.id, "finish", _micros(run.ended), {"exit_code": run.exit_code})
+            tell(writer, run.id, "finish", _micros(run.ended), {"exit_code": run.exit_code})
 
 
 def log(writer: Ingest, run: str, series: tuple[str, int], points: Mapping[int, float], started: float = 0) -> None:
@@ -93,8 +93,9 @@ def log(writer: Ingest, run: str, series: tuple[str, int], points: Mapping[int, 
     assert not writer.store([record])
 
 
-def _tell(writer: Ingest, run: str, kind: Any, ts: int, data: dict[str, Any]) -> None:
-    seq = next(_seqs)
+def tell(writer: Ingest, run: str, kind: Any, ts: int, data: dict[str, Any], *, attempt: int = 0) -> None:
+    """Store one event."""
+    seq = (attempt << 32) + next(_seqs)
     assert not writer.store([Record(EVENTS, 0, seq, None, Event(kind, run, 0, seq, ts, data).encode())])
 
 

@@ -31,7 +31,9 @@ class _Server(uvicorn.Server):
             _ready.tell()
 
 
-def serve(host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] = ()) -> int:
+def serve(
+    host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] = (), *, allow_delete: bool = False
+) -> int:
     """Serve the API and the page until SIGTERM or SIGINT; return the exit code.
 
     Args:
@@ -39,12 +41,13 @@ def serve(host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] 
         port: the port to listen on.
         clickhouse: URL of the store, which may be away.
         allowed_hosts: names by which browsers may call it, besides loopback's and ``host``.
+        allow_delete: whether runs may be deleted.
 
     Raises:
         ListenError: the address cannot be listened on.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    app = create_app(Settings(clickhouse, (*allowed_hosts, host)))
+    app = create_app(Settings(clickhouse, (*allowed_hosts, host), allow_delete))
     config = uvicorn.Config(
         app,
         log_config=None,

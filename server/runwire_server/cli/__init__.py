@@ -6,12 +6,12 @@ and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for w
 
 from __future__ import annotations
 
-from runwire_server.cli import alerts, demo, export, pipeline, programs, runs, sql, sync, topics
+from runwire_server.cli import alerts, delete, demo, export, pipeline, programs, retention, runs, sql, sync, topics
 from runwire_server.cli.app import app
 
 __all__ = ["app"]
 
-_VIEW, _PIPELINE, _PROGRAMS, _KAFKA = "Look", "Pipeline", "Programs by themselves", "Kafka"
+_VIEW, _KEEP, _PIPELINE, _PROGRAMS, _KAFKA = "Look", "Keep", "Pipeline", "Programs by themselves", "Kafka"
 
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire up -d --alert-webhook https://example.org/hook")(
     pipeline.up
@@ -36,6 +36,12 @@ app.command(
     rich_help_panel=_VIEW,
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
 )(sql.sql)
+
+app.command(rich_help_panel=_KEEP, epilog="example: runwire delete brisk-otter --yes")(delete.delete)
+app.command(
+    rich_help_panel=_KEEP,
+    epilog="example: runwire retention --points-older-than 90d 'project = digits and not tag:keep' --dry-run",
+)(retention.retention)
 
 app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire kafka --port 9092")(programs.kafka)
 app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire clickhouse --port 8123")(programs.clickhouse)

@@ -23,11 +23,13 @@ class ServerError(RunwireError):
 
     Attributes:
         hint: what it advises.
+        code: its word for the error; empty if it is none of its own.
     """
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, code: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.code = code
 
 
 class RequestError(ServerError, UsageError):
@@ -122,7 +124,7 @@ def _path(parts: tuple[str, ...], query: Mapping[str, Any]) -> str:
 def _refusal(url: str, error: urllib.error.HTTPError) -> ServerError:
     try:
         told = loads(error.read())["error"]
-        message, hint = str(told["message"]), str(told["hint"])
+        message, hint, code = (str(told[name]) for name in ("message", "hint", "code"))
     except (WireError, KeyError, TypeError, OSError):
         return ServerError(f"{url} answered {error.code} {error.reason}", "is it a Runwire server? See --server")
-    return (RequestError if error.code < 500 else ServerError)(message, hint)
+    return (RequestError if error.code < 500 else ServerError)(message, hint, code)

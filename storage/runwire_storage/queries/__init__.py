@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
 from runwire_storage.queries.curves import COLUMNS_MAX, PLANES, Columns, NonFinite, series
-from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, NoSuchSeriesError, QueryError, SqlError
+from runwire_storage.queries.errors import (
+    AmbiguousRunError,
+    ExpiredError,
+    NoSuchRunError,
+    NoSuchSeriesError,
+    QueryError,
+    RunningError,
+    SqlError,
+)
 from runwire_storage.queries.filter import FilterError
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.runs import Page, Run, run, runs
@@ -16,6 +24,7 @@ __all__ = [
     "Alert",
     "AmbiguousRunError",
     "Columns",
+    "ExpiredError",
     "FilterError",
     "Limits",
     "Metric",
@@ -25,6 +34,7 @@ __all__ = [
     "Page",
     "QueryError",
     "Run",
+    "RunningError",
     "SqlError",
     "Table",
     "alerts",

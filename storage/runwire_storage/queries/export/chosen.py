@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from clickhouse_connect.driver.client import Client
 
-from runwire_storage.queries.errors import NoSuchSeriesError
+from runwire_storage.queries.errors import ExpiredError, NoSuchSeriesError
 from runwire_storage.schema import DATABASE
 
 
@@ -32,6 +32,7 @@ def chosen(client: Client, run: str, metrics: Collection[str] = (), ranks: Colle
 
     Raises:
         NoSuchSeriesError: there is none.
+        ExpiredError: its points are gone.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     rows = client.query(
@@ -46,7 +47,17 @@ def chosen(client: Client, run: str, metrics: Collection[str] = (), ranks: Colle
     ]
     if not found:
         raise NoSuchSeriesError(_nothing(run, metrics, ranks, rows), f"`runwire show {run}` lists its metrics")
+    if _expired(client, run):
+        raise ExpiredError(f"the points of run {run} have expired", "its rollups stay: SELECT … FROM rollups")
     return found
+
+
+def _expired(client: Client, run: str) -> bool:
+    sql = f"""
+        SELECT count() FROM {DATABASE}.stored_facts
+        WHERE run = {{run:String}} AND kind = 'run' AND key = 'points_expired'
+    """  # noqa: S608 - a constant
+    return bool(client.query(sql, {"run": run}).result_rows[0][0])
 
 
 def _nothing(run: str, metrics: Collection[str], ranks: Collection[int], rows: Sequence[Sequence[object]]) -> str:
