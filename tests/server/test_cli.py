@@ -14,9 +14,8 @@ import serving
 
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
-    ["delete"], ["retention"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
-    ["topics", "peek"],
-    ["dead-letter", "ls"],
+    ["importance"], ["delete"], ["retention"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"],
+    ["topics", "create"], ["topics", "peek"], ["dead-letter", "ls"],
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ router = APIRouter(tags=["runs"])
 
 RunWord = Annotated[str, Path(max_length=200, description="A run's id, or a prefix or a name that only one run has.")]
 
-_Filter = Annotated[
+Filter = Annotated[
     str, Query(description="Only runs for which this holds, as min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod.")
 ]
 
@@ -40,7 +40,7 @@ class Metrics(TypedDict):
 def runs(
     request: Request,
     store: TheStore,
-    q: _Filter = "",
+    q: Filter = "",
     sort: Annotated[str, Query(description="As -max(val/acc),name; without it, those that started last first.")] = "",
     *,
     project: str | None = None,

@@ -6,7 +6,20 @@ and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for w
 
 from __future__ import annotations
 
-from runwire_server.cli import alerts, delete, demo, export, pipeline, programs, retention, runs, sql, sync, topics
+from runwire_server.cli import (
+    alerts,
+    delete,
+    demo,
+    export,
+    importance,
+    pipeline,
+    programs,
+    retention,
+    runs,
+    sql,
+    sync,
+    topics,
+)
 from runwire_server.cli.app import app
 
 __all__ = ["app"]
@@ -30,6 +43,9 @@ app.command(
 app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire export brisk-otter -m 'val/*' -o val.parquet")(
     export.export
+)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project = digits' --target 'min(val/loss)'")(
+    importance.importance
 )
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(

@@ -15,6 +15,7 @@ from runwire_storage.queries.errors import (
 )
 from runwire_storage.queries.filter import FilterError
 from runwire_storage.queries.metrics import Metric, metrics
+from runwire_storage.queries.parameters import Parameters, parameters
 from runwire_storage.queries.runs import Page, Run, run, runs
 from runwire_storage.queries.sql import Limits, Table, read_only_sql
 
@@ -32,6 +33,7 @@ __all__ = [
     "NoSuchSeriesError",
     "NonFinite",
     "Page",
+    "Parameters",
     "QueryError",
     "Run",
     "RunningError",
@@ -39,6 +41,7 @@ __all__ = [
     "Table",
     "alerts",
     "metrics",
+    "parameters",
     "read_only_sql",
     "run",
     "runs",

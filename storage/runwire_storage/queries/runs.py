@@ -90,9 +90,9 @@ def runs(
     where, order = selection.condition(condition), selection.order(sort or _NEWEST)
     sql = selection.select("id, count() OVER () AS total", where)
     paged = f"{sql} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}"
-    rows = _ask(client, paged, {**selection.parameters, "limit": limit, "offset": offset})
+    rows = ask(client, paged, {**selection.parameters, "limit": limit, "offset": offset})
     if not rows:
-        counted = _ask(client, selection.select("count()", where), selection.parameters) if offset else [(0,)]
+        counted = ask(client, selection.select("count()", where), selection.parameters) if offset else [(0,)]
         return Page([], counted[0][0])
     ids = [row[0] for row in rows]
     found = {one["id"]: one for one in _read(client, "id IN {ids:Array(String)}", {"ids": ids}, _columns(brief=brief))}
@@ -109,7 +109,7 @@ def ids(client: Client, condition: Condition) -> list[str]:
     """
     selection = Selection()
     where = selection.condition(condition)
-    return [row[0] for row in _ask(client, f"{selection.select('id', where)} ORDER BY id", selection.parameters)]
+    return [row[0] for row in ask(client, f"{selection.select('id', where)} ORDER BY id", selection.parameters)]
 
 
 def run(client: Client, word: str) -> Run:
@@ -139,7 +139,13 @@ def _columns(*, brief: bool) -> Sequence[str]:
     return _BRIEF if brief else _COLUMNS
 
 
-def _ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """Return the rows of a `Selection`'s SELECT.
+
+    Raises:
+        FilterError: a pattern that ClickHouse has no form for.
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
     try:
         return client.query(sql, dict(parameters), settings=SETTINGS).result_rows
     except Error as error:
