@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ROOMS := producers storage stream alerting server
+# Those of a few minutes; backpressure takes a quarter of an hour, profile is for whoever works on speed.
+BENCH ?= sdk ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
 .PHONY: help install page demo test lint format types lock bench clean
@@ -45,8 +47,8 @@ lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
 
-bench: $(READY) ## run the benches, one after the other
-	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+bench: $(READY) ## run the benches of a few minutes, one after the other; BENCH="profile …" names others
+	for name in $(BENCH); do $(BIN)/python bench/$$name.py || exit 1; done
 
 clean: ## remove what was built
 	rm -rf $(VENV) server/page/node_modules server/runwire_server/page/dist

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import queue
 import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-from pipeline import Pipeline, arguments, pipeline, show, wait_until
+from pipeline import Figures, Pipeline, arguments, pipeline, show, wait_until
+from webhook import Receiver
 
 #: Logs at full speed until it is killed.
 LOAD = """
@@ -38,37 +34,6 @@ while True:
         print(time.time(), flush=True)
         run.log({"loss": math.nan})
 """
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook's receiver that notes when each notice came in."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Take)
-        self.notices: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def wait_for(self, run: str, rule: str, seconds: float) -> float:
-        """Return when the notice of ``rule`` firing for ``run`` came in (Unix time)."""
-        deadline = time.monotonic() + seconds
-        while True:
-            at, notice = self.notices.get(timeout=max(0.0, deadline - time.monotonic()))
-            if (notice["run"], notice["rule"], notice["state"]) == (run, rule, "firing"):
-                return at
-
-
-class _Take(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        at = time.time()
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(204)
-        self.end_headers()
-        self.server.notices.put((at, json.loads(body)))
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def victim(up: Pipeline, run: str) -> subprocess.Popen[str]:
@@ -117,10 +82,12 @@ def main() -> None:
         for what, times, goal in (("NaN logged", after_nan, 1.0), ("process killed", after_kill, 3.0))
     ]
     show(
-        f"From cause to webhook, beside a run that stored {load_points:,} points meanwhile",
-        ("cause", "rounds", "median, s", "longest, s", "goal, s"),
-        rows,
         args.json,
+        Figures(
+            f"From cause to webhook, beside a run that stored {load_points:,} points meanwhile",
+            ("cause", "rounds", "median, s", "longest, s", "goal, s"),
+            rows,
+        ),
     )
 
 

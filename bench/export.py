@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 from clickhouse_connect.driver.client import Client
-from pipeline import Pipeline, arguments, pipeline, show
+from pipeline import Figures, Pipeline, arguments, pipeline, show
 
 from runwire_storage.client import connect
 from runwire_storage.schema import DATABASE
@@ -25,13 +25,13 @@ def fill(client: Client, steps: int) -> None:
     for metric in range(METRICS):
         client.command(
             f"INSERT INTO stored_points SELECT '{RUN}', 'm{metric}', 0, number, "
-            f"fromUnixTimestamp64Micro(1700000000000000 + number * 10000, 'UTC'), cityHash64(number) / 1e18, number "
+            "reinterpretAsInt64(cityHash64(number) / 1e18), -1, number "
             f"FROM numbers({steps})"
         )
     client.command("OPTIMIZE TABLE stored_points FINAL")
     client.command(
-        "INSERT INTO stored_series (run, metric, rank, first_step, last_step, last_ts, last, count, mean) "
-        f"SELECT '{RUN}', concat('m', toString(number)), 0, 0, {steps - 1}, now64(6), 0, {steps}, 0 "
+        "INSERT INTO stored_series (run, metric, rank, first_step, last_step, last, count, version) "
+        f"SELECT '{RUN}', concat('m', toString(number)), 0, 0, {steps - 1}, 0, {steps}, 1 "
         f"FROM numbers({METRICS})"
     )
     client.command(f"INSERT INTO stored_facts VALUES ('{RUN}', 0, 'run', 'project', '\"bench\"', now64(6), 1)")
@@ -41,7 +41,7 @@ def bare(up: Pipeline, fmt: str) -> None:
     """Ask ClickHouse itself for the same points in the same format, a series at a time, and read the bytes."""
     for metric in range(METRICS):
         sql = (
-            f"SELECT run, metric, rank, step, ts, value FROM {DATABASE}.points WHERE run = '{RUN}' AND metric = "
+            f"SELECT run, metric, rank, step, value FROM {DATABASE}.points WHERE run = '{RUN}' AND metric = "
             f"'m{metric}' ORDER BY metric, rank, step FORMAT {fmt} "
             "SETTINGS output_format_arrow_low_cardinality_as_dictionary = 1"
         )
@@ -91,7 +91,7 @@ def main() -> None:
             points = steps * METRICS
             table.append((name, points, points / seconds, points / least, seconds / least))
     columns = ("to", "points", "points/s", "ClickHouse's own, points/s", "times its time")
-    show("Export", columns, table, args.json)
+    show(args.json, Figures("Export", columns, table))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
-from pipeline import arguments, cpu_seconds, memory_megabytes, pipeline, show
+from meter import Meter
+from pipeline import Figures, arguments, pipeline, show
+
+MEMORY_GOAL = 1200.0
+CPU_GOAL = 10.0
 
 
 def main() -> None:
@@ -14,15 +18,14 @@ def main() -> None:
     args = parser.parse_args()
     with pipeline() as up:
         time.sleep(10)  # start-up work that is still going on is not idling
-        processes = up.processes()
-        before = {name: cpu_seconds(pid) for name, pid in processes.items()}
-        time.sleep(args.seconds)
-        rows = [
-            (name, memory_megabytes(pid), 100 * (cpu_seconds(pid) - before[name]) / args.seconds)
-            for name, pid in processes.items()
-        ]
+        with Meter(up.programs(), every=args.seconds) as meter:
+            time.sleep(args.seconds)
+    rows: list[tuple[str, float, float]] = [
+        (name, meter.peak[name], 100 * used / meter.seconds) for name, used in meter.cpu.items()
+    ]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
-    show("Idle", ("program", "memory, MB", "CPU, % of a core"), rows, args.json)
+    rows.append(("goal", MEMORY_GOAL, CPU_GOAL))
+    show(args.json, Figures("Idle", ("program", "memory, MB", "CPU, % of a core"), rows))
 
 
 if __name__ == "__main__":

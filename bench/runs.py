@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
-from pipeline import arguments, pipeline, show
+from pipeline import Figures, arguments, pipeline, show
 
 from runwire_storage import queries
 from runwire_storage.client import connect
@@ -48,10 +48,10 @@ def fill(client: Client) -> None:
             f"INSERT INTO stored_facts SELECT {_RUN}, 0, '{kind}', {key}, {value}, {_TIME}, number "
             f"FROM numbers({RUNS * per})".format(per=per)
         )
-    named = "run, metric, rank, first_step, last_step, last_ts, last, count, min, min_step, max, max_step, mean"
+    named = "run, metric, rank, first_step, last_step, last, count, min, min_step, max, max_step, sum, version"
     client.command(
         f"INSERT INTO stored_series ({named}) SELECT {_RUN}, concat('m', toString(number % {METRICS})), 0, 0, 999, "
-        f"{_TIME}, {_RANDOM} AS last, 1000, last / 2, 1, last * 2, 2, last FROM numbers({RUNS * METRICS})".format(
+        f"{_RANDOM} AS last, 1000, last / 2, 1, last * 2, 2, last * 1000, 1 FROM numbers({RUNS * METRICS})".format(
             per=METRICS
         )
     )
@@ -90,7 +90,7 @@ def main() -> None:
                 took = median_ms(ask, args.rounds)
                 table.append((text or "(all)", sort, ask().total, "brief" if brief else "whole", took, took / least))
     columns = ("filter", "sort", "found", "rows", "p50, ms", "times the count")
-    show(f"A page of 50 of {RUNS:,} runs", columns, table, args.json)
+    show(args.json, Figures(f"A page of 50 of {RUNS:,} runs", columns, table))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,14 @@ from runwire_storage.errors import StorageError
 CONNECT_SECONDS_MAX = 5
 #: A store that has not answered for so long is taken for away; whoever waits asks again.
 REPLY_SECONDS_MAX = 60
+
+#: A question may name thousands of series, and finds its rows by the primary key alone: there is no more to plan.
+_SELECT = {
+    "max_query_size": 1 << 28,
+    "max_ast_elements": 10_000_000,
+    "max_expanded_ast_elements": 10_000_000,
+    "optimize_move_to_prewhere": 0,
+}
 
 #: Errors by which ClickHouse says "not now": the same request may be granted later.
 _NOT_NOW = {
@@ -69,6 +77,15 @@ def connect(url: str, *, reply_seconds_max: float = REPLY_SECONDS_MAX, **setting
             autogenerate_session_id=False,
             settings=settings,
         )
+
+
+def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> bytes:
+    """Return what a SELECT answers, in the Native format; parameters are bound as literals, ``%(name)s``.
+
+    Raises:
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
+    return client.raw_query(sql, dict(parameters), _SELECT, fmt="Native")
 
 
 @contextmanager

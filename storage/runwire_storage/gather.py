@@ -5,23 +5,27 @@ The view `runs` and the filter of runs are both made of these expressions, so a 
 
 from __future__ import annotations
 
-#: What is known of runs, one row a fact or series; of a fact only what its rank said last. ``step`` is a series' last.
-ROWS = """
+from runwire_storage.schema import TIME
+
+#: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
+#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
+ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
-    FROM {db}.stored_facts FINAL
-    WHERE run NOT IN (SELECT run FROM {db}.deleted)
+    FROM {{db}}.stored_facts FINAL
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
     UNION ALL
     SELECT
-        run, rank, CAST('logged', 'LowCardinality(String)') AS kind, toString(metric) AS key,
+        run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
+        toString(metric) AS key,
         multiIf(
             isNaN(last), '"NaN"',
             isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
             match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
             toString(last)) AS value,
-        last_ts AS ts, seq, last_step AS step
-    FROM {db}.stored_series FINAL
-    WHERE run NOT IN (SELECT run FROM {db}.deleted)
-"""
+        toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
+    FROM {{db}}.stored_series FINAL
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
+"""  # noqa: S608 - a constant
 
 
 def said(kind: str, key: str) -> str:
@@ -78,7 +82,7 @@ COLUMNS = {
     "command": said("run", "'command'"),
     "ranks": "uniqExact(rank)",
     "last_step": "max(step)",
-    "started_at": f"coalesce(fromUnixTimestamp64Micro({_STARTED}, 'UTC'), min(ts))",
+    "started_at": f"coalesce(fromUnixTimestamp64Micro({_STARTED}, 'UTC'), minIf(ts, kind != 'logged'))",
     "ended_at": f"if({_STATE} = 'running', NULL, maxIf(ts, kind = 'state' AND key = 'state'))",
     "seen_at": "max(ts)",
     "exit_code": """toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),

@@ -7,27 +7,27 @@ one: from the first value on, by rising position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, Ints, Rows
-from runwire_storage.schema import LEVELS
+from runwire_storage import version
+from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, VERSION, Ints, Rows, odd
 
-#: log2 of how many positions of the level below make a bucket of each level.
-SHIFTS = tuple(level - below for below, level in zip((0, *LEVELS), LEVELS, strict=False))
+Floats: TypeAlias = NDArray[np.float64]
 
 
 def latest(rows: Rows) -> Rows:
-    """Return ``rows`` sorted by series and position, one of each: that with the highest seq, the last of equals."""
+    """Return POINTs or BUCKETs sorted by series and position, one of each: the latest version, the last of equals."""
     if len(rows) < 2:
         return rows
     # Rows mostly come in order within their series; then sorting by series alone, which is cheap, is all.
     rows = rows[np.argsort(rows["series"], kind="stable")]
     if not _rising(rows):
-        rows = rows[np.lexsort((rows["seq"], rows["position"], rows["series"]))]
+        order = ("seq",) if rows.dtype == POINT else VERSION[::-1]  # the last named counts first
+        rows = rows[np.lexsort((*(rows[name] for name in order), rows["position"], rows["series"]))]
         keep = np.empty(len(rows), np.bool_)
         keep[-1] = True
         np.logical_or(*_changes(rows["series"], rows["position"]), out=keep[:-1])
@@ -35,10 +35,15 @@ def latest(rows: Rows) -> Rows:
     return rows
 
 
-def reduce(rows: Rows, shift: int) -> Rows:
+def reduce(rows: Rows, shift: int, *, folded: bool = True) -> Rows:
     """Reduce rows, sorted as `latest` returns them, to buckets of 2^shift positions.
 
     The rows of a bucket must be all that it has, and lie together.
+
+    Args:
+        rows: POINTs or BUCKETs.
+        shift: log2 of a bucket's width.
+        folded: whether sums are added in the order that defines them, which costs a loop as long as the longest bucket.
     """
     if not len(rows):
         return np.zeros(0, BUCKET)
@@ -48,20 +53,26 @@ def reduce(rows: Rows, shift: int) -> Rows:
     out = np.zeros(len(starts), BUCKET)
     out["series"], out["position"] = series[starts], bucket[starts]
     columns = _columns(rows)
-    out["seq"] = np.maximum.reduceat(rows["seq"], starts)
-    for name in COUNTS:
+    for name in (*VERSION, *COUNTS):
         out[name] = np.add.reduceat(columns[name], starts)
+    out["version_high"], out["version_low"] = version.carried(out["version_high"], out["version_low"])
     group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
-    bad = columns["nan"] + columns["pos_inf"] + columns["neg_inf"]
-    odd = np.flatnonzero(bad)
-    if len(odd):
-        heads = odd[_heads(group[odd])]
+    bad = odd(columns)
+    nonfinite = np.flatnonzero(bad)
+    if len(nonfinite):
+        heads = nonfinite[_heads(group[nonfinite])]
         out["first_nonfinite_step"][group[heads]] = columns["first_nonfinite_step"][heads]
-    _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad))
+    _reduce_finite(out, columns, group, np.flatnonzero(columns["count"] > bad), _fold if folded else _add)
     return out
 
 
-def _reduce_finite(out: Rows, columns: Mapping[str, NDArray[Any]], group: Ints, finite: Ints) -> None:
+def _reduce_finite(
+    out: Rows,
+    columns: Mapping[str, NDArray[Any]],
+    group: Ints,
+    finite: Ints,
+    add: Callable[[Floats, Ints, Ints], Floats],
+) -> None:
     """Fill first, last, min, max and sum of ``out`` from the rows ``finite``, which alone have them."""
     if not len(finite):
         return
@@ -78,10 +89,17 @@ def _reduce_finite(out: Rows, columns: Mapping[str, NDArray[Any]], group: Ints, 
     for name, rows in picks.items():
         out[name][target] = columns[name][rows]
         out[f"{name}_step"][target] = columns[f"{name}_step"][rows]
-    out["sum"][target] = _fold(columns["sum"][finite], starts, lengths)
+    out["sum"][target] = add(columns["sum"][finite], starts, lengths)
 
 
-def _fold(values: NDArray[np.float64], starts: Ints, lengths: Ints) -> NDArray[np.float64]:
+def _add(values: Floats, starts: Ints, _lengths: Ints) -> Floats:
+    """Add each group's values in whatever order is quick."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        totals: Floats = np.add.reduceat(values, starts)
+    return totals
+
+
+def _fold(values: Floats, starts: Ints, lengths: Ints) -> Floats:
     """Add each group's values from left to right: numpy's own sums add in an order that depends on their number."""
     order = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[order], lengths[order]
@@ -102,6 +120,7 @@ def _columns(rows: Rows) -> Mapping[str, NDArray[Any]]:
     value, step = np.ascontiguousarray(rows["value"]), np.ascontiguousarray(rows["position"])
     whole = {"nan": np.isnan(value), "pos_inf": value == np.inf, "neg_inf": value == -np.inf}
     return {
+        **dict(zip(VERSION, version.of(np.ascontiguousarray(rows["seq"])), strict=True)),
         "count": np.ones(len(rows), np.uint64),
         **{name: flags.astype(np.uint64) for name, flags in whole.items()},
         "first_nonfinite_step": step,

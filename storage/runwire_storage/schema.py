@@ -1,60 +1,81 @@
 """What ClickHouse holds: tables named ``stored_*``, and over them the views that people and queries read.
 
 Every table is idempotent: a row is identified by its ORDER BY key, and of two rows with the same key the one with the
-higher ``seq`` stays, so writing anything twice changes nothing. The views apply FINAL, so nobody need know of it.
+higher ``seq`` or ``version`` stays, so writing anything twice changes nothing. The views apply FINAL, so nobody need
+know of it.
 """
 
 from __future__ import annotations
 
-from runwire_storage.gather import RUNS
-
 DATABASE = "runwire"
 
-#: log2 of the bucket widths, in steps; each level is sixteen buckets of the one below, the lowest is made from points.
-LEVELS = (6, 10, 14, 18)
+#: log2 of the bucket widths, in steps; each level is four buckets of the one below, the lowest is made from points. So
+#: a column of 2^k steps is never more than two buckets.
+LEVELS = (6, 8, 10, 12, 14, 16, 18, 20)
+
+#: A bucket with fewer points has no row: reading so few points costs less than keeping a row for them.
+POINTS_MIN = 32
+
+#: The metric under which the time of each step is kept, as seconds since the epoch: once a step, not once a point.
+TIME = "_timestamp"
+
+_SERIES_KEY = """run LowCardinality(String),
+            metric LowCardinality(String),
+            rank UInt32 CODEC(T64, ZSTD(1)),"""
+_STEPS = "CODEC(DoubleDelta, ZSTD(1))"
+_EXTREMES = ",\n            ".join(
+    f"{name} Nullable(Float64) CODEC(ZSTD(1)), {name}_step Nullable(Int64) {_STEPS}"
+    for name in ("first", "last", "min", "max")
+)
 
 TABLES = {
-    "stored_points": """
-        CREATE TABLE IF NOT EXISTS {db}.stored_points (
-            run LowCardinality(String),
-            metric LowCardinality(String),
-            rank UInt32 CODEC(T64, ZSTD(1)),
-            step Int64 CODEC(DoubleDelta, ZSTD(1)),
-            ts DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-            value Float64 CODEC(ZSTD(1)),
-            seq UInt64 CODEC(DoubleDelta, ZSTD(1))
+    # A value is `number` / 10^`decimals`, or where it has more decimals than a few, the float whose bits are `number`:
+    # so both kinds lie as integers that share their high bits, which T64 leaves out. Small blocks, because mostly the
+    # ends of many series are read.
+    "stored_points": f"""
+        CREATE TABLE IF NOT EXISTS {{db}}.stored_points (
+            {_SERIES_KEY}
+            step Int64 {_STEPS},
+            number Int64 CODEC(T64('bit'), ZSTD(1)),
+            decimals Int8 CODEC(ZSTD(1)),
+            seq UInt64 {_STEPS},
+            value Float64 ALIAS if(decimals < 0, reinterpretAsFloat64(number), number / intExp10(decimals))
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank, step)
+        SETTINGS index_granularity = 1024, min_compress_block_size = 16384
     """,
-    "stored_rollups": """
-        CREATE TABLE IF NOT EXISTS {db}.stored_rollups (
-            run LowCardinality(String),
-            metric LowCardinality(String),
-            rank UInt32 CODEC(T64, ZSTD(1)),
+    # `version` is the sum of the seqs of the bucket's points: the more complete of two states has the higher.
+    "stored_rollups": f"""
+        CREATE TABLE IF NOT EXISTS {{db}}.stored_rollups (
+            {_SERIES_KEY}
             level UInt8,
-            bucket Int64 CODEC(DoubleDelta, ZSTD(1)),
+            bucket Int64 {_STEPS},
             count UInt64 CODEC(T64, ZSTD(1)),
             nan UInt64 CODEC(T64, ZSTD(1)),
             pos_inf UInt64 CODEC(T64, ZSTD(1)),
             neg_inf UInt64 CODEC(T64, ZSTD(1)),
+            first_nonfinite_step Nullable(Int64) {_STEPS},
+            {_EXTREMES},
+            sum Nullable(Float64) CODEC(ZSTD(1)),
+            version UInt128 CODEC(ZSTD(1))
+        ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, level, rank, bucket)
+        SETTINGS index_granularity = 1024, min_compress_block_size = 16384
+    """,
+    "stored_series": f"""
+        CREATE TABLE IF NOT EXISTS {{db}}.stored_series (
+            {_SERIES_KEY}
+            first_step Int64,
+            last_step Int64,
+            last Float64,
+            count UInt64,
+            nan UInt64,
+            pos_inf UInt64,
+            neg_inf UInt64,
             first_nonfinite_step Nullable(Int64),
-            first Nullable(Float64), first_step Nullable(Int64),
-            last Nullable(Float64), last_step Nullable(Int64),
             min Nullable(Float64), min_step Nullable(Int64),
             max Nullable(Float64), max_step Nullable(Int64),
             sum Nullable(Float64),
-            seq UInt64 CODEC(DoubleDelta, ZSTD(1))
-        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank, level, bucket)
-    """,
-    "stored_series": """
-        CREATE TABLE IF NOT EXISTS {db}.stored_series (
-            run LowCardinality(String),
-            metric LowCardinality(String),
-            rank UInt32,
-            last_step Int64,
-            last_ts DateTime64(6, 'UTC'),
-            last Float64,
-            seq UInt64
-        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank)
+            version UInt128
+        ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, rank)
     """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
@@ -102,6 +123,7 @@ TABLES = {
     """,
 }
 
+#: And `runs`, which `runwire_storage.gather` describes.
 VIEWS = {
     # Every view below leaves these runs out, whatever is still stored of them or still comes.
     "deleted": """
@@ -113,24 +135,35 @@ VIEWS = {
         SELECT run, seq, false AS deleted, now64(6, 'UTC') AS at FROM {db}.stored_facts
         WHERE kind = 'run' AND key = 'started_at' AND run IN (SELECT run FROM {db}.stored_deletions)
     """,
-    "points": """
-        CREATE OR REPLACE VIEW {db}.points AS
-        SELECT run, metric, rank, step, ts, value FROM {db}.stored_points FINAL
-        WHERE run NOT IN (SELECT run FROM {db}.deleted)
-    """,
+    "points": f"""
+        CREATE OR REPLACE VIEW {{db}}.points AS
+        SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
+    """,  # noqa: S608 - a constant
+    # When each step was logged; of a step that was logged more than once, the last time.
+    "steps": f"""
+        CREATE OR REPLACE VIEW {{db}}.steps AS
+        SELECT run, rank, step, fromUnixTimestamp64Micro(toInt64(round(value * 1e6)), 'UTC') AS ts
+        FROM {{db}}.stored_points FINAL
+        WHERE metric = '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
+    """,  # noqa: S608 - a constant
     # A bare `nan` in SQL is the number: whoever asks the view need not know of quotes.
-    "rollups": """
-        CREATE OR REPLACE VIEW {db}.rollups AS
-        SELECT * EXCEPT (seq, `nan`, pos_inf, neg_inf),
+    "rollups": f"""
+        CREATE OR REPLACE VIEW {{db}}.rollups AS
+        SELECT * EXCEPT (version, `nan`, pos_inf, neg_inf),
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count
-        FROM {db}.stored_rollups FINAL
-        WHERE run NOT IN (SELECT run FROM {db}.deleted)
-    """,
-    "series": """
-        CREATE OR REPLACE VIEW {db}.series AS
-        SELECT run, metric, rank, last_step, last_ts, last FROM {db}.stored_series FINAL
-        WHERE run NOT IN (SELECT run FROM {db}.deleted)
-    """,
+        FROM {{db}}.stored_rollups FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
+    """,  # noqa: S608 - a constant
+    "series": f"""
+        CREATE OR REPLACE VIEW {{db}}.series AS
+        SELECT
+            run, metric, rank, first_step, last_step, last, count,
+            `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count, first_nonfinite_step,
+            min, min_step, max, max_step, sum / (count - `nan` - pos_inf - neg_inf) AS mean
+        FROM {{db}}.stored_series FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
+    """,  # noqa: S608 - a constant
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS
         SELECT
@@ -139,8 +172,7 @@ VIEWS = {
         FROM {db}.stored_alerts FINAL
         WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
-    "runs": RUNS,
 }
 
 #: Rises whenever TABLES or VIEWS change in a way that an older program could not live with.
-VERSION = 1
+VERSION = 2

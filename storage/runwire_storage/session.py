@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from runwire.errors import UnavailableError
-from runwire_storage.client import connect, translated
+from runwire_storage.client import ask, connect, translated
 from runwire_storage.native import Column, block
-from runwire_storage.rows import Rows
 from runwire_storage.schema import DATABASE
 
 #: Batches are ours, whole, and idempotent by their rows: ClickHouse is neither to gather them, nor to replace rows
 #: while inserting (merges do), nor to drop a block because it looks like an earlier one.
 _INSERT = {"async_insert": 0, "optimize_on_insert": 0, "insert_deduplicate": 0}
-#: A question may name thousands of series.
-_SELECT = {"max_query_size": 1 << 28, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
 
 _T = TypeVar("_T")
 
@@ -54,14 +50,13 @@ class Session:
         data = block(columns, rows)
         self.run(lambda client: client.raw_insert(f"{DATABASE}.{table}", list(columns), data, _INSERT, fmt="Native"))
 
-    def select(self, sql: str, parameters: Mapping[str, Any], dtype: np.dtype[np.void]) -> Rows:
-        """Return a query's rows as records; its columns must have the types of the record's fields, in order.
+    def ask(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
+        """Return what a SELECT answers, in the Native format.
 
         Raises:
             StorageError: ClickHouse refused the query.
         """
-        data = self.run(lambda client: client.raw_query(sql, dict(parameters), _SELECT, fmt="RowBinary"))
-        return np.frombuffer(data, dtype)
+        return self.run(lambda client: ask(client, sql, parameters))
 
     def run(self, call: Callable[[Client], _T]) -> _T:
         """Return what ``call`` does with a client, called again for as long as the store is away.

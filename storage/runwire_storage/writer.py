@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwire.wire import Alert, dumps
+from runwire_storage import values, version
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, strings
-from runwire_storage.rows import COUNTS, EXTREMES, Ints, Points, Rows, Series
-from runwire_storage.schema import LEVELS
+from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, odd
+from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
 
 _TIME = "DateTime64(6, 'UTC')"
@@ -44,44 +45,53 @@ class Writer:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def points(self, names: Sequence[Series], points: Points) -> None:
-        """Insert points; their series are places in ``names``."""
+    def points(self, names: Sequence[Series], rows: Rows) -> None:
+        """Insert POINTs, sorted by series, which are places in ``names``."""
+        series = rows["series"]
+        starts = np.flatnonzero(np.concatenate((np.ones(min(len(rows), 1), np.bool_), series[1:] != series[:-1])))
+        number, decimals = values.encode(np.ascontiguousarray(rows["value"]), starts)
         columns = {
-            **_series(names, points.series),
-            "step": fixed("Int64", points.step),
-            "ts": fixed(_TIME, points.ts),
-            "value": fixed("Float64", points.value),
-            "seq": fixed("UInt64", points.seq),
+            **_series(names, series),
+            "step": fixed("Int64", rows["position"]),
+            "number": fixed("Int64", number),
+            "decimals": fixed("Int8", decimals),
+            "seq": fixed("UInt64", rows["seq"]),
         }
-        self._insert("stored_points", columns, len(points))
+        self._insert("stored_points", columns, len(rows))
 
     def buckets(self, names: Sequence[Series], buckets: Sequence[Rows]) -> None:
-        """Insert BUCKETs of each of LEVELS; their series are places in ``names``."""
-        rows = np.concatenate(buckets)
-        odd = rows["nan"] + rows["pos_inf"] + rows["neg_inf"]
-        empty = rows["count"] == odd
+        """Insert BUCKETs of each of LEVELS, those that are not too thin; their series are places in ``names``."""
+        kept = [part[part["count"] >= POINTS_MIN] for part in buckets]
+        rows = np.concatenate(kept)
+        bad = odd(rows)
+        empty = rows["count"] == bad
         columns = {
             **_series(names, rows["series"]),
-            "level": fixed("UInt8", np.repeat(np.array(LEVELS, np.uint8), [len(part) for part in buckets])),
+            "level": fixed("UInt8", np.repeat(np.array(LEVELS, np.uint8), [len(part) for part in kept])),
             "bucket": fixed("Int64", rows["position"]),
             **{name: fixed("UInt64", rows[name]) for name in COUNTS},
-            "first_nonfinite_step": nullable("Int64", rows["first_nonfinite_step"], odd == 0),
+            "first_nonfinite_step": nullable("Int64", rows["first_nonfinite_step"], bad == 0),
             **{name: nullable("Float64", rows[name], empty) for name in (*EXTREMES, "sum")},
             **{f"{name}_step": nullable("Int64", rows[f"{name}_step"], empty) for name in EXTREMES},
-            "seq": fixed("UInt64", rows["seq"]),
+            "version": fixed("UInt128", version.to_column(rows["version_high"], rows["version_low"])),
         }
         self._insert("stored_rollups", columns, len(rows))
 
-    def tails(self, names: Sequence[Series], tails: Rows) -> None:
-        """Insert where series stand, as TAILs; their series are places in ``names``."""
+    def totals(self, names: Sequence[Series], rows: Rows) -> None:
+        """Insert TOTALs; their series are places in ``names``."""
+        bad = odd(rows)
+        empty = rows["count"] == bad
         columns = {
-            **_series(names, tails["series"]),
-            "last_step": fixed("Int64", tails["last_step"]),
-            "last_ts": fixed(_TIME, tails["last_ts"]),
-            "last": fixed("Float64", tails["last"]),
-            "seq": fixed("UInt64", tails["seq"]),
+            **_series(names, rows["series"]),
+            **{name: fixed("Int64", rows[name]) for name in ("first_step", "last_step")},
+            "last": fixed("Float64", rows["last"]),
+            **{name: fixed("UInt64", rows[name]) for name in COUNTS},
+            "first_nonfinite_step": nullable("Int64", rows["first_nonfinite_step"], bad == 0),
+            **{name: nullable("Float64", rows[name], empty) for name in ("min", "max", "sum")},
+            **{f"{name}_step": nullable("Int64", rows[f"{name}_step"], empty) for name in ("min", "max")},
+            "version": fixed("UInt128", version.to_column(rows["version_high"], rows["version_low"])),
         }
-        self._insert("stored_series", columns, len(tails))
+        self._insert("stored_series", columns, len(rows))
 
     def facts(self, facts: Sequence[Fact]) -> None:
         """Insert what is known of runs."""

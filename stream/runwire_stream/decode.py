@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, decode
-from runwire_storage.rows import Points, Series
+from runwire_storage.rows import POINT, Rows, Series
+from runwire_storage.schema import TIME
 from runwire_storage.writer import Fact
 from runwire_stream.facts import facts
 
-#: A frame: the places of its K series, and its planes as 64-bit words (3 + K, N).
+#: A frame: the places of its K series, and behind them of the series of its times unless it holds them itself; and its
+#: planes as 64-bit words (3 + K, N).
 Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 _PLANES_FIXED = 3  # seq, step, ts
+_MICROSECONDS = 1e6
 _EPISODE_MAX = 2**32 - 1
 
 
@@ -43,12 +46,12 @@ class Batch:
 
     Attributes:
         names: the series of the points, each once.
-        points: their series are places in ``names``.
+        points: POINTs; their series are places in ``names``.
         refused: records that hold nothing readable, each with the reason.
     """
 
     names: list[Series]
-    points: Points
+    points: Rows
     facts: list[Fact] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     refused: list[tuple[Record, str]] = field(default_factory=list)
@@ -91,34 +94,27 @@ def _blocks(value: bytes, places: dict[Series, int]) -> list[Block]:
     out = []
     start = 0
     for frame, size in zip(frames, sizes, strict=True):
-        series = [places.setdefault((run, key, rank), len(places)) for key in frame.keys]
+        keys = frame.keys if TIME in frame.keys else [*frame.keys, TIME]
+        series = [places.setdefault((run, key, rank), len(places)) for key in keys]
         out.append((np.array(series, np.int64), words[start : start + size].reshape(-1, frame.count)))
         start += size
     return out
 
 
-def _points(blocks: Sequence[Block]) -> Points:
-    total = sum(len(series) * words.shape[1] for series, words in blocks)
-    out = Points(
-        np.empty(total, np.int64),
-        np.empty(total, np.int64),
-        np.empty(total, np.int64),
-        np.empty(total, np.float64),
-        np.empty(total, np.uint64),
-    )
+def _points(blocks: Sequence[Block]) -> Rows:
+    out = np.empty(sum(len(series) * words.shape[1] for series, words in blocks), POINT)
     start = 0
     for series, words in blocks:
         shape = len(series), words.shape[1]
-        end = start + shape[0] * shape[1]
-        for column, plane in (
-            (out.seq, words[0].view(np.uint64)),
-            (out.step, words[1]),
-            (out.ts, words[2]),
-            (out.series, series[:, None]),
-            (out.value, words[_PLANES_FIXED:].view(np.float64)),
-        ):
-            column[start:end].reshape(shape)[:] = plane
-        start = end
+        rows = out[start : start + shape[0] * shape[1]].reshape(shape)
+        rows["series"] = series[:, None]
+        rows["position"] = words[1]
+        rows["seq"] = words[0].view(np.uint64)
+        values = words[_PLANES_FIXED:].view(np.float64)
+        rows["value"][: len(values)] = values
+        if len(values) < len(series):
+            rows["value"][-1] = words[2] / _MICROSECONDS
+        start += rows.size
     return out
 
 

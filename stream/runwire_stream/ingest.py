@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwire_storage.recall import Recall
-from runwire_storage.rows import Points
+from runwire_storage.reader import Reader
+from runwire_storage.rollup import latest
 from runwire_storage.session import Session
 from runwire_storage.writer import Writer
 from runwire_stream.decode import Record, gather
@@ -15,13 +15,13 @@ from runwire_stream.state import State
 class Ingest:
     """Stores batches, one at a time and in order.
 
-    A batch's points are in before its rollups, and these before the tails, by which readers know what is rolled up.
+    A batch's points are in before its rollups, and these before the totals, by which readers know what is rolled up.
     It may be interrupted anywhere, and stored again, see `runwire_stream.state`.
     """
 
     def __init__(self, session: Session) -> None:
         self._writer = Writer(session)
-        self._state = State(Recall(session))
+        self._state = State(Reader(session.ask))
         self._stale = False
 
     def forget(self) -> None:
@@ -41,14 +41,13 @@ class Ingest:
             self._state.forget()
         batch = gather(records)
         if len(batch.points):
-            points = batch.points
             numbers = self._state.resolve(batch.names)
-            points = Points(numbers[points.series], points.step, points.ts, points.value, points.seq)
-            advance = self._state.advance(points)
+            batch.points["series"] = numbers[batch.points["series"]]
+            rows = latest(batch.points)
             names = self._state.names
-            self._writer.points(names, points)
-            self._writer.buckets(names, advance.buckets)
-            self._writer.tails(names, advance.tails)
+            self._writer.points(names, rows)
+            self._writer.buckets(names, self._state.advance(rows))
+            self._writer.totals(names, self._state.totals())
         self._writer.facts(batch.facts)
         self._writer.alerts(batch.alerts)
         return batch.refused

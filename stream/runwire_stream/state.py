@@ -8,53 +8,42 @@ wholly stored comes again. Each point that comes enters its bucket: through the 
 else by computing the bucket anew from the store's points and this batch's; buckets above follow from their children in
 the same way. Nothing is skipped for having been seen, for seq tells of no gap: two attempts of a run may be delivered
 side by side, in no order between them. A row that is written again is the same row or a more complete one, and then
-replaces it: its seq, the highest of its points, is not lower, and of rows with the same seq ClickHouse keeps the one
-inserted last.
+replaces it, for its version is higher (`runwire_storage.version`). A worker that was frozen while another took over,
+and wakes to write what it had, writes what is less complete, and replaces nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire_storage.rollup import SHIFTS, latest, reduce
-from runwire_storage.rows import BUCKET, POINT, TAIL, Ints, Points, Rows, Series
+from runwire_storage.cover import Part, Parts
+from runwire_storage.rollup import latest, reduce
+from runwire_storage.rows import BUCKET, POINT, Rows, Series
 from runwire_storage.schema import LEVELS
 from runwire_stream.table import Table
+from runwire_stream.totals import Totals
 
 #: A series' open buckets take some 4 kB, so this is 200 MB.
 SERIES_MAX = 50_000
-_LOWEST = np.iinfo(np.int64).min
+#: From each level to the next, beginning with points.
+_STEPS = tuple(zip((0, *LEVELS), LEVELS, strict=False))
 
 
 class Archive(Protocol):
-    """What was stored, as `runwire_storage.recall.Recall` reads it back."""
+    """What was stored, as `runwire_storage.reader.Reader` reads it back; series are places in ``names``."""
 
-    def tails(self, names: Sequence[Series]) -> Rows:
-        """Return the TAIL of each series that has one; ``series`` is its place in ``names``."""
+    def totals(self, names: Sequence[Series]) -> Rows:
+        """Return the TOTAL of each series that has one."""
 
-    def points(self, names: Sequence[Series], number: Ints, bucket: Ints) -> Rows:
-        """Return the POINTs in buckets of the lowest level: bucket ``bucket[i]`` of series ``names[number[i]]``."""
+    def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        """Return parts by level: BUCKETs, and for level 0 POINTs."""
 
-    def buckets(self, level: int, names: Sequence[Series], number: Ints, bucket: Ints) -> Rows:
-        """Return the BUCKETs of ``level`` that lie in buckets of the level above, given like those of `points`."""
-
-
-@dataclass(frozen=True)
-class Advance:
-    """What a batch adds to the store besides its points.
-
-    Attributes:
-        buckets: for each of LEVELS, the buckets that closed or changed.
-        tails: where the batch's series stand now.
-    """
-
-    buckets: Sequence[Rows]
-    tails: Rows
+    def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
+        """Return whole series, of which the first and last steps are told, as one or two BUCKETs each."""
 
 
 class State:
@@ -71,10 +60,7 @@ class State:
         self._numbers: dict[Series, int] = {}
         self._batch = 0
         self._used: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the last batch that it was in
-        self._tails = np.zeros(0, TAIL)
-        self._last_seq: NDArray[np.uint64] = np.zeros(
-            0, np.uint64
-        )  # by series, the seq of the point with the highest step
+        self._totals = Totals()
         # What the first level is made of are points, what each further level is made of are the buckets below.
         self._tables = [Table(POINT), *(Table(BUCKET) for _ in LEVELS[1:])]
 
@@ -90,78 +76,67 @@ class State:
             self._add(unknown)
         return np.array([self._numbers[name] for name in names], np.int64)
 
-    def advance(self, points: Points) -> Advance:
-        """Take in a batch's points, whose series are numbers from `resolve`."""
-        before = self._tails["last_step"].copy()
-        self._note(points, before)
-        newest = self._tails["last_step"]
-        rows = np.empty(len(points), POINT)
-        rows["series"], rows["position"], rows["seq"], rows["value"] = (
-            points.series,
-            points.step,
-            points.seq,
-            points.value,
-        )
+    def advance(self, rows: Rows) -> list[Rows]:
+        """Take in a batch's POINTs, as `latest` returns them, whose series are numbers from `resolve`.
+
+        Returns:
+            For each of LEVELS, the BUCKETs that closed or changed.
+        """
+        before = self._totals.newest.copy()
+        self._totals.update(rows)
+        newest = self._totals.newest
+        stored = self._read_late(rows, before)
         buckets = []
-        for place, (level, shift) in enumerate(zip(LEVELS, SHIFTS, strict=True)):
-            parent = rows["position"] >> shift
+        for (below, level), table in zip(_STEPS, self._tables, strict=True):
+            parent = rows["position"] >> (level - below)
             late = parent < before[rows["series"]] >> level
-            table = self._tables[place]
             table.append(rows[~late])
-            made = reduce(table.take(newest >> level, shift), shift)
+            made = reduce(table.take(newest >> level, level - below), level - below)
             if late.any():
-                stored = self._read(place, rows["series"][late], parent[late])
-                made = np.concatenate((made, reduce(latest(np.concatenate((stored, rows[late]))), shift)))
+                changed = latest(np.concatenate((stored[below], rows[late])))
+                made = np.concatenate((made, reduce(changed, level - below)))
             buckets.append(made)
             rows = made
-        touched = np.flatnonzero(self._used == self._batch)
-        tails = self._tails[touched]
-        tails["series"] = touched
-        return Advance(buckets, tails)
+        return buckets
 
-    def _note(self, points: Points, before: NDArray[np.int64]) -> None:
-        """Move the tails to the highest step, of equal steps to the highest seq."""
-        newest, seq = self._tails["last_step"].copy(), self._tails["seq"].copy()
-        np.maximum.at(newest, points.series, points.step)
-        np.maximum.at(seq, points.series, points.seq)
-        hits = np.flatnonzero(points.step == newest[points.series])
-        hits = hits[np.lexsort((points.seq[hits], points.series[hits]))]
-        series = points.series[hits]
-        last = np.append(series[1:] != series[:-1], np.ones(min(len(series), 1), np.bool_))
-        hits, series = hits[last], series[last]
-        wins = (newest[series] > before[series]) | (points.seq[hits] >= self._last_seq[series])
-        hits, series = hits[wins], series[wins]
-        self._tails["last_step"], self._tails["seq"] = newest, seq
-        self._tails["last_ts"][series], self._tails["last"][series] = points.ts[hits], points.value[hits]
-        self._last_seq[series] = points.seq[hits]
+    def totals(self) -> Rows:
+        """Return the TOTALs of the batch's series. What `advance` was given and returned is stored by now."""
+        if len(self._totals.dirty):
+            self._totals.mend(self._archive.whole(self.names, self._totals.ends(self._totals.dirty)))
+        return self._totals.take(np.flatnonzero(self._used == self._batch))
 
     def _add(self, names: Sequence[Series]) -> None:
         start = len(self.names)
         self.names.extend(names)
         self._numbers.update((name, start + place) for place, name in enumerate(names))
-        fresh = np.zeros(len(names), TAIL)
-        fresh["last_step"] = _LOWEST
-        tails = self._archive.tails(names)
-        found = tails["series"] + start
-        fresh[tails["series"]] = tails
-        self._tails = np.concatenate((self._tails, fresh))
+        totals = self._archive.totals(names)
+        totals["series"] += start
+        self._totals.add(len(names), totals)
         self._used = np.concatenate((self._used, np.full(len(names), self._batch)))
-        self._last_seq = np.concatenate((self._last_seq, np.zeros(len(names), np.uint64)))
-        if not len(found):
-            return
-        for place, (level, table) in enumerate(zip(LEVELS, self._tables, strict=True)):
-            rows = self._read(place, found, tails["last_step"] >> level)
-            table.append(rows)
-            if place == 0:
-                last = rows[rows["position"] == self._tails["last_step"][rows["series"]]]
-                np.maximum.at(self._last_seq, last["series"], last["seq"])
+        # Of a child that is open, too, there is no row yet: what it is made of is read one level below.
+        parts = {
+            number: [
+                Part(below, newest >> level << (level - below), (newest >> below) - 1 if below else newest | 63)
+                for below, level in _STEPS
+            ]
+            for number, newest in zip(totals["series"].tolist(), totals["last_step"].tolist(), strict=True)
+        }
+        if parts:
+            found = self._archive.by_level(self.names, _real(parts))
+            for (below, _), table in zip(_STEPS, self._tables, strict=True):
+                table.append(found[below])
+            self._totals.recall(found[0])
 
-    def _read(self, place: int, series: Ints, bucket: Ints) -> Rows:
-        """Read back what the given buckets of LEVELS[place] are made of."""
-        keys = np.unique(np.stack((series, bucket), axis=1), axis=0)
-        if place == 0:
-            return self._archive.points(self.names, keys[:, 0], keys[:, 1])
-        return self._archive.buckets(LEVELS[place - 1], self.names, keys[:, 0], keys[:, 1])
+    def _read_late(self, rows: Rows, before: NDArray[np.int64]) -> dict[int, Rows]:
+        """Read back what the closed buckets are made of into which points fall, on every level."""
+        parts: dict[int, list[Part]] = {}
+        for below, level in _STEPS:
+            rows = rows[rows["position"] >> level < before[rows["series"]] >> level]
+            parents = np.stack((rows["series"], rows["position"] >> level), axis=1)
+            for number, position in np.unique(parents, axis=0).tolist():
+                first = position << (level - below)
+                parts.setdefault(number, []).append(Part(below, first, first + (1 << (level - below)) - 1))
+        return self._archive.by_level(self.names, parts) if parts else {}
 
     def _evict(self, keep: int) -> None:
         """Forget all but the ``keep`` series used last."""
@@ -172,4 +147,9 @@ class State:
             table.renumber(numbers)
         self.names = [self.names[number] for number in kept]
         self._numbers = {name: number for number, name in enumerate(self.names)}
-        self._tails, self._used, self._last_seq = self._tails[kept], self._used[kept], self._last_seq[kept]
+        self._totals.keep(kept)
+        self._used = self._used[kept]
+
+
+def _real(parts: Mapping[int, Sequence[Part]]) -> Parts:
+    return {place: [part for part in some if part.start <= part.end] for place, some in parts.items()}

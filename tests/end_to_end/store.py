@@ -10,12 +10,12 @@ from clickhouse_connect.driver.client import Client
 from known import Bits, Identity, number
 
 _EXTREMES = [f"{name}{part}" for name in ("first", "last", "min", "max") for part in ("", "_step")]
-#: The columns of a rollup in the order in which `brute` gives them. seq is left out: known data does not say which.
+#: The columns of a rollup in the order in which `brute` gives them, but for the version: known data has no seqs.
 _COLUMNS = sorted(["count", "nan", "pos_inf", "neg_inf", "first_nonfinite_step", "sum", *_EXTREMES])
 _SQL = ", ".join(
     {"nan": "nan_count", "pos_inf": "pos_inf_count", "neg_inf": "neg_inf_count"}.get(n, n) for n in _COLUMNS
 )
-_SEQ = sorted((*_COLUMNS, "seq")).index("seq")
+_VERSION = sorted((*_COLUMNS, "version")).index("version")
 
 
 def points(client: Client, run: str) -> dict[Identity, Bits]:
@@ -45,4 +45,7 @@ def rollups_of(expected: Mapping[Identity, Bits]) -> dict[tuple[Any, ...], tuple
     computed = brute.rollups(
         ((metric, rank), step, number(value), 0) for (metric, rank, step), value in expected.items()
     )
-    return {(*series, level, bucket): row[:_SEQ] + row[_SEQ + 1 :] for (series, level, bucket), row in computed.items()}
+    return {
+        (*series, level, bucket): row[:_VERSION] + row[_VERSION + 1 :]
+        for (series, level, bucket), row in computed.items()
+    }

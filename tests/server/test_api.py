@@ -113,10 +113,40 @@ def test_series_as_json_and_as_planes_are_the_same_numbers(api: httpx.Client) ->
     assert told[1]["n"] == 0
 
 
+def test_a_curve_over_time_and_against_a_metric(api: httpx.Client) -> None:
+    """Columns of microseconds hold the same points; another metric comes in the same columns, in either form."""
+    body = {"series": [CURVE], "x": "time", "lo": serving.TIME + 100, "hi": serving.TIME + 200, "columns": 50}
+    told = api.post("/api/series", json=body).json()
+    [curve] = told["series"]
+    assert (told["unit"], curve["level"], curve["points"]) == ("microseconds", 1, 100)
+    assert [column << 1 for column in curve["planes"]["column"]] == [serving.TIME + its for its in range(100, 200, 2)]
+    assert curve["planes"]["first_step"] == list(range(100, 200, 2))
+    body = {"series": [CURVE], "against": "lr", "lo": 0, "hi": 100}
+    [curve] = api.post("/api/series", json=body).json()["series"]
+    assert curve["against"]["metric"] == "lr"
+    assert curve["against"]["planes"]["column"] == curve["planes"]["column"] == list(range(100))
+    data = api.post("/api/series", json=body, headers={"Accept": BINARY}).content
+    header = json.loads(data[8 : 8 + int.from_bytes(data[4:8], "little")])
+    assert [one["metric"] for one in header["series"]] == ["train/loss", "lr"]
+
+
+def test_ranks_are_pooled_and_told_apart(api: httpx.Client) -> None:
+    """One rank is its own pool and matrix; what is asked is validated, and of an unknown run there is nothing."""
+    pool = api.get(f"/api/runs/{serving.RUN}/ranks", params={"metric": "lr", "columns": 5}).json()
+    assert (pool["ranks"], pool["level"], sum(pool["count"]), set(pool["min"])) == ([0], 10, serving.STEPS, {0.1})
+    matrix = api.get(f"/api/runs/{serving.RUN}/matrix", params={"metric": "train/loss", "columns": 5}).json()
+    assert (matrix["ranks"], matrix["outliers"], matrix["nonfinite"]) == ([0], [], [[0, 0, 0, 1, 0]])
+    assert api.get("/api/runs/nobody/matrix", params={"metric": "lr"}).json()["ranks"] == []
+    refused(api.get(f"/api/runs/{serving.RUN}/matrix"), 422, "invalid_request", "metric")
+    refused(api.get(f"/api/runs/{serving.RUN}/ranks", params={"metric": "lr", "columns": 0}), 422, "invalid_request")
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [
         ({}, "series"),
+        ({"series": [CURVE], "x": "epoch"}, "x"),
+        ({"series": [CURVE], "x": "time", "against": "lr"}, "not both"),
         ({"series": []}, "series"),
         ({"series": [CURVE], "columns": 0}, "columns"),
         ({"series": [CURVE], "columns": 4097}, "columns"),

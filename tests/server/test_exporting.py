@@ -56,7 +56,7 @@ def test_the_docs_snippets_read_a_run(url: str, snippet: str) -> None:
         assert names["count"] == 2 * serving.STEPS
         return
     points = names["points"]
-    assert list(points.columns) == ["run", "metric", "rank", "step", "ts", "value"]
+    assert list(points.columns) == ["run", "metric", "rank", "step", "value"]
     assert np.array_equal(points["step"].to_numpy(), np.arange(serving.STEPS))
     assert points["value"].to_numpy().tobytes() == LOSSES.tobytes()
     assert set(points["metric"]) == {"train/loss"}
@@ -69,11 +69,23 @@ def test_the_command_writes_whole_files_by_suffix(server: serving.Server, tmp_pa
     for suffix in ("parquet", "arrow", "csv"):
         file = tmp_path / f"points.{suffix}"
         done = runwire(
-            "export", serving.RUN, "-m", "train/*", "--lo", "10", "--hi", "20", "-o", str(file), server=server
+            "export",
+            serving.RUN,
+            "-m",
+            "train/*",
+            "--lo",
+            "10",
+            "--hi",
+            "20",
+            "--times",
+            "-o",
+            str(file),
+            server=server,
         )
         assert (done.returncode, done.stderr) == (0, b"")
     table = pa.parquet.read_table(tmp_path / "points.parquet")
     assert table["step"].to_pylist() == list(range(10, 20))
+    assert table["ts"].cast(pa.int64()).to_pylist() == [serving.TIME + step for step in range(10, 20)]
     assert pa.ipc.open_stream(tmp_path / "points.arrow").read_all().equals(table)
     assert len((tmp_path / "points.csv").read_text().splitlines()) == 11
     assert {file.name for file in tmp_path.iterdir()} == {"points.parquet", "points.arrow", "points.csv"}
@@ -82,7 +94,7 @@ def test_the_command_writes_whole_files_by_suffix(server: serving.Server, tmp_pa
 def test_the_command_writes_to_stdout(server: serving.Server) -> None:
     """``-`` is stdout, for pipes."""
     done = runwire("export", serving.RUN, "--hi", "1", "-o", "-", "--format", "csv", server=server)
-    assert done.stdout.decode().splitlines()[0] == '"run","metric","rank","step","ts","value"'
+    assert done.stdout.decode().splitlines()[0] == '"run","metric","rank","step","value"'
     assert len(done.stdout.splitlines()) == 3
 
 

@@ -15,8 +15,9 @@ def test_migrating_makes_tables_and_views_and_twice_changes_nothing(embedded: Em
     """After a migration all is there, data survive the next, and the version is told once."""
     client = embedded.client(database=database)
     names = {row[0] for row in client.query("SHOW TABLES").result_rows}
-    assert names == {*TABLES, *VIEWS, "schema_version"}
-    client.command("INSERT INTO stored_points VALUES ('r', 'm', 0, 1, 0, 0.5, 1)")
+    assert names == {*TABLES, *VIEWS, "runs", "schema_version"}
+    names = "run, metric, rank, step, number, decimals, seq"
+    client.command(f"INSERT INTO stored_points ({names}) VALUES ('r', 'm', 0, 1, 5, 1, 1)")
     migrate(client, database)
     assert client.query("SELECT run, step, value FROM points").result_rows == [("r", 1, 0.5)]
     assert client.query("SELECT version FROM schema_version").result_rows == [(VERSION,)]
@@ -46,7 +47,7 @@ def test_many_programs_may_migrate_at_once(embedded: Embedded) -> None:
     assert stored_version(client, "test_together") == VERSION
     assert (
         client.command("SELECT count() FROM system.tables WHERE database = 'test_together'")
-        == len(TABLES) + len(VIEWS) + 1
+        == len(TABLES) + len(VIEWS) + 2
     )
     client.command("DROP DATABASE test_together SYNC")
     client.close()
@@ -60,4 +61,14 @@ def test_a_newer_schema_is_left_alone(embedded: Embedded, database: str) -> None
     with pytest.raises(SchemaError, match=f"schema version {VERSION + 1}.*upgrade Runwire"):
         migrate(client, database)
     assert client.command("EXISTS TABLE runs") == 0
+    client.close()
+
+
+def test_a_schema_of_before_the_first_release_is_refused(embedded: Embedded, database: str) -> None:
+    """Its tables are others; what to do instead is said, and nothing is changed."""
+    client = embedded.client(database=database)
+    client.command("TRUNCATE TABLE schema_version")
+    client.command("INSERT INTO schema_version (version) VALUES (1)")
+    with pytest.raises(SchemaError, match=r"schema version 1, of a Runwire before the first release.*new home"):
+        migrate(client, database)
     client.close()

@@ -19,8 +19,8 @@ from runwire.errors import UnavailableError
 from runwire.wire import EVENTS, METRICS, Event, Frame, encode
 from runwire_storage import queries
 from runwire_storage.client import connect
+from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.migrations import migrate
-from runwire_storage.queries.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.queries.filter import parse
 from runwire_storage.schema import DATABASE, LEVELS
 from runwire_storage.session import Session
@@ -29,6 +29,7 @@ from runwire_stream.ingest import Ingest
 
 Points = Mapping[int, float]
 _numbers = itertools.count(1)
+START = 1_700_000_000_000_000
 
 
 class _Impatient:
@@ -57,14 +58,23 @@ def new_run() -> str:
     return f"run-{next(_numbers)}"
 
 
-def store(ingest: Ingest, run: str, rows: Iterable[tuple[int, float]], metric: str = "loss", rank: int = 0) -> None:
-    """Store one batch of points, in this order."""
+def store(
+    ingest: Ingest,
+    run: str,
+    rows: Iterable[tuple[int, float]],
+    metric: str = "loss",
+    rank: int = 0,
+    *,
+    times: Iterable[int] = (),
+) -> None:
+    """Store one batch of points, in this order, logged at these times: microseconds after 1_700_000_000 s."""
     rows = list(rows)
     seqs = [next(_numbers) for _ in rows]
+    after = list(times) or seqs
     planes = [
         array("Q", seqs).tobytes(),
         array("q", [step for step, _ in rows]).tobytes(),
-        array("q", [1_700_000_000_000_000 + seq for seq in seqs]).tobytes(),
+        array("q", [START + its for its in after]).tobytes(),
         array("d", [value for _, value in rows]).tobytes(),
     ]
     value = encode(run, rank, [Frame([metric], len(rows), planes)])
@@ -107,26 +117,32 @@ def brute(points: Points, lo: int, hi: int, k: int) -> dict[str, list[bytes]]:
     for step in sorted(points):
         if lo <= step < hi:
             groups.setdefault(step >> k, {})[step] = points[step]
-    planes: dict[str, list[float]] = {name: [] for name in queries.PLANES}
+    planes: dict[str, list[bytes]] = {name: [] for name in queries.PLANES}
     for column, group in groups.items():
         finite = {step: value for step, value in group.items() if math.isfinite(value)}
-        row = dict.fromkeys(queries.PLANES, math.nan) | {
-            "column": column,
-            "count": len(group),
-            "nan": sum(map(math.isnan, group.values())),
-            "pos_inf": sum(value == math.inf for value in group.values()),
-            "neg_inf": sum(value == -math.inf for value in group.values()),
-        }
-        if finite:
-            first, last = min(finite), max(finite)
-            least = min(finite, key=lambda step: (finite[step], step))
-            most = min(finite, key=lambda step: (-finite[step], step))
-            for name, step in (("first", first), ("last", last), ("min", least), ("max", most)):
-                row |= {name: finite[step], f"{name}_step": step}
-            row["sum"] = summed(finite, k)
-        for name, value in row.items():
-            planes[name].append(float(value))
-    return {name: list(map(bits, plane)) for name, plane in planes.items()}
+        for name, value in about(column, group, summed(finite, k) if finite else math.nan).items():
+            planes[name].append(bits(value))
+    return planes
+
+
+def about(column: int, group: Points, total: float) -> dict[str, float]:
+    """What is known of one column, of which the sum is given."""
+    finite = {step: value for step, value in group.items() if math.isfinite(value)}
+    row = dict.fromkeys(queries.PLANES, math.nan) | {
+        "column": column,
+        "count": len(group),
+        "nan": sum(map(math.isnan, group.values())),
+        "pos_inf": sum(value == math.inf for value in group.values()),
+        "neg_inf": sum(value == -math.inf for value in group.values()),
+    }
+    if finite:
+        first, last = min(finite), max(finite)
+        least = min(finite, key=lambda step: (finite[step], step))
+        most = min(finite, key=lambda step: (-finite[step], step))
+        for name, step in (("first", first), ("last", last), ("min", least), ("max", most)):
+            row |= {name: finite[step], f"{name}_step": step}
+        row["sum"] = total
+    return {name: float(value) for name, value in row.items()}
 
 
 def assert_exact(client: Client, run: str, points: Points, view: tuple[int | None, int | None], columns: int) -> None:
@@ -231,6 +247,135 @@ def test_many_series_are_answered_each_by_its_own(client: Client, ingest: Ingest
     assert found[70].last_step is None
 
 
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(batches=_batches, data=st.data())
+def test_columns_of_time_equal_brute_force_at_any_zoom(
+    client: Client, ingest: Ingest, batches: list[list[tuple[int, float]]], data: st.DataObject
+) -> None:
+    """A column holds the points of the steps logged in it, in whatever order steps were logged, and however often."""
+    run, points, times = new_run(), {}, {}
+    random = data.draw(st.randoms(use_true_random=False))
+    now = 0
+    for batch in batches:
+        pace = random.choice([0, 1, 1000, 2**33])
+        after = [now + pace * place + random.randrange(0, 2 * pace + 1) for place in range(len(batch))]
+        now = max(after)
+        store(ingest, run, batch, times=after)
+        points |= dict(batch)
+        times |= {step: its for (step, _), its in zip(batch, after, strict=True)}
+    moments = sorted(times.values())
+    for _ in range(4):
+        edges = st.one_of(st.none(), st.sampled_from(moments), st.integers(-10, moments[-1] + 10))
+        lo, hi = (None if edge is None else edge + START for edge in (data.draw(edges), data.draw(edges)))
+        columns = data.draw(st.integers(1, 500))
+        [found] = queries.timeline(client, [(run, "loss", 0)], lo=lo, hi=hi, columns=columns)
+        start, end = moments[0] + START if lo is None else lo, moments[-1] + START + 1 if hi is None else hi
+        if len(found):
+            assert ((end - 1) >> found.level) - (start >> found.level) < columns, "more columns than asked for"
+        groups: dict[int, Points] = {}
+        for step in sorted(points):
+            if start <= times[step] + START < end:
+                groups.setdefault((times[step] + START) >> found.level, {})[step] = points[step]
+        wanted: dict[str, list[bytes]] = {name: [] for name in queries.PLANES}
+        for column in sorted(groups):
+            finite = {step: value for step, value in groups[column].items() if math.isfinite(value)}
+            # A column of time adds the sums of the widest buckets, those below step 0 and those above.
+            sides = [{step: v for step, v in finite.items() if (step < 0) == below} for below in (True, False)]
+            total = _added([summed(side, 63) for side in sides if side]) if finite else math.nan
+            for name, value in about(column, groups[column], total).items():
+                wanted[name].append(bits(value))
+        assert {name: list(map(bits, plane.tolist())) for name, plane in found.planes.items()} == wanted
+        odd = [step for group in groups.values() for step, value in group.items() if not math.isfinite(value)]
+        assert (found.first_nonfinite and found.first_nonfinite.step) == min(odd, default=None)
+
+
+def test_a_curve_over_another_metric_has_both_in_the_same_columns(client: Client, ingest: Ingest) -> None:
+    """Loss over epochs: each column of steps says which epochs it spans; ranks go with their own."""
+    run = new_run()
+    for rank in (0, 1):
+        store(ingest, run, [(step, 1 / (step + 1 + rank)) for step in range(4992)], "loss", rank)
+        store(ingest, run, [(step, float(step // 100 + rank)) for step in range(0, 4992, 10)], "epoch", rank)
+    names = [(run, "loss", 1), (run, "loss", 0), (run, "loss", 7)]
+    pairs = queries.against(client, names, "epoch", columns=100)
+    assert [(y.metric, x.metric, y.rank, x.rank) for y, x in pairs] == [
+        ("loss", "epoch", 1, 1), ("loss", "epoch", 0, 0), ("loss", "epoch", 7, 7)]  # fmt: skip
+    for rank, (y, x) in zip((1, 0), pairs, strict=False):
+        assert x.level == y.level == 6
+        assert x.planes["column"].tolist() == y.planes["column"].tolist()
+        for column, first, last in zip(*(x.planes[name].tolist() for name in ("column", "first", "last")), strict=True):
+            steps = [step for step in range(0, 4992, 10) if step >> 6 == column]
+            assert (first, last) == (steps[0] // 100 + rank, steps[-1] // 100 + rank)
+    assert len(pairs[2][0]) == len(pairs[2][1]) == 0
+    [(y, x)] = queries.against(client, [(run, "loss", 0)], "epoch", lo=20, hi=41)
+    assert (x.level, x.planes["column"].tolist(), x.planes["first"].tolist()) == (0, [20, 30, 40], [0.0, 0.0, 0.0])
+
+
+def test_ranks_pooled_equal_brute_force(client: Client, ingest: Ingest) -> None:
+    """Least and greatest of all ranks with whose they are, the mean of means, counts: as computed point by point."""
+    run = new_run()
+    values = {
+        rank: {step: math.sin(step * (rank + 1)) for step in range(rank * 100, 3000, 1 + rank % 2)} for rank in range(5)
+    }
+    values[3][1234] = math.nan
+    values[4] = {7: math.inf}
+    for rank, points in values.items():
+        store(ingest, run, points.items(), rank=rank)
+    for lo, hi, columns in ((None, None, 50), (700, 900, 500), (0, 3, 4)):
+        found = queries.pool(client, run, "loss", lo=lo, hi=hi, columns=columns)
+        assert len(found)
+        for place, column in enumerate(found.column.tolist()):
+            own = {
+                rank: [
+                    value
+                    for step, value in points.items()
+                    if step >> found.level == column and (lo or 0) <= step < (hi or 3000)
+                ]
+                for rank, points in values.items()
+            }
+            finite = {rank: [value for value in group if math.isfinite(value)] for rank, group in own.items()}
+            flat = [(value, rank) for rank, group in finite.items() for value in group]
+            assert found.present[place] == sum(map(bool, own.values()))
+            assert found.count[place] == sum(map(len, own.values()))
+            assert found.nonfinite[place] == found.count[place] - len(flat)
+            if flat:
+                least, most = min(flat), max(flat, key=lambda pair: (pair[0], -pair[1]))
+                assert (found.min[place], found.min_rank[place]) == least
+                assert (found.max[place], found.max_rank[place]) == most
+                means = [sum(group) / len(group) for group in finite.values() if group]
+                assert found.mean[place] == pytest.approx(sum(means) / len(means))
+            else:
+                assert (found.min_rank[place], found.max_rank[place]) == (-1, -1)
+                assert math.isnan(found.mean[place])
+    nobody = queries.pool(client, run, "nothing")
+    assert (len(nobody), nobody.ranks.tolist()) == (0, [])
+
+
+def test_a_matrix_of_ranks_names_those_that_differ(client: Client, ingest: Ingest) -> None:
+    """A straggler, one that diverges later, one with NaN, one that is behind; and none of the healthy ones."""
+    run, steps = new_run(), 2000
+    healthy = {rank: [1 + 0.01 * math.sin(step * 7 + rank) for step in range(steps)] for rank in range(30)}
+    for rank, points in healthy.items():
+        rows = list(points)
+        if rank == 3:
+            rows = [value * 1.5 for value in rows]
+        elif rank == 8:
+            rows[1500:] = [value + 1 for value in rows[1500:]]
+        elif rank == 11:
+            rows[640] = math.nan
+        elif rank == 20:
+            rows = rows[:1000]
+        store(ingest, run, enumerate(rows), "step_seconds", rank)
+    found = queries.matrix(client, run, "step_seconds", columns=40)
+    assert (found.level, found.start, found.mean.shape) == (6, 0, (30, 32))
+    assert found.ranks.tolist() == list(range(30))
+    assert found.mean[5][3] == pytest.approx(sum(healthy[5][192:256]) / 64)
+    assert found.nonfinite.sum() == found.nonfinite[11][10] == 1
+    assert {(one.rank, one.why, one.step) for one in found.outliers} == {
+        (11, "nonfinite", 640), (20, "behind", 999), (3, "high", 0), (8, "diverged", 1472)}  # fmt: skip
+    assert found.outliers[0].why == "nonfinite"
+    assert queries.matrix(client, run, "nothing").outliers == []
+
+
 @given(st.integers(-(2**40), 2**40), st.integers(1, 2**40), st.integers(-(2**40), 2**41), st.integers(1, 4096))
 def test_a_cover_holds_each_step_of_the_view_once(lo: int, width: int, newest: int, columns: int) -> None:
     """Parts lie end to end from lo to hi, are buckets that are stored, and are few however long the run is."""
@@ -257,11 +402,11 @@ def test_metrics_tell_of_all_ranks_and_steps(client: Client, ingest: Ingest) -> 
     assert queries.metrics(client, run) == [
         {
             "metric": "loss", "ranks": [0, 3], "points": 20_150, "first_step": -100, "last_step": 19_999, "last": 1.0,
-            "nonfinite": 3, "first_nonfinite_step": 70,
+            "min": 1.0, "max": 2.0, "nonfinite": 3, "first_nonfinite_step": 70,
         },
         {
-            "metric": "lr", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5, "nonfinite": 0,
-            "first_nonfinite_step": None,
+            "metric": "lr", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5,
+            "min": 0.5, "max": 0.5, "nonfinite": 0, "first_nonfinite_step": None,
         },
     ]  # fmt: skip
     assert queries.metrics(client, "no-run") == []
@@ -325,7 +470,9 @@ def test_sql_reads_the_views_unqualified(client: Client, ingest: Ingest) -> None
     store(ingest, run, [(1, 0.5), (2, math.nan)])
     store(ingest, run, [(1, 0.75)])
     table = queries.read_only_sql(
-        client, f"SELECT step, value FROM points WHERE run = '{run}' ORDER BY step -- why not", queries.Limits()
+        client,
+        f"SELECT step, value FROM points WHERE run = '{run}' ORDER BY step -- why not",
+        queries.Limits(),
     )
     assert table.columns == [("step", "Int64"), ("value", "Float64")]
     assert table.rows[0] == (1, 0.75)

@@ -137,7 +137,7 @@ def test_points_of_old_runs_go_where_rollups_tell_of_them(client: Client, writer
         "SELECT sum(count) FROM rollups WHERE run = 'old' AND level = {level:UInt8}", {"level": LEVELS[0]}
     ).result_rows[0][0]
     [would] = removal.expire(client, before, mine, dry_run=True)
-    assert rows(client, "old", ("stored_points",))["stored_points"][0] == len(LOSS) + 1 + 1000
+    assert rows(client, "old", ("points",))["points"][0] == len(LOSS) + 1 + 1000
     [done] = removal.expire(client, before, mine)
     assert done == would == removal.Expired("old", covered)
     assert covered > 3000
@@ -167,7 +167,7 @@ def test_points_stay_where_a_rollup_tells_of_others(client: Client, writer: Inge
     """A row that counts fewer points than there are would lie once they are gone: the run is kept, and that is said."""
     store(writer, [run("odd")])
     client.command(
-        "INSERT INTO stored_points SELECT run, metric, rank, step + 1, ts, value, seq FROM stored_points "
+        "INSERT INTO stored_points SELECT run, metric, rank, step + 1, number, decimals, seq FROM stored_points "
         "WHERE run = 'odd' AND metric = 'acc' AND step = 100"
     )
     before = rows(client, "odd")

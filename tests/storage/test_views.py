@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from runwire_storage.schema import TIME
+
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
 
 
@@ -26,8 +28,10 @@ def write_facts(store: Client, *facts: tuple[str, int, str, str, Any, int]) -> N
 
 def write_series(store: Client, *series: tuple[str, str, int, float]) -> None:
     """Store last values (run, metric, rank, value), ten seconds after the start."""
-    rows = [(run, metric, rank, 9, START + timedelta(seconds=10), last, 1) for run, metric, rank, last in series]
-    names = ["run", "metric", "rank", "last_step", "last_ts", "last", "seq"]
+    ten = (START + timedelta(seconds=10)).timestamp()
+    times = {(run, TIME, rank, ten) for run, _, rank, _ in series}
+    rows = [(run, metric, rank, 9, last, 1, 1) for run, metric, rank, last in (*series, *times)]
+    names = ["run", "metric", "rank", "last_step", "last", "count", "version"]
     store.insert("stored_series", rows, column_names=names)
 
 
@@ -36,25 +40,50 @@ def read(store: Client, query: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in store.raw_query(f"{query} FORMAT JSONEachRow").splitlines()]
 
 
-def test_of_two_points_with_one_identity_the_higher_seq_is_the_point(store: Client) -> None:
+def test_of_two_rows_with_one_identity_the_later_version_is_shown(store: Client) -> None:
     """`points`, `rollups` and `series` never show a row twice, merged or not."""
     store.command("SYSTEM STOP MERGES stored_points")
-    names = ["run", "metric", "rank", "step", "ts", "value", "seq"]
-    store.insert("stored_points", [("r", "m", 0, 1, START, 2.0, 2)], column_names=names)
-    store.insert("stored_points", [("r", "m", 0, 1, START, 1.0, 1)], column_names=names)
-    store.insert("stored_points", [("r", "m", 1, 1, START, 3.0, 1)], column_names=names)
+    names = ["run", "metric", "rank", "step", "number", "decimals", "seq"]
+    store.insert("stored_points", [("r", "m", 0, 1, 20, 1, 2)], column_names=names)
+    store.insert("stored_points", [("r", "m", 0, 1, 10, 1, 1)], column_names=names)
+    store.insert("stored_points", [("r", "m", 1, 1, 3, 0, 1)], column_names=names)
     assert store.query("SELECT * FROM points ORDER BY rank").result_rows == [
-        ("r", "m", 0, 1, START.replace(tzinfo=None), 2.0),
-        ("r", "m", 1, 1, START.replace(tzinfo=None), 3.0),
+        ("r", "m", 0, 1, 2.0),
+        ("r", "m", 1, 1, 3.0),
     ]
     for value in (1.0, 2.0):
-        store.insert("stored_series", [("r", "m", 0, 9, START, value, int(value))], column_names=[
-            "run", "metric", "rank", "last_step", "last_ts", "last", "seq"])  # fmt: skip
+        store.insert("stored_series", [("r", "m", 0, value, 2**70 + int(value))], column_names=[
+            "run", "metric", "rank", "last", "version"])  # fmt: skip
     assert store.query("SELECT last FROM series").result_rows == [(2.0,)]
-    for seq in (1, 2):
-        store.insert("stored_rollups", [("r", "m", 0, 6, 3, seq, seq)], column_names=[
-            "run", "metric", "rank", "level", "bucket", "count", "seq"])  # fmt: skip
-    assert store.query("SELECT count, bucket, sum FROM rollups").result_rows == [(2, 3, None)]
+    for version in (2**70 + 1, 2**70 + 2, 5):
+        store.insert("stored_rollups", [("r", "m", 0, 6, 3, version % 100, version)], column_names=[
+            "run", "metric", "rank", "level", "bucket", "count", "version"])  # fmt: skip
+    assert store.query("SELECT count, bucket, sum FROM rollups").result_rows == [((2**70 + 2) % 100, 3, None)]
+
+
+def test_steps_tells_when_each_step_was_logged(store: Client) -> None:
+    """The time is kept once a step, to the microsecond, and is no point, no series and no rollup of its own."""
+    start = int(START.timestamp() * 1e6)
+    names = ["run", "metric", "rank", "step", "number", "decimals", "seq"]
+    store.insert(
+        "stored_points", [("r", TIME, 3, 5, start, 6, 1), ("r", TIME, 3, 5, start + 1, 6, 2)], column_names=names
+    )
+    store.insert("stored_series", [("r", TIME)], column_names=["run", "metric"])
+    store.insert("stored_rollups", [("r", TIME)], column_names=["run", "metric"])
+    assert read(store, "SELECT * FROM steps") == [
+        {"run": "r", "rank": 3, "step": 5, "ts": "2026-01-02 03:04:05.678902"}
+    ]
+    for view in ("points", "series", "rollups"):
+        assert store.command(f"SELECT count() FROM {view}") == 0
+
+
+def test_series_tells_of_all_points(store: Client) -> None:
+    """Mean over what is finite, counts of what is not; nothing where nothing is."""
+    names = ["run", "metric", "rank", "count", "nan", "pos_inf", "neg_inf", "min", "max", "sum"]
+    rows = [("r", "m", 0, 7, 1, 1, 1, 1.0, 4.0, 10.0), ("r", "n", 0, 2, 2, 0, 0, None, None, None)]
+    store.insert("stored_series", rows, column_names=names)
+    sql = "SELECT count, nan_count, pos_inf_count, neg_inf_count, min, max, mean FROM series ORDER BY metric"
+    assert store.query(sql).result_rows == [(7, 1, 1, 1, 1.0, 4.0, 2.5), (2, 2, 0, 0, None, None, None)]
 
 
 def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
@@ -181,6 +210,7 @@ def test_a_run_without_events_is_there_and_odd_facts_harm_no_other(store: Client
         "SELECT * FROM points WHERE run = 'r7' AND metric = 'm' AND rank = 0 AND step BETWEEN 5 AND 9",
         "SELECT * FROM rollups WHERE run = 'r7' AND metric = 'm' AND rank = 0 AND level = 6 AND bucket < 9",
         "SELECT * FROM series WHERE run = 'r7'",
+        "SELECT * FROM steps WHERE run = 'r7' AND rank = 0 AND step BETWEEN 5 AND 9",
         "SELECT * FROM alerts WHERE run = 'r7'",
         "SELECT * FROM runs WHERE id = 'r7'",
     ],
@@ -189,9 +219,10 @@ def test_a_view_reads_only_what_is_asked_for(store: Client, query: str) -> None:
     """A condition on a view reaches the primary key of the tables below, through FINAL and grouping."""
     run = "concat('r', toString(number % 100))"
     for insert in (
-        f"stored_points SELECT {run}, 'm', 0, number, 0, 1, 1 FROM numbers(100000)",
-        f"stored_rollups (run, metric, level, bucket, seq) SELECT {run}, 'm', 6, number, 1 FROM numbers(100000)",
-        f"stored_series SELECT {run}, toString(number), 0, 1, 0, 1, 1 FROM numbers(100000)",
+        f"stored_points (run, metric, step) SELECT {run}, 'm', number FROM numbers(100000)",
+        f"stored_points (run, metric, step) SELECT {run}, '{TIME}', number FROM numbers(100000)",
+        f"stored_rollups (run, metric, level, bucket) SELECT {run}, 'm', 6, number FROM numbers(100000)",
+        f"stored_series (run, metric) SELECT {run}, toString(number) FROM numbers(100000)",
         f"stored_facts SELECT {run}, 0, 'config', toString(number), '1', 0, 1 FROM numbers(100000)",
         f"stored_alerts (run, id, version) SELECT {run}, toString(number), 1 FROM numbers(100000)",
     ):
@@ -199,4 +230,4 @@ def test_a_view_reads_only_what_is_asked_for(store: Client, query: str) -> None:
     plan = store.raw_query(f"EXPLAIN indexes = 1 {query} FORMAT TSVRaw").decode()
     granules = [(int(read), int(of)) for read, of in re.findall(r"Granules: (\d+)/(\d+)", plan)]
     assert granules, plan
-    assert all(read <= 2 < of for read, of in granules), plan
+    assert all(read <= 4 < of for read, of in granules), plan  # two of each part

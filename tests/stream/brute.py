@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from runwire_storage.schema import LEVELS
+from runwire_storage.schema import LEVELS, POINTS_MIN
 
 Point = tuple[Any, int, float, int]  # series, step, value, seq
 
@@ -22,8 +22,8 @@ def final(points: Iterable[Point]) -> dict[tuple[Any, int], tuple[float, int]]:
     return kept
 
 
-def rollups(points: Iterable[Point]) -> dict[tuple[Any, int, int], tuple[Any, ...]]:
-    """Return every closed bucket by (series, level, bucket), its floats as bits."""
+def rollups(points: Iterable[Point], points_min: int = POINTS_MIN) -> dict[tuple[Any, int, int], tuple[Any, ...]]:
+    """Return every closed bucket with enough points to be stored, by (series, level, bucket), its floats as bits."""
     kept = final(points)
     newest: dict[Any, int] = {}
     by_series: dict[Any, list[int]] = defaultdict(list)
@@ -40,8 +40,22 @@ def rollups(points: Iterable[Point]) -> dict[tuple[Any, int, int], tuple[Any, ..
                 groups[position >> (level - below)].append(rows[position])
             rows = {b: _merge(group) for b, group in groups.items() if b < newest[series] >> level}
             for bucket, row in rows.items():
-                out[series, level, bucket] = bits(row)
+                if row["count"] >= points_min:
+                    out[series, level, bucket] = bits(row)
             below = level
+    return out
+
+
+def totals(points: Iterable[Point]) -> dict[Any, tuple[Any, ...]]:
+    """Return what is known of each whole series, floats as bits; but for the sum, which may be added in any order."""
+    out = {}
+    kept = final(points)
+    for series in {series for series, _ in kept}:
+        steps = sorted(step for its, step in kept if its == series)
+        row = _merge([_point(step, *kept[series, step]) for step in steps])
+        for name in ("first", "last", "last_step", "sum"):
+            del row[name]
+        out[series] = bits({**row, "first_step": steps[0], "last_step": steps[-1], "last": kept[series, steps[-1]][0]})
     return out
 
 
@@ -56,7 +70,7 @@ def _point(step: int, value: float, seq: int) -> dict[str, Any]:
         "nan": 0,
         "pos_inf": 0,
         "neg_inf": 0,
-        "seq": seq,
+        "version": seq,
         "first_nonfinite_step": None,
         "sum": None,
     }
@@ -77,7 +91,7 @@ def _merge(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for row in rows[1:]:
         for name in ("count", "nan", "pos_inf", "neg_inf"):
             out[name] += row[name]
-        out["seq"] = max(out["seq"], row["seq"])
+        out["version"] += row["version"]
         if out["first_nonfinite_step"] is None:
             out["first_nonfinite_step"] = row["first_nonfinite_step"]
         if row["first"] is None:

@@ -21,6 +21,7 @@ from parts import ready, until
 from runwire.wire import METRICS, Frame, encode
 from runwire_storage.client import connect
 from runwire_storage.rows import COUNTS, EXTREMES
+from runwire_storage.schema import TIME
 
 _PATIENCE = 120
 
@@ -110,10 +111,10 @@ class Store:
 
     def rollups(self, run: str) -> dict[tuple[Any, int, int], tuple[Any, ...]]:
         names = sorted(
-            [*COUNTS, "seq", "first_nonfinite_step", *EXTREMES, *(f"{name}_step" for name in EXTREMES), "sum"]
+            [*COUNTS, "version", "first_nonfinite_step", *EXTREMES, *(f"{name}_step" for name in EXTREMES), "sum"]
         )
         columns = ", ".join(f"`{name}`" for name in names)
-        where = "FROM runwire.stored_rollups FINAL WHERE run = {run:String}"
+        where = f"FROM runwire.stored_rollups FINAL WHERE run = {{run:String}} AND metric != '{TIME}'"
         sql = f"SELECT metric, rank, level, bucket, {columns} {where}"
         rows = self.client.query(sql, {"run": run}).result_rows
         out = {
@@ -124,9 +125,13 @@ class Store:
         return out
 
     def caught_up(self, log: Log) -> bool:
-        """Whether the last row that was sent is wholly stored: tails are written last."""
-        sql = "SELECT max(seq) FROM runwire.stored_series WHERE run = {run:String} AND rank = {rank:UInt32}"
-        return bool(self.client.query(sql, {"run": log.run, "rank": log.rank}).result_rows[0][0] >= log.seq)
+        """Whether every point that was sent is in the totals, which are written last: a version adds up the seqs."""
+        wanted: dict[Any, int] = {}
+        for (series, _), (_, seq) in brute.final(log.rows).items():
+            wanted[series] = wanted.get(series, 0) + seq
+        sql = "SELECT metric, rank, version FROM runwire.stored_series FINAL WHERE run = {run:String}"
+        found = self.client.query(sql, {"run": log.run}).result_rows
+        return wanted.items() <= {(log.run, metric, rank): version for metric, rank, version in found}.items()
 
     def check(self, *logs: Log) -> None:
         """Wait until all of it is stored; then points and rollups must be what was logged, to the bit."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, Frame, dumps, encode, loads
+from runwire_storage.schema import TIME
 from runwire_stream.decode import Record, gather
 from runwire_stream.facts import facts
 
@@ -50,12 +51,25 @@ def record(topic: str, value: bytes | None, offset: int = 0) -> Record:
 
 
 def test_frames_become_columns() -> None:
-    """Each value stands beside its row's step, ts and seq, and beside its own series, over frames that share keys."""
+    """Each value stands beside its row's step and seq, and beside its own series, over frames that share keys."""
     batch = gather([record(METRICS, GOOD)])
-    assert batch.names == [("run", "a", 3), ("run", "b", 3)]
-    points = batch.points
-    rows = list(zip(points.series, points.step, points.ts, points.value, points.seq, strict=True))
-    assert rows == [(0, 10, 7, 0.5, 1), (0, 11, 8, 1.5, 2), (1, 10, 7, 2.5, 1), (1, 11, 8, 3.5, 2), (1, 12, 9, 4.5, 3)]
+    assert batch.names == [("run", "a", 3), ("run", "b", 3), ("run", TIME, 3)]
+    rows = batch.points[["series", "position", "value", "seq"]].tolist()
+    assert sorted(rows) == [
+        (0, 10, 0.5, 1), (0, 11, 1.5, 2),
+        (1, 10, 2.5, 1), (1, 11, 3.5, 2), (1, 12, 4.5, 3),
+        (2, 10, 7e-6, 1), (2, 11, 8e-6, 2), (2, 12, 9e-6, 3),
+    ]  # fmt: skip
+
+
+def test_a_time_that_the_training_logs_itself_is_kept() -> None:
+    """Who logs `_timestamp` says when it was; the row's own time does not replace it."""
+    planes = [
+        np.array(plane, kind).tobytes() for plane, kind in (([1], "u8"), ([5], "i8"), ([7], "i8"), ([99.5], "f8"))
+    ]
+    batch = gather([record(METRICS, encode("run", 0, [Frame([TIME], 1, planes)]))])
+    assert batch.names == [("run", TIME, 0)]
+    assert batch.points["value"].tolist() == [99.5]
 
 
 @given(

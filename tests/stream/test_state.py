@@ -11,8 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, TAIL, Ints, Points, Rows, Series
-from runwire_storage.schema import LEVELS
+from runwire_storage.cover import Parts
+from runwire_storage.reader import Reader
+from runwire_storage.rollup import latest, reduce
+from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, TOTAL, Rows, Series
+from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_stream.state import State
 
 Logged = tuple[int, int, float, int]  # series, step, value, seq
@@ -28,69 +31,70 @@ values = st.one_of(
 )
 
 
-class Memory:
-    """The archive as a dictionary: what the worker has handed over so far."""
+class Memory(Reader):
+    """The store as dictionaries: what the worker has handed over so far, read back by the store's own `Reader`."""
 
-    def __init__(self) -> None:
+    def __init__(self, points_min: int = POINTS_MIN) -> None:
+        self.points_min = points_min  # as low as 1, so that few points make rows, too
         self.logged: list[tuple[Series, int, float, int]] = []
         self.rows: dict[tuple[Series, int, int], np.void] = {}
         self.last: dict[Series, np.void] = {}
 
-    def store(self, names: Sequence[Series], points: Points, buckets: Sequence[Rows], tails: Rows) -> None:
-        self.store_points(names, points)
-        self.store_buckets(names, buckets)
-        self.store_tails(names, tails)
-
-    def store_points(self, names: Sequence[Series], points: Points) -> None:
-        columns = (points.series.tolist(), points.step.tolist(), points.value.tolist(), points.seq.tolist())
+    def store_points(self, names: Sequence[Series], points: Rows) -> None:
+        columns = (points[name].tolist() for name in ("series", "position", "value", "seq"))
         self.logged += [(names[number], step, value, seq) for number, step, value, seq in zip(*columns, strict=True)]
 
     def store_buckets(self, names: Sequence[Series], buckets: Sequence[Rows]) -> None:
         for level, rows in zip(LEVELS, buckets, strict=True):
-            for row in rows:
+            for row in rows[rows["count"] >= self.points_min]:
                 key = (names[row["series"]], level, int(row["position"]))
-                if key not in self.rows or row["seq"] >= self.rows[key]["seq"]:
+                if key not in self.rows or version_of(row) >= version_of(self.rows[key]):
                     self.rows[key] = row.copy()
 
-    def store_tails(self, names: Sequence[Series], tails: Rows) -> None:
-        for row in tails:
+    def store_totals(self, names: Sequence[Series], totals: Rows) -> None:
+        for row in totals:
             name = names[row["series"]]
-            if name not in self.last or row["seq"] >= self.last[name]["seq"]:
+            if name not in self.last or version_of(row) >= version_of(self.last[name]):
                 self.last[name] = row.copy()
 
-    def tails(self, names: Sequence[Series]) -> Rows:
-        out = np.array([self.last[name] for name in names if name in self.last], TAIL)
+    def totals(self, names: Sequence[Series]) -> Rows:
+        out = np.array([self.last[name] for name in names if name in self.last], TOTAL)
         out["series"] = [place for place, name in enumerate(names) if name in self.last]
         return out
 
-    def points(self, names: Sequence[Series], number: Ints, bucket: Ints) -> Rows:
-        wanted = {(names[n], b): n for n, b in zip(number.tolist(), bucket.tolist(), strict=True)}
-        return np.array(
-            [
-                (wanted[name, step >> LEVELS[0]], step, seq, value)
-                for (name, step), (value, seq) in brute.final(self.logged).items()
-                if (name, step >> LEVELS[0]) in wanted
-            ],
-            POINT,
-        )
+    def points(self, names: Sequence[Series], parts: Parts) -> Rows:
+        wanted = {names[place]: (place, some) for place, some in parts.items()}
+        found = [
+            (wanted[name][0], step, seq, value)
+            for (name, step), (value, seq) in brute.final(self.logged).items()
+            if name in wanted and any(part.start <= step <= part.end for part in wanted[name][1])
+        ]
+        return latest(np.array(found, POINT))
 
-    def buckets(self, level: int, names: Sequence[Series], number: Ints, bucket: Ints) -> Rows:
-        wanted = {(names[n], b): n for n, b in zip(number.tolist(), bucket.tolist(), strict=True)}
-        out = []
-        for (name, its, position), row in self.rows.items():
-            if its == level and (name, position >> 4) in wanted:
+    def buckets(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        out: dict[int, list[Any]] = {level: [] for level in LEVELS}
+        wanted = {names[place]: (place, some) for place, some in parts.items()}
+        for (name, level, position), row in self.rows.items():
+            place, some = wanted.get(name, (0, ()))
+            if any(part.level == level and part.start <= position <= part.end for part in some):
                 copy = row.copy()
-                copy["series"] = wanted[name, position >> 4]
-                out.append(copy)
-        return np.array(out, BUCKET)
+                copy["series"] = place
+                out[level].append(copy)
+        return {level: latest(np.array(rows, BUCKET)) for level, rows in out.items()}
 
     def as_brute(self) -> dict[tuple[Any, int, int], tuple[Any, ...]]:
         return {key: bits(row) for key, row in self.rows.items()}
 
 
+def version_of(row: np.void) -> int:
+    """Return the version of a BUCKET or a TOTAL as a number."""
+    return (int(row["version_high"]) << 32) + int(row["version_low"])
+
+
 def bits(row: np.void) -> tuple[Any, ...]:
     """Return a BUCKET as `brute.bits` does."""
-    plain: dict[str, Any] = {name: row[name].item() for name in (*COUNTS, "seq")}
+    plain: dict[str, Any] = {name: row[name].item() for name in COUNTS}
+    plain["version"] = version_of(row)
     odd = plain["nan"] + plain["pos_inf"] + plain["neg_inf"]
     plain["first_nonfinite_step"] = row["first_nonfinite_step"].item() if odd else None
     for name in (*EXTREMES, *(f"{name}_step" for name in EXTREMES), "sum"):
@@ -98,43 +102,36 @@ def bits(row: np.void) -> tuple[Any, ...]:
     return brute.bits(plain)
 
 
-def batch(rows: Sequence[Logged]) -> tuple[list[Series], Points]:
-    names = [("run", f"m{number}", 0) for number in dict.fromkeys(row[0] for row in rows)]
-    local = {number: place for place, number in enumerate(dict.fromkeys(row[0] for row in rows))}
-    points = Points(
-        np.array([local[row[0]] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.int64),
-        np.array([row[3] for row in rows], np.int64),
-        np.array([row[2] for row in rows], np.float64),
-        np.array([row[3] for row in rows], np.uint64),
-    )
-    return names, points
-
-
 def advance(state: State, archive: Memory, rows: Sequence[Logged], upto: int = 3) -> None:
     """Let a batch pass; ``upto`` < 3: the worker dies when so much of it is stored."""
-    names, points = batch(rows)
-    numbers = state.resolve(names)
-    points = Points(numbers[points.series], points.step, points.ts, points.value, points.seq)
-    result = state.advance(points)
+    local = {number: place for place, number in enumerate(dict.fromkeys(row[0] for row in rows))}
+    numbers = state.resolve([("run", f"m{number}", 0) for number in local])
+    points = latest(np.array([(numbers[local[number]], step, seq, value) for number, step, value, seq in rows], POINT))
     if upto >= 1:
         archive.store_points(state.names, points)
+    buckets = state.advance(points)
     if upto >= 2:
-        archive.store_buckets(state.names, result.buckets)
+        archive.store_buckets(state.names, buckets)
     if upto >= 3:
-        archive.store_tails(state.names, result.tails)
+        archive.store_totals(state.names, state.totals())
 
 
 def check(archive: Memory, rows: Sequence[Logged]) -> None:
-    """The store holds brute force's rollups of all rows, and no other; its tails are the rows' ends."""
+    """The store holds brute force's rollups and totals of all rows, and no other."""
     named = [(("run", f"m{number}", 0), step, value, seq) for number, step, value, seq in rows]
-    assert archive.as_brute() == brute.rollups(named)
-    kept = brute.final(named)
-    for name in {name for name, _ in kept}:
-        last = max(step for its, step in kept if its == name)
-        tail = archive.last[name]
-        assert (tail["last_step"], tail["seq"]) == (last, max(seq for its, *_, seq in named if its == name))
-        assert tail["last"].tobytes() == np.float64(kept[name, last][0]).tobytes()
+    assert archive.as_brute() == brute.rollups(named, archive.points_min)
+    assert {name: total_bits(row) for name, row in archive.last.items()} == brute.totals(named)
+
+
+def total_bits(row: np.void) -> tuple[Any, ...]:
+    """Return a TOTAL as `brute.totals` does."""
+    plain: dict[str, Any] = {name: row[name].item() for name in (*COUNTS, "first_step", "last_step", "last")}
+    odd = plain["nan"] + plain["pos_inf"] + plain["neg_inf"]
+    plain["version"] = version_of(row)
+    plain["first_nonfinite_step"] = row["first_nonfinite_step"].item() if odd else None
+    for name in ("min", "min_step", "max", "max_step"):
+        plain[name] = row[name].item() if plain["count"] > odd else None
+    return brute.bits(plain)
 
 
 numbered = st.lists(st.tuples(st.integers(0, 2), steps, values), min_size=1, max_size=120).map(
@@ -149,13 +146,14 @@ rising = st.builds(
     st.lists(values, min_size=300, max_size=300),
 )
 logs = st.one_of(numbered, rising)
+least = st.sampled_from([1, 2, 5, POINTS_MIN])
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(logs, st.data())
 def test_any_rows_in_any_batches_give_what_brute_force_gives(rows: list[Logged], data: st.DataObject) -> None:
     """Late, repeated and non-finite rows, huge and negative steps, cut anywhere, forgotten anywhere: the same bits."""
-    archive = Memory()
+    archive = Memory(data.draw(least))
     state = State(archive)
     cuts = sorted({0, len(rows), *data.draw(st.lists(st.integers(0, len(rows)), max_size=8))})
     for start, end in itertools.pairwise(cuts):
@@ -171,7 +169,7 @@ def test_a_worker_that_dies_between_two_inserts_is_made_good_by_the_replay(
     rows: list[Logged], data: st.DataObject
 ) -> None:
     """Whatever was stored when it died, and however the replay is cut, the store ends as if nothing had happened."""
-    archive = Memory()
+    archive = Memory(data.draw(least))
     state = State(archive)
     done = 0
     for _ in range(data.draw(st.integers(1, 5))):
@@ -192,7 +190,7 @@ def test_a_worker_that_dies_between_two_inserts_is_made_good_by_the_replay(
 @given(numbered, st.randoms(use_true_random=False), st.integers(1, 50))
 def test_the_order_of_arrival_does_not_matter(rows: list[Logged], random: Any, size: int) -> None:
     """Two attempts of a run may be delivered side by side: later rows before earlier ones, in any order."""
-    archive = Memory()
+    archive = Memory(random.choice([1, 2, 5, POINTS_MIN]))
     state = State(archive)
     shuffled = list(rows)
     random.shuffle(shuffled)
@@ -204,10 +202,12 @@ def test_the_order_of_arrival_does_not_matter(rows: list[Logged], random: Any, s
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(logs, st.integers(1, 40))
-def test_a_state_smaller_than_its_series_reads_back_what_it_forgot(rows: list[Logged], size: int) -> None:
+@given(logs, st.integers(1, 40), least)
+def test_a_state_smaller_than_its_series_reads_back_what_it_forgot(
+    rows: list[Logged], size: int, points_min: int
+) -> None:
     """With room for one series alone, three series still come out right."""
-    archive = Memory()
+    archive = Memory(points_min)
     state = State(archive, series_max=1)
     for start in range(0, len(rows), size):
         advance(state, archive, rows[start : start + size])
@@ -218,23 +218,19 @@ def test_a_step_repeated_for_ever_takes_no_more_memory() -> None:
     """A run that logs step 0 a million times leaves one open point, not a million."""
     archive = Memory()
     state = State(archive)
-    numbers = state.resolve([("run", "m", 0)])
-    count = 50_000
-    for start in range(0, 20 * count, count):
-        seq = np.arange(start, start + count, dtype=np.uint64)
-        zeros = np.zeros(count, np.int64)
-        state.advance(Points(numbers[zeros], zeros, zeros, np.ones(count), seq))
-    assert len(state._tables[0]) <= 3 * count
+    for seq in range(1, 70_000):
+        [number] = state.resolve([("run", "m", 0)])
+        state.advance(np.array([(number, 0, seq, 1.0)], POINT))
+    assert len(state._tables[0]) <= 2 * 64 * 1024
 
 
 @pytest.mark.parametrize("count", [7, 8, 9, 63, 64])
 def test_a_sum_adds_from_left_to_right(count: int) -> None:
     """Where numpy's own sums would pair or unroll, ours add by rising step, as a plain loop does."""
     numbers = [0.1 * 3**place for place in range(count)]
-    rows = [(0, place, number, place + 1) for place, number in enumerate(numbers)]
-    archive = Memory()
-    advance(State(archive), archive, [*rows, (0, 64, 0.0, 1000)])
+    rows = np.array([(0, place, place + 1, number) for place, number in enumerate(numbers)], POINT)
     total = numbers[0]
     for number in numbers[1:]:
         total += number
-    assert archive.rows[("run", "m0", 0), LEVELS[0], 0]["sum"] == total
+    [bucket] = reduce(rows, 6)
+    assert bucket["sum"] == total

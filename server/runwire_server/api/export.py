@@ -33,9 +33,10 @@ def export(
     *,
     lo: _Step = None,
     hi: _Step = None,
+    times: Annotated[bool, Query(description="Tell of each point when its step was logged.")] = False,
     format: Literal["arrow", "parquet", "csv"] = "arrow",  # noqa: A002 - as the URL has it
 ) -> StreamingResponse:
-    """Send the points with ``lo <= step < hi`` by metric, rank and step: run, metric, rank, step, ts, value.
+    """Send the points with ``lo <= step < hi`` by metric, rank and step: run, metric, rank, step, value.
 
     As an Arrow stream, a Parquet file or CSV. If the store fails on the way, the reply breaks off instead of ending.
     """
@@ -44,9 +45,9 @@ def export(
     kind = exports.FORMATS[format]
     about = store.ask(lambda client: queries.run(client, run))
     series = store.ask(lambda client: exports.chosen(client, about["id"], metric or (), rank or ()))
-    batches = _asked(store, lambda client: exports.points(client, about["id"], series, lo, hi))
+    batches = _asked(store, lambda client: exports.points(client, about["id"], series, lo, hi, times=times))
     return StreamingResponse(
-        exports.encoded(exports.schema(), batches, kind),
+        exports.encoded(exports.schema(times=times), batches, kind),
         media_type=kind.media_type,
         headers={"Content-Disposition": f'attachment; filename="{about["id"]}{kind.suffix}"'},
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from clickhouse_connect.driver.client import Client
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
@@ -36,17 +37,25 @@ class Name(BaseModel):
 
 
 class View(BaseModel):
-    """Which series, which of their steps (``lo <= step < hi``; null is a series' own end), in how many columns."""
+    """Which series, which of their steps (``lo <= step < hi``; null is a series' own end), in how many columns.
+
+    With ``x`` "time", columns are stretches of time, and ``lo`` and ``hi`` microseconds since the epoch. With
+    ``against``, a metric, each series comes with that metric of the same run and rank in the same columns of steps.
+    """
 
     series: Annotated[list[Name], Field(min_length=1, max_length=1000)]
     lo: Annotated[int | None, Field(**_STEPS)] = None
     hi: Annotated[int | None, Field(**_STEPS)] = None
     columns: Annotated[int, Field(ge=1, le=COLUMNS_MAX)] = 1000
+    x: Literal["step", "time"] = "step"
+    against: Annotated[str | None, Field(min_length=1, max_length=METRIC_BYTES_MAX)] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.lo is not None and self.hi is not None and self.lo >= self.hi:
             raise ValueError(f"lo is {self.lo}, hi is {self.hi}: lo must be below hi")
+        if self.x == "time" and self.against is not None:
+            raise ValueError("a series can be shown over time or against another metric, not both")
         return self
 
 
@@ -56,16 +65,28 @@ def series(request: Request, store: TheStore, view: View) -> Response:
 
     As JSON, or with ``Accept: application/vnd.runwire.series`` as planes of float64.
     """
-    names = [(name.run, name.metric, name.rank) for name in view.series]
-    found = store.ask(lambda client: queries.series(client, names, view.lo, view.hi, view.columns))
+    found, others = store.ask(lambda client: _answer(client, view))
     if MEDIA_TYPE in request.headers.get("Accept", ""):
-        return Response(encode(found), media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "Vary": "Accept"})
-    return json(request, {"series": [{**_about(one), "planes": _listed(one)} for one in found]})
+        body = encode([*found, *others], "microseconds" if view.x == "time" else "steps")
+        return Response(body, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "Vary": "Accept"})
+    told = [{**_about(one), "planes": _listed(one)} for one in found]
+    for its, other in zip(told, others, strict=False):
+        its["against"] = {**_about(other), "planes": _listed(other)}
+    return json(request, {"unit": "microseconds" if view.x == "time" else "steps", "series": told})
 
 
-def encode(found: Iterable[Columns]) -> bytes:
+def _answer(client: Client, view: View) -> tuple[list[Columns], list[Columns]]:
+    """Return the series, and what each is against."""
+    names = [(name.run, name.metric, name.rank) for name in view.series]
+    if view.against is not None:
+        pairs = queries.against(client, names, view.against, lo=view.lo, hi=view.hi, columns=view.columns)
+        return [y for y, _ in pairs], [x for _, x in pairs]
+    curves = queries.timeline if view.x == "time" else queries.series
+    return curves(client, names, lo=view.lo, hi=view.hi, columns=view.columns), []
+
+
+def encode(found: Sequence[Columns], unit: str = "steps") -> bytes:
     """Return series as one binary reply, whose planes lie at multiples of 8 bytes."""
-    found = list(found)
     start, header = 0, b""
     while True:  # the header tells where the planes begin, and they begin where it ends
         offset = start
@@ -73,7 +94,7 @@ def encode(found: Iterable[Columns]) -> bytes:
         for one in found:
             about.append({**_about(one), "offset": offset})
             offset += len(PLANES) * len(one) * 8
-        header = dumps({"planes": PLANES, "series": about})
+        header = dumps({"planes": PLANES, "unit": unit, "series": about})
         size = 8 + len(header)
         if start == size + -size % 8:
             break

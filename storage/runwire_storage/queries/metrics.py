@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
-from runwire_storage.queries import fetch
-from runwire_storage.queries.curves import first_step
 from runwire_storage.schema import DATABASE
 
 
@@ -17,7 +14,7 @@ class Metric(TypedDict):
     """A metric of a run, over all ranks.
 
     ``last`` is the value at the last step of the lowest rank. ``nonfinite`` counts NaN and infinities, the first of
-    which, on any rank, stands at ``first_nonfinite_step``.
+    which, on any rank, stands at ``first_nonfinite_step``; ``min`` and ``max`` are of the finite values.
     """
 
     metric: str
@@ -26,8 +23,22 @@ class Metric(TypedDict):
     first_step: int
     last_step: int
     last: float
+    min: float | None
+    max: float | None
     nonfinite: int
     first_nonfinite_step: int | None
+
+
+_METRICS = f"""
+    SELECT
+        metric, arraySort(groupArray(rank)) AS ranks, sum(count) AS points, min(s.first_step) AS first_step,
+        max(s.last_step) AS last_step, argMin(s.last, rank) AS last, minOrNull(s.min) AS min, maxOrNull(s.max) AS max,
+        sum(nan_count + pos_inf_count + neg_inf_count) AS nonfinite,
+        minOrNull(s.first_nonfinite_step) AS first_nonfinite_step
+    FROM {DATABASE}.series AS s
+    WHERE run = {{run:String}}
+    GROUP BY metric ORDER BY metric
+"""  # noqa: S608 - constants
 
 
 def metrics(client: Client, run: str) -> list[Metric]:
@@ -36,46 +47,5 @@ def metrics(client: Client, run: str) -> list[Metric]:
     Raises:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    rows = client.query(
-        f"""
-            SELECT metric, rank, last_step, last FROM {DATABASE}.series
-            WHERE run = {{run:String}} ORDER BY metric, rank
-        """,  # noqa: S608 - a constant
-        {"run": run},
-    ).result_rows
-    found: dict[str, Metric] = {}
-    for start in range(0, len(rows), fetch.SERIES_MAX):
-        batch = rows[start : start + fetch.SERIES_MAX]
-        names = [(run, metric, rank) for metric, rank, _, _ in batch]
-        totals = fetch.totals(client, names, {place: row[2] for place, row in enumerate(batch)})
-        for place, (metric, rank, last_step, last) in enumerate(batch):
-            known = found.setdefault(metric, _empty(metric, last_step, last))
-            known["ranks"].append(rank)
-            known["last_step"] = max(known["last_step"], last_step)
-            for row in totals[totals["series"] == place]:
-                _add(known, row)
-    return list(found.values())
-
-
-def _empty(metric: str, last_step: int, last: float) -> Metric:
-    return {
-        "metric": metric,
-        "ranks": [],
-        "points": 0,
-        "first_step": last_step,
-        "last_step": last_step,
-        "last": last,
-        "nonfinite": 0,
-        "first_nonfinite_step": None,
-    }
-
-
-def _add(metric: Metric, row: Any) -> None:
-    odd = int(np.sum([row[name] for name in ("nan", "pos_inf", "neg_inf")]))
-    metric["points"] += int(row["count"])
-    metric["first_step"] = min(metric["first_step"], first_step(row))
-    metric["nonfinite"] += odd
-    if odd:
-        known = metric["first_nonfinite_step"]
-        step = int(row["first_nonfinite_step"])
-        metric["first_nonfinite_step"] = step if known is None else min(known, step)
+    found: list[Any] = list(client.query(_METRICS, {"run": run}).named_results())
+    return found

@@ -1,0 +1,195 @@
+"""Reading many series at once: how long they are, their points, their buckets, and any level made of both.
+
+A question names series and ranges of positions, thousands of them. Nothing is read with FINAL: all versions of a row
+come, and the latest is taken here, which costs less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from runwire_storage import native, version
+from runwire_storage.cover import Parts, cover, gaps, inside, merged, portions
+from runwire_storage.lookup import Ask, Lookup, lookups, named
+from runwire_storage.rollup import latest, reduce
+from runwire_storage.rows import BUCKET, POINT, TOTAL, VERSION, Ints, Rows, Series
+from runwire_storage.schema import DATABASE, LEVELS
+
+#: About so many buckets are read at once; where they are too thin to be stored, up to POINTS_MIN points each.
+_ROWS_MAX = 200_000
+#: log2 of a bucket that holds every step of one sign.
+WHOLE = 63
+
+_SQL = {
+    dtype: f"SELECT run, metric, rank, {', '.join(columns)} FROM {DATABASE}.{table} WHERE {{}}"  # noqa: S608
+    for dtype, table, columns in (
+        (POINT, "stored_points", ["step AS position", "seq", "value"]),
+        (
+            BUCKET,
+            "stored_rollups",
+            ["level", "bucket AS position", "version"]
+            # Quoted: a bare nan is the number.
+            + [f"`{name}`" for name in BUCKET.names or () if name not in {"series", "position", *VERSION}],
+        ),
+        (
+            TOTAL,
+            "stored_series",
+            ["version", *(f"`{name}`" for name in TOTAL.names or () if name not in {"series", *VERSION})],
+        ),
+    )
+}
+#: Whoever has no total is looked for no further, so it is asked here alone.
+_SHOWN = f"run NOT IN (SELECT run FROM {DATABASE}.deleted)"  # noqa: S608 - a constant
+
+
+class Reader:
+    """Reads series by name; what is returned names them by their place in the list of names.
+
+    Args:
+        ask: how the store is asked.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def totals(self, names: Sequence[Series]) -> Rows:
+        """Return the TOTAL of each series that has one, by rising place; those of deleted runs have none."""
+        shown = (Lookup(f"{lookup.condition} AND {_SHOWN}", lookup.keys) for lookup in named(names))
+        found = [rows for rows, _ in self._read(TOTAL, shown, names)]
+        rows = np.concatenate([np.zeros(0, TOTAL), *found])
+        rows = rows[np.lexsort((rows["version_low"], rows["version_high"], rows["series"]))]
+        newest: Rows = rows[np.append(rows["series"][1:] != rows["series"][:-1], np.ones(min(len(rows), 1), np.bool_))]
+        return newest
+
+    def points(self, names: Sequence[Series], parts: Parts) -> Rows:
+        """Return the POINTs of parts of level 0, as `latest` does."""
+        found = [rows for rows, _ in self._read(POINT, lookups("step", names, parts), names)]
+        rows = latest(np.concatenate([np.zeros(0, POINT), *found]))
+        return rows[inside(rows, parts)]
+
+    def buckets(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        """Return by level the stored BUCKETs of parts of higher levels than 0, as `latest` does."""
+        found: dict[int, list[Rows]] = {level: [np.zeros(0, BUCKET)] for level in LEVELS}
+        for rows, block in self._read(BUCKET, lookups("bucket", names, parts), names):
+            for level in np.unique(block["level"]).tolist():
+                found[level].append(rows[block["level"] == level])
+        out = {}
+        for level, blocks in found.items():
+            rows = latest(np.concatenate(blocks))
+            out[level] = rows[inside(rows, _of_level(parts, level))]
+        return out
+
+    def columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
+        """Return what parts hold as BUCKETs of level ``k``, sorted by series and position.
+
+        It is rolled up as the whole series is: points to buckets of the lowest level, beside those that are stored,
+        these to the next, and so on. So it is all the same whether a bucket is stored, still open, or too thin to be.
+
+        Args:
+            names: the series.
+            parts: by place in ``names``: what covers a view, see `runwire_storage.cover`.
+            k: log2 of a column's width.
+        """
+        found = [self._columns(names, some, k) for some in portions(parts, _ROWS_MAX)]
+        return np.concatenate([np.zeros(0, BUCKET), *found])
+
+    def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
+        """Return parts as what they are: by level BUCKETs, stored or too thin to be, and for level 0 POINTs."""
+        stored = self.buckets(names, _above(parts))
+        thin = {
+            level: {
+                place: [gap for part in some for gap in gaps(part, _positions(stored[level], place))]
+                for place, some in _of_level(parts, level).items()
+            }
+            for level in LEVELS
+        }
+        wanted = {
+            place: merged(
+                [part for part in some if not part.level] + [gap for of in thin.values() for gap in of[place]]
+            )
+            for place, some in parts.items()
+        }
+        points = self.points(names, wanted)
+        found = {0: points[inside(points, _of_level(parts, 0))]}
+        for level in LEVELS:
+            rows, below = points[inside(points, thin[level])], 0
+            for upper in (upper for upper in LEVELS if upper <= level):
+                rows, below = reduce(rows, upper - below), upper
+            found[level] = latest(np.concatenate((rows, stored[level])))
+        return found
+
+    def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
+        """Return whole series as at most two BUCKETs each: all of their steps below zero, and all others.
+
+        Args:
+            names: the series.
+            ends: by place in ``names``, the first and the last step of those to read.
+        """
+        parts = {
+            place: list(cover(first >> LEVELS[-1] << LEVELS[-1], last + 1, WHOLE, last))
+            for place, (first, last) in ends.items()
+        }
+        return self.columns(names, parts, WHOLE)
+
+    def _columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
+        stored = self.buckets(names, _above(parts))
+        thin = {
+            place: [
+                *(part for part in some if not part.level),
+                *(gap for part in some if part.level for gap in gaps(part, _positions(stored[part.level], place))),
+            ]
+            for place, some in parts.items()
+        }
+        rows, below = self.points(names, {place: merged(some) for place, some in thin.items()}), 0
+        for level in (level for level in LEVELS if level <= k):
+            rows = latest(np.concatenate((reduce(rows, level - below), stored[level])))
+            below = level
+        return reduce(rows, k - below)
+
+    def _read(
+        self, dtype: np.dtype[np.void], asked: Iterator[Lookup], names: Sequence[Series]
+    ) -> Iterator[tuple[Rows, dict[str, Any]]]:
+        places = {name: place for place, name in enumerate(names)}
+        for lookup in asked:
+            for block in native.blocks(self._ask(_SQL[dtype].format(lookup.condition), lookup.keys)):
+                yield _records(block, places, dtype), block
+
+
+def _records(block: Mapping[str, Any], places: Mapping[Series, int], dtype: np.dtype[np.void]) -> Rows:
+    """Return a block's rows as records."""
+    out = np.zeros(len(block["rank"]), dtype)
+    out["series"] = _numbers(block["run"], block["metric"], block["rank"], places)
+    if "version" in block:
+        out["version_high"], out["version_low"] = version.from_column(block["version"])
+    for name in (dtype.names or ())[1:]:
+        if name in block:
+            out[name] = block[name]
+    return out
+
+
+def _numbers(run: native.Words, metric: native.Words, rank: Ints, places: Mapping[Series, int]) -> Ints:
+    """Return each row's series by its place. Rows of a series lie together, but for where one part of a table ends."""
+    if not len(rank):
+        return np.zeros(0, np.int64)
+    changed = (run.codes[1:] != run.codes[:-1]) | (metric.codes[1:] != metric.codes[:-1]) | (rank[1:] != rank[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(changed) + 1))
+    keys = zip(run.codes[starts].tolist(), metric.codes[starts].tolist(), rank[starts].tolist(), strict=True)
+    numbers = [places[run.dictionary[r], metric.dictionary[m], its] for r, m, its in keys]
+    return np.repeat(np.array(numbers, np.int64), np.diff(starts, append=len(rank)))
+
+
+def _positions(rows: Rows, place: int) -> Ints:
+    start, end = np.searchsorted(rows["series"], (place, place + 1))
+    positions: Ints = rows["position"][start:end]
+    return positions
+
+
+def _above(parts: Parts) -> Parts:
+    return {place: [part for part in some if part.level] for place, some in parts.items()}
+
+
+def _of_level(parts: Parts, level: int) -> Parts:
+    return {place: [part for part in some if part.level == level] for place, some in parts.items()}
