@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ROUNDS ?= 100
+SEED ?= 1
 ROOMS := producers storage stream alerting server
 # Those of a few minutes; backpressure takes a quarter of an hour, profile is for whoever works on speed.
 BENCH ?= sdk ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
-.PHONY: help install page demo test lint format types lock bench clean
+.PHONY: help install page demo test faults lint format types lock bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +34,10 @@ demo: $(READY) ## start the pipeline, train twice, show the runs and the alert
 test: $(READY) ## run the whole test suite
 	$(BIN)/python server/page/build.py --optional
 	$(BIN)/python -m pytest
+
+faults: $(READY) ## kill, freeze and multiply the processes while runs log: ROUNDS=100 SEED=1, or one ROUND=7 of a SEED
+	PYTHONPATH=tests:tests/stream:tests/end_to_end $(BIN)/python -m faults --seed $(SEED) \
+		$(if $(ROUND),--round $(ROUND),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
 
 lint: $(READY) ## ruff, the type checker, the import rules
 	$(BIN)/ruff check .

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import PATIENCE, Pipeline, end, own, running, until
+from parts import Pipeline, broker, end, own, running, until
 
-from runwire_server.local import ports, topics
+from runwire_server.local import ports
 
 
 @pytest.fixture
@@ -22,17 +22,15 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Kafka with Runwire's topics, for the whole session; ``host:port``. Tests that kill it start their own."""
-    home = tmp_path_factory.mktemp("kafka")
-    port = ports.free()
-    with (home / "kafka.log").open("wb") as log:
-        process = own(
-            [sys.executable, "-m", "runwire", "kafka", "--home", str(home), "--port", str(port)], stdout=log, stderr=log
-        )
-    try:
-        topics.create(f"{ports.HOST}:{port}", timeout=PATIENCE)
-        yield f"{ports.HOST}:{port}"
-    finally:
-        end(process)
+    with broker(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[str]:
+    """A Kafka of the test's own, with Runwire's topics: for what cannot be undone, or would disturb others."""
+    with broker(tmp_path / "kafka") as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import pytest
 
 from runwire._ready import READY_FD
 from runwire_server.local import home as homes
-from runwire_server.local import launch, ports
+from runwire_server.local import launch, ports, topics
 
 T = TypeVar("T")
 
@@ -100,6 +100,22 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
         pytest.fail(f"{process.args!r} did not stop within 60 s of SIGTERM")
+
+
+@contextlib.contextmanager
+def broker(home: Path) -> Iterator[str]:
+    """A Kafka with Runwire's topics; ``host:port``."""
+    home.mkdir(parents=True, exist_ok=True)
+    port = ports.free()
+    with (home / "kafka.log").open("wb") as log:
+        process = own(
+            [sys.executable, "-m", "runwire", "kafka", "--home", str(home), "--port", str(port)], stdout=log, stderr=log
+        )
+    try:
+        topics.create(f"{ports.HOST}:{port}", timeout=PATIENCE)
+        yield f"{ports.HOST}:{port}"
+    finally:
+        end(process)
 
 
 @contextlib.contextmanager

@@ -40,12 +40,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=home, help="default: RUNWIRE_HOME, else ~/.runwire")
     parser.add_argument("--stalled-after", type=float, metavar="SECONDS", help="see STALLED_AFTER below")
     parser.add_argument("--heartbeat-after", type=float, metavar="SECONDS", help="see HEARTBEAT_AFTER below")
+    parser.add_argument("--metrics-host", default="127.0.0.1", help="where /metrics is told (default: %(default)s)")
+    parser.add_argument("--metrics-port", type=int, help="... and on which port (default: not at all)")
     given = parser.parse_args(arguments)
     if not given.kafka:
         parser.error("where is Kafka? Give --kafka HOST:PORT or set RUNWIRE_KAFKA")
     try:
         numbers = settings.load(stalled_after=given.stalled_after, heartbeat_after=given.heartbeat_after)
-        return worker.run(given.kafka, given.alert_webhook, given.home / "alerting", given.server, numbers)
+        return worker.run(
+            given.kafka,
+            given.alert_webhook,
+            given.home / "alerting",
+            given.server,
+            numbers,
+            metrics_host=given.metrics_host,
+            metrics_port=given.metrics_port,
+        )
     except RunwireError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -8,6 +8,7 @@ alert; the one with the highest version holds.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -65,6 +66,8 @@ class Book:
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
         self._runs: dict[str, set[str]] = {}
+        #: How many alerts of each rule are firing.
+        self.counts: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Alert]:
         return iter(self._alerts.values())
@@ -151,6 +154,8 @@ class Book:
         )
 
     def _put(self, alert: Alert) -> Alert:
+        known = self._alerts.get(alert.id)
+        self.counts[alert.rule] += (alert.state == "firing") - (known is not None and known.state == "firing")
         self._alerts[alert.id] = alert
         self._runs.setdefault(alert.run, set()).add(alert.id)
         return alert

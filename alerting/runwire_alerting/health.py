@@ -30,6 +30,7 @@ class Rank:
         watched: since when its pulses have come without a gap, by its host's clock.
         ended: how it ended ("finished", "failed", "killed", "interrupted"), None while it lives.
         said: whether an event told of that end; a pulse alone knows no exception's text.
+        waiting_bytes: how much of it waits in its spool.
     """
 
     run: str
@@ -49,6 +50,7 @@ class Rank:
     interval: float = 1.0
     ended: str | None = None
     said: bool = False
+    waiting_bytes: int = 0
 
     @property
     def label(self) -> str:
@@ -115,6 +117,7 @@ class Health:
             interval=pulse.interval,
             ended=known.ended or ended if known is not None and same else ended,
             said=known.said if known is not None and same else False,
+            waiting_bytes=pulse.waiting_bytes,
         )
         self._put(rank)
         return rank

@@ -6,15 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.partitioner import murmur2
 
 _PAGE_SECONDS = 0.5
 _REQUEST_MS = 20_000
-
-
-def partition_of(run: str, partitions: int) -> int:
-    """Return the partition, of so many, in which Kafka's default partitioner puts what is keyed by ``run``."""
-    return int(murmur2(run.encode()) & 0x7FFFFFFF) % partitions
 
 
 class History:
@@ -49,11 +43,6 @@ class History:
         await self._consumer.stop()
         await self._admin.close()
 
-    async def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has."""
-        await self._consumer.end_offsets([TopicPartition(topic, 0)])
-        return len(self._consumer.partitions_for_topic(topic) or ())
-
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset that the next record of each partition will get."""
         return dict(await self._consumer.end_offsets(list(tps)))
@@ -66,7 +55,8 @@ class History:
 
     async def all(self, topic: str) -> AsyncIterator[ConsumerRecord]:
         """Yield every record of a topic, up to its present end."""
-        tps = [TopicPartition(topic, number) for number in range(await self.partitions(topic))]
+        [told] = await self._admin.describe_topics([topic])
+        tps = [TopicPartition(topic, place["partition"]) for place in told["partitions"]]
         async for record in self._read(await self._consumer.beginning_offsets(tps), await self.ends(tps)):
             yield record
 
@@ -97,3 +87,5 @@ class History:
                         yield record
             # The position also passes what compaction took away, where the last offset read would wait for ever.
             left = {tp for tp in left if await self._consumer.position(tp) < ends[tp]}
+        # Else it goes on asking for what comes next, a hundred times a second.
+        self._consumer.unsubscribe()

@@ -40,6 +40,10 @@ class Watch:
                         self._apply(verdict, now, changed)
         return changed
 
+    def firing(self) -> dict[str, int]:
+        """Return how many alerts of each rule are firing."""
+        return {rule.name: self.book.counts[rule.name] for rule in self._rules}
+
     def company(self, record: Pulse | Event) -> bool:
         """Return whether a record tells of a NaN loss that other ranks of the run may be about to tell of, too."""
         return (

@@ -21,7 +21,8 @@ from aiokafka import TopicPartition
 from runwire import _ready
 from runwire.errors import WireError
 from runwire.wire import ALERTS, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting.history import History, partition_of
+from runwire_alerting import metrics
+from runwire_alerting.history import History
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
@@ -29,7 +30,11 @@ from runwire_alerting.sight import Sight
 from runwire_alerting.watch import Watch
 from runwire_faust import app, logs
 from runwire_faust.deadletter import DeadLetters
+from runwire_faust.endpoint import Endpoint
+from runwire_faust.lag import Lag
+from runwire_faust.partitions import Partitions
 from runwire_faust.slot import Slot
+from runwire_faust.strays import Strays, home
 from runwire_faust.watchdog import Watchdog, die, vital
 
 GROUP = "runwire.alerting"
@@ -78,6 +83,9 @@ def run(
     datadir: Path,
     server_url: str | None = None,
     settings: Settings | None = None,
+    *,
+    metrics_host: str = "127.0.0.1",
+    metrics_port: int | None = None,
 ) -> int:
     """Watch runs and tell of their alerts until SIGTERM or SIGINT; return the exit code.
 
@@ -87,6 +95,8 @@ def run(
         datadir: a folder for Faust, made if need be; nothing of value lies there.
         server_url: where the page is, for links in notices.
         settings: numbers of the rules; None for the environment's.
+        metrics_host: the address at which metrics and health are told.
+        metrics_port: the port; None to tell them nowhere.
 
     Raises:
         ConfigError: a webhook or a setting is not what it must be.
@@ -94,11 +104,18 @@ def run(
     logs.configure()
     datadir.mkdir(parents=True, exist_ok=True)
     alerting = Alerting(kafka, webhooks, datadir, server_url, settings or load())
+    if metrics_port is not None:
+        Endpoint(metrics_host, metrics_port, alive=alerting.trouble, ready=alerting.lacks).start()
     return app.run(alerting.app)
 
 
 class Alerting:
-    """One worker: its Faust app, what it knows, and the receivers that it tells."""
+    """One worker: its Faust app, what it knows, and the receivers that it tells.
+
+    Attributes:
+        app: the Faust app.
+        trouble: says why the worker does not seem to be alive, None if it does; any thread may call it.
+    """
 
     def __init__(
         self, kafka: str, webhooks: Sequence[str], datadir: Path, server_url: str | None, settings: Settings
@@ -119,15 +136,26 @@ class Alerting:
         self._watch = Watch(rules(settings))
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
+        self._blind: set[int] = set()
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(_INBOX_MAX)
         self._watchdog = Watchdog(self.app)
+        self.trouble = self._watchdog.trouble
+        self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
-        self._dead_letters = DeadLetters(self.app)
-        app.read(self.app, (PULSE, EVENTS), self._receive)
+        self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
+        self._partitions = Partitions(self.app, (PULSE, EVENTS))
+        self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
+        app.read(self.app, (PULSE, EVENTS), self._receive, self._lag)
         self.app.task(self._work)
+        self.app.task(self._watch_partitions)
         self.app.task(self._clock)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
+
+    def lacks(self) -> str | None:
+        """Return what the worker lacks to do its part of the work, None if nothing. Any thread may call it."""
+        blind = self._blind
+        return self._lag.lacks() or (f"not all is seen of partitions {sorted(blind)}" if blind else None)
 
     async def _receive(self, event: Any) -> None:
         await self._inbox.put(_parse(event))
@@ -151,40 +179,42 @@ class Alerting:
 
     async def _handle(self, kind: type, items: list[Any]) -> None:
         now = _now()
-        if kind is _Read:
-            items = [item for item in items if self._mine(item.event)]
-            records = [(item.record, item.event.message.partition) for item in items]
-            await self._tell(self._watch.read(records, now))
-            self._acknowledge([item.event for item in items], now)
-        elif kind is _Bad:
-            items = [item for item in items if self._mine(item.event)]
-            await self._bury(items)
+        if kind is _Read or kind is _Bad:
+            items = [item for item in items if self._partitions.present(item.event)]
+            strays = self._strays.find([item.event.message for item in items])
+            away = set(strays)
+            here = [item for item in items if item.event.message not in away]
+            if kind is _Read:
+                await self._tell(self._watch.read([(item.record, item.event.message.partition) for item in here], now))
+            letters = self._letters(here if kind is _Bad else []) + await self._strays.send_home(strays)
+            await self._dead_letters.bury(letters, len(items))
             self._acknowledge([item.event for item in items], now)
         elif kind is _Tick:
             seen = self._sight.look(items[-1].ends, now)
+            self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
             await self._tell(self._watch.tick(now, seen))
+            metrics.tell(self._watch, self._receivers, len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
         else:
             await self._load(items[-1].partitions)
 
-    def _mine(self, event: Any) -> bool:
-        """Return whether a record came under the present assignment; else somebody reads it again."""
-        return bool(event.message.generation_id == self.app.consumer_generation_id)
-
     def _acknowledge(self, events: list[Any], now: int) -> None:
         for event in events:
-            message = event.message
-            self._sight.handled(message.topic, message.partition, message.offset, now)
-            event.ack()
+            if self._partitions.ours(event):
+                message = event.message
+                self._sight.handled(message.topic, message.partition, message.offset, now)
+                event.ack()
+                self._lag.handled(message)
 
     async def _tell(self, changed: list[Alert]) -> None:
         await self._publish(changed)
         for alert in changed:
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
+            metrics.ALERTS.labels(alert.rule, alert.state).inc()
             for receiver in self._receivers:
                 receiver.tell(alert)
 
@@ -192,7 +222,7 @@ class Alerting:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
         await asyncio.gather(*sent)
 
-    async def _bury(self, items: list[_Bad]) -> None:
+    def _letters(self, items: list[_Bad]) -> list[tuple[Any, str]]:
         letters = []
         for item in items:
             message = item.event.message
@@ -200,7 +230,7 @@ class Alerting:
                 letters.append((message, item.reason))
             else:  # the stream reads events, too, and buries them
                 _log.warning("unreadable event", reason=item.reason, partition=message.partition, offset=message.offset)
-        await self._dead_letters.bury(letters)
+        return letters
 
     async def _delivered(self, alert: Alert, receiver: str) -> None:
         await self._inbox.put(_Delivered(alert, receiver))
@@ -215,26 +245,36 @@ class Alerting:
         self._assigned = assigned
         self._watch = Watch(rules(self._settings))
         mine = {place.partition for place in assigned}
-        partitions = await self._history.partitions(PULSE)
+        counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
             alert = _alert(record.value)
-            if alert is not None and partition_of(alert.run, partitions) in mine:
+            if alert is not None and home(alert.run.encode(), counts[PULSE]) in mine:
                 self._watch.book.fold(alert)
-        positions = await self._history.positions(assigned)
+        everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        positions = await self._history.positions(everywhere)
         changed = []
         window = 2 * self._settings.heartbeat_after
+        # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
+            at = record.partition if record.key is None else home(record.key, counts[record.topic])
+            if at not in mine:
+                continue
             try:
                 parsed = (Pulse if record.topic == PULSE else Event).parse(record.value)
             except WireError:
                 continue
-            changed += self._watch.read([(parsed, record.partition)], _now())
+            changed += self._watch.read([(parsed, at)], _now())
         await self._publish(changed)
-        self._sight = Sight(positions, _now())
+        self._sight = Sight({place: positions[place] for place in assigned}, _now())
+        self._blind = set(mine)
         for receiver in self._receivers:
             receiver.owe(self._watch.book)
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
+
+    async def _watch_partitions(self) -> None:
+        with vital("watching the partitions"):
+            await self._partitions.watch()
 
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
@@ -245,8 +285,8 @@ class Alerting:
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def _ends(self) -> dict[TopicPartition, int] | None:
-        if not self._assigned:
-            return None
+        if not self._assigned or not self._partitions.complete:
+            return None  # a run that is silent here may be heard in a partition that nobody reads yet
         try:
             return await asyncio.wait_for(self._history.ends(self._assigned), _LOOK_SECONDS_MAX)
         except (asyncio.TimeoutError, OSError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from runwire.errors import ConfigError, UnavailableError
 from runwire_storage.errors import StorageError
 
 CONNECT_SECONDS_MAX = 5
+_PING_SECONDS_MAX = 2.0
 #: A store that has not answered for so long is taken for away; whoever waits asks again.
 REPLY_SECONDS_MAX = 60
 
@@ -77,6 +79,20 @@ def connect(url: str, *, reply_seconds_max: float = REPLY_SECONDS_MAX, **setting
             autogenerate_session_id=False,
             settings=settings,
         )
+
+
+def answers(url: str) -> bool:
+    """Return whether the ClickHouse at ``url`` answers within two seconds that it is there."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_PING_SECONDS_MAX)
+    try:
+        connection.request("GET", f"{parts.path.rstrip('/')}/ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
+from prometheus_client import Counter, Histogram
 
 from runwire.errors import UnavailableError
 from runwire_storage.client import ask, connect, translated
@@ -17,6 +19,14 @@ from runwire_storage.schema import DATABASE
 _INSERT = {"async_insert": 0, "optimize_on_insert": 0, "insert_deduplicate": 0}
 
 _T = TypeVar("_T")
+
+_INSERT_SECONDS = Histogram(
+    "runwire_store_insert_seconds",
+    "How long the store took for an insert that it took, by table.",
+    ["table"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+_ROWS = Counter("runwire_store_inserted_rows", "Rows that were inserted, repeated ones included, by table.", ["table"])
 
 
 class Outage(Protocol):
@@ -48,7 +58,14 @@ class Session:
             StorageError: ClickHouse refused them.
         """
         data = block(columns, rows)
-        self.run(lambda client: client.raw_insert(f"{DATABASE}.{table}", list(columns), data, _INSERT, fmt="Native"))
+
+        def put(client: Client) -> None:
+            began = time.perf_counter()
+            client.raw_insert(f"{DATABASE}.{table}", list(columns), data, _INSERT, fmt="Native")
+            _INSERT_SECONDS.labels(table).observe(time.perf_counter() - began)
+
+        self.run(put)
+        _ROWS.labels(table).inc(rows)
 
     def ask(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
         """Return what a SELECT answers, in the Native format.

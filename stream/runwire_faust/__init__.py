@@ -5,5 +5,6 @@ own, and acknowledged there, whole batches and in order, once what they said is 
 records that were not acknowledged when a later one is, and an agent that raises is restarted on a stream that has
 lost its place: either would lose records. So whatever fails ends the process (`watchdog`), which is started anew under
 its old name (`slot`) and reads again from what was acknowledged. Records may come twice, and never not at all. One
-that cannot be read is put aside with the reason (`deadletter`) and holds up nothing.
+that cannot be read is put aside with the reason (`deadletter`) and holds up nothing. How a worker does is told by its
+log (`logs`), how far it is behind (`lag`), and what it counts, over HTTP (`endpoint`).
 """

@@ -8,6 +8,8 @@ from typing import Any
 
 import faust
 
+from runwire_faust.assignor import Assignor
+from runwire_faust.lag import Lag
 from runwire_faust.watchdog import die, vital
 
 
@@ -38,7 +40,7 @@ def make(
         datadir=str(datadir),
         # What is kept is kept in the store or in a topic, as whole values. Faust's tables count what is replayed twice.
         store="memory://",
-        table_standby_replicas=0,
+        table_standby_replicas=1,  # of the tables that there are not: with 0 Faust takes no assignor of ours
         # Reading is ours: one that can't be read is put aside, where Faust would raise its error in the agent.
         key_serializer="raw",
         value_serializer="raw",
@@ -46,6 +48,7 @@ def make(
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member,
+        PartitionAssignor=Assignor,
         # Topics are made before any worker starts, with the settings that they need; Faust makes none.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -68,8 +71,8 @@ def make(
     )
 
 
-def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]]) -> None:
-    """Have the app read ``topics`` and await ``put`` for each Faust event, in each partition's order.
+def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]], lag: Lag) -> None:
+    """Have the app read ``topics``, tell ``lag`` of and await ``put`` for each Faust event, in each partition's order.
 
     Nothing is acknowledged: whoever takes what was put does so with ``event.ack()``, in the order of the events.
     """
@@ -77,12 +80,18 @@ def read(app: Any, topics: Sequence[str], put: Callable[[Any], Awaitable[None]])
     async def receive(stream: Any) -> None:
         with vital("reading records"):
             async for event in stream.noack().events():
+                lag.came(event.message)
                 await put(event)
         if not app.should_stop:
             die("the stream of records ended")
 
     # One at a time: of several, each acknowledges its own, and a commit can pass what another has not done.
     app.agent(app.topic(*topics, internal=False), concurrency=1, name=app.conf.id)(receive)
+
+
+async def producer(app: Any) -> Any:
+    """Return the aiokafka producer that Faust uses, started."""
+    return (await app.maybe_start_producer())._producer  # noqa: SLF001 -- Faust's own send hides Kafka's errors
 
 
 def run(app: Any) -> int:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, cast
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from runwire.wire import DEAD_LETTER
+from runwire_faust.app import producer
+from runwire_faust.flood import Flood, Limits
+from runwire_faust.metrics import DEAD_LETTERS
+from runwire_faust.watchdog import die
 
-#: So much is kept of a value that the topic does not take whole; the header `cut` says how much there was.
-_CUT_BYTES = 900_000
+#: EX_CONFIG of sysexits.h: to start it anew changes nothing.
+EXIT_FLOOD = 78
+#: Of a record that the topic does not take whole so much of key and value is kept, the first of these that it takes;
+#: the headers `cut` and `cut-key` say how long they were.
+_CUT_BYTES = (900_000, 90_000, 9_000, 0)
 
 _log = structlog.get_logger(__name__)
 
@@ -33,24 +42,87 @@ class Record(Protocol):
 
 
 class DeadLetters:
-    """The dead-letter topic: each record's key and value as they were; reason and place are headers."""
+    """The dead-letter topic: each record's key and value as they were; reason and place are headers.
 
-    def __init__(self, app: Any) -> None:
-        self._topic = app.topic(DEAD_LETTER, internal=False)
+    Args:
+        app: the Faust app.
+        memory: a file of this worker's own, see `runwire_faust.flood`.
 
-    async def bury(self, refused: Iterable[tuple[Record, str]]) -> None:
-        """Publish records, each with the reason, and return when all are there: only then may they be acknowledged."""
-        # Side by side: a whole cluster may send what a worker cannot read, which is not to hold up the rest.
-        await asyncio.gather(*(self._publish(record, reason) for record, reason in refused))
+    Raises:
+        ConfigError: a limit in the environment is not what it must be.
+    """
 
-    async def _publish(self, record: Record, reason: str) -> None:
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        _log.warning("unreadable record", reason=reason, **place)
-        headers = {name: str(value).encode() for name, value in {"reason": reason, **place}.items()}
-        try:
-            await (await self._topic.send(key=record.key, value=record.value, headers=headers))
-        except MessageSizeTooLargeError:
-            # It was as large as its topic allows, and the headers make it larger. No record may stop the worker.
-            value = record.value or b""
-            headers["cut"] = str(len(value)).encode()
-            await (await self._topic.send(key=record.key, value=value[:_CUT_BYTES], headers=headers))
+    def __init__(self, app: Any, memory: Path) -> None:
+        self._app = app
+        self._flood = Flood(memory)
+
+    async def bury(self, refused: Sequence[tuple[Record, str]], seen: int) -> None:
+        """Publish records, each with the reason, and return when all are there: only then may they be acknowledged.
+
+        Ends the process, and publishes none, when they are a flood.
+
+        Args:
+            refused: the records that cannot be read.
+            seen: how many records they are among, themselves included.
+        """
+        if self._flood.is_one(len(refused), seen):
+            _stop(refused, seen, self._flood.limits)
+        kafka = await producer(self._app)
+        # All on their way at once: a whole cluster may send what a worker cannot read, and is not to hold up the rest.
+        sent = [await _send(kafka, record, reason) for record, reason in refused]
+        for (record, reason), future in zip(refused, sent, strict=True):
+            try:
+                await future
+            except MessageSizeTooLargeError:
+                # It was as large as its topic allows, or larger than this one does. No record may stop the worker.
+                await _cut(kafka, record, reason)
+            DEAD_LETTERS.labels(record.topic).inc()
+        self._flood.note(len(refused), seen)
+
+
+async def _send(kafka: Any, record: Record, reason: str) -> Awaitable[Any]:
+    """Hand over a record, whole; return what is done once it is there, in the order in which they were handed over."""
+    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    _log.warning("unreadable record", reason=reason, **place)
+    value = record.value
+    if value is None and record.key is None:
+        value = b""  # Kafka's client takes no record of neither
+    try:
+        return cast(
+            "Awaitable[Any]",
+            await kafka.send(DEAD_LETTER, key=record.key, value=value, headers=_headers(record, reason)),
+        )
+    except MessageSizeTooLargeError as error:  # the client itself refuses it
+        refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
+
+
+async def _cut(kafka: Any, record: Record, reason: str) -> None:
+    """Publish as much of a record as the topic takes."""
+    key, value = record.key or b"", record.value or b""
+    for most in _CUT_BYTES:
+        kept = key[: most // 2]
+        headers = _headers(record, reason, **{"cut": len(value), "cut-key": len(key)})
+        with suppress(MessageSizeTooLargeError):
+            await kafka.send_and_wait(DEAD_LETTER, key=kept, value=value[: most - len(kept)], headers=headers)
+            return
+    raise MessageSizeTooLargeError(f"{DEAD_LETTER} takes not even headers: raise its max.message.bytes")
+
+
+def _headers(record: Record, reason: str, **more: object) -> list[tuple[str, bytes]]:
+    told = {"reason": reason, "topic": record.topic, "partition": record.partition, "offset": record.offset, **more}
+    return [(name, str(value).encode()) for name, value in told.items()]
+
+
+def _stop(refused: Sequence[tuple[Record, str]], seen: int, limits: Limits) -> NoReturn:
+    """Say what is wrong and what to do, and end, with nothing put aside or acknowledged."""
+    record, reason = refused[-1]
+    topics = ", ".join(sorted({record.topic for record, _ in refused}))
+    die(
+        f"a flood of unreadable records: {len(refused)} of the {seen} that came last, in {topics}, the last being "
+        f"{record.topic}/{record.partition}@{record.offset}: {reason}. They stay in Kafka, and nothing behind them is "
+        "read. Mend what sends them, or run a Runwire that can read them; to have them put aside as dead letters, run "
+        f"this worker with RUNWIRE_UNREADABLE_SHARE_MAX=1 (now {limits.share_max:g}) until they are",
+        code=EXIT_FLOOD,
+    )

@@ -19,6 +19,7 @@ class Slot:
 
     Attributes:
         name: unique among the workers of all hosts and folders.
+        unreadable: a file of this place for `runwire_faust.flood`.
 
     Raises:
         OSError: the folder is missing, can't be written, or lies on a disk that knows no locks.
@@ -34,4 +35,5 @@ class Slot:
                 os.close(self._descriptor)
                 continue
             self.name = f"{socket.gethostname()}-{where}-{number}"
+            self.unreadable = folder / f"{number}.unreadable.json"
             return

@@ -20,15 +20,17 @@ import structlog
 EXIT_CODE = 70
 _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
+#: An event loop that has not turned for so long is told of as not alive.
+_SILENT_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
 
 
-def die(reason: str, error: BaseException | None = None) -> NoReturn:
+def die(reason: str, error: BaseException | None = None, code: int = EXIT_CODE) -> NoReturn:
     """Say why, and end at once: any tidier end might acknowledge what was not done."""
     _log.critical("ending, to be started anew", reason=reason, error=repr(error) if error else None, exc_info=error)
     sys.stderr.flush()
-    os._exit(EXIT_CODE)
+    os._exit(code)
 
 
 @contextmanager
@@ -56,6 +58,13 @@ class Watchdog(threading.Thread):
     def beat(self) -> None:
         """Note that the event loop turns."""
         self._beaten = time.monotonic()
+
+    def trouble(self) -> str | None:
+        """Return why the worker does not seem to be alive, None if it does. Any thread may call it."""
+        silent = time.monotonic() - self._beaten
+        if self.is_alive() and silent > _SILENT_SECONDS:
+            return f"the event loop has stood still for {silent:.0f} s"
+        return None
 
     def run(self) -> None:
         """Look until the app stops."""

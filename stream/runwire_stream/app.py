@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +15,13 @@ from runwire import _ready
 from runwire.wire import ALERTS, EVENTS, METRICS
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
+from runwire_faust.lag import Lag
+from runwire_faust.partitions import Partitions
+from runwire_faust.slot import Slot
+from runwire_faust.strays import Strays
 from runwire_faust.watchdog import Watchdog, vital
 from runwire_storage.session import Session
+from runwire_stream import metrics
 from runwire_stream.decode import Record
 from runwire_stream.inbox import Inbox
 from runwire_stream.ingest import Ingest
@@ -29,14 +35,20 @@ _log = structlog.get_logger("runwire.stream")
 
 
 class Stream:
-    """One worker: its agent fills an inbox, which a task empties batch by batch."""
+    """One worker: its agent fills an inbox, which a task empties batch by batch.
 
-    def __init__(self, kafka: str, session: Session, datadir: Path, member: str) -> None:
+    Attributes:
+        app: the Faust app.
+        trouble: says why the worker does not seem to be alive, None if it does; any thread may call it.
+        lag: how far it is behind.
+    """
+
+    def __init__(self, kafka: str, session: Session, datadir: Path, slot: Slot) -> None:
         self.app = app.make(
             GROUP,
             kafka,
             datadir,
-            member,
+            slot.name,
             session_seconds=10,
             buffer_records=32,  # a record may have 900 kB; the inbox is where records wait
             poll_records=100,
@@ -46,10 +58,17 @@ class Stream:
         self._storing: Future[Any] | None = None
         self._inbox = Inbox()
         self._watchdog = Watchdog(self.app)
-        self._dead_letters = DeadLetters(self.app)
-        app.read(self.app, TOPICS, self._inbox.put)
+        self.trouble = self._watchdog.trouble
+        self.lag = Lag(self.app, kafka, GROUP, TOPICS)
+        metrics.INBOX_BYTES.set_function(lambda: self._inbox.size)
+        self._dead_letters = DeadLetters(self.app, slot.unreadable)
+        self._partitions = Partitions(self.app, TOPICS)
+        # Only what is known of a series is held in memory; of an event and an alert the store itself keeps the newest.
+        self._strays = Strays(self.app, self._partitions, (METRICS,))
+        app.read(self.app, TOPICS, self._inbox.put, self.lag)
         self.app.task(self._work)
         self.app.task(self._beat)
+        self.app.task(self._watch_partitions)
         self.app.on_partitions_assigned.connect(self._on_assigned)
 
     @property
@@ -60,14 +79,26 @@ class Stream:
     async def _work(self) -> None:
         with vital("storing a batch"):
             while not self.app.should_stop:
-                events = await self._inbox.take()
-                await self._dead_letters.bury(await self._store(events))
+                events = [event for event in await self._inbox.take() if self._partitions.present(event)]
+                began = time.monotonic()
+                strays = self._strays.find([event.message for event in events])
+                away = set(strays)
+                refused = await self._store([event for event in events if event.message not in away])
+                refused += await self._strays.send_home(strays)
+                await self._dead_letters.bury(refused, len(events))
                 for event in events:
-                    event.ack()
+                    if self._partitions.ours(event):
+                        event.ack()
+                        self.lag.handled(event.message)
+                metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     async def _store(self, events: Sequence[Any]) -> list[tuple[Record, str]]:
         self._storing = self._thread.submit(self._ingest.store, [_record(event) for event in events])
         return await asyncio.wrap_future(self._storing)
+
+    async def _watch_partitions(self) -> None:
+        with vital("watching the partitions"):
+            await self._partitions.watch()
 
     async def _beat(self) -> None:
         with vital("the heartbeat"):

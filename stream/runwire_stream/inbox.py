@@ -24,6 +24,11 @@ class Inbox:
         self._room = asyncio.Event()
         self._room.set()
 
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
     async def put(self, event: Any) -> None:
         """Add a Faust event, once there is room."""
         await self._room.wait()

@@ -8,6 +8,7 @@ import time
 import structlog
 
 from runwire.errors import UnavailableError
+from runwire_stream.metrics import STORE_AWAY_SECONDS, STORE_OUTAGES
 
 _WAIT_SECONDS_MIN = 0.1
 _WAIT_SECONDS_MAX = 3.0
@@ -24,11 +25,13 @@ class Outages:
     def __init__(self) -> None:
         self._since: float | None = None
         self._wait = _WAIT_SECONDS_MIN
+        STORE_AWAY_SECONDS.set_function(self._away_seconds)
 
     def wait(self, error: UnavailableError) -> None:
         """Return when it is time to try again."""
         if self._since is None:
             self._since = time.monotonic()
+            STORE_OUTAGES.inc()
             _log.warning("the store is away; what comes waits in Kafka", error=str(error))
         time.sleep(self._wait * random.uniform(0.5, 1))  # noqa: S311 -- spreads workers
         self._wait = min(2 * self._wait, _WAIT_SECONDS_MAX)
@@ -39,3 +42,7 @@ class Outages:
             _log.info("the store is back", away_seconds=round(time.monotonic() - self._since, 1))
             self._since = None
             self._wait = _WAIT_SECONDS_MIN
+
+    def _away_seconds(self) -> float:
+        since = self._since  # read once: a scrape comes in a thread of its own
+        return 0.0 if since is None else time.monotonic() - since

@@ -24,6 +24,7 @@ from runwire_storage.cover import Part, Parts
 from runwire_storage.rollup import latest, reduce
 from runwire_storage.rows import BUCKET, POINT, Rows, Series
 from runwire_storage.schema import LEVELS
+from runwire_stream.metrics import RECOMPUTED, SERIES
 from runwire_stream.table import Table
 from runwire_stream.totals import Totals
 
@@ -74,6 +75,7 @@ class State:
             if len(self.names) + len(unknown) > self._series_max:
                 self._evict(max(self._series_max // 2, len(known)))
             self._add(unknown)
+            SERIES.set(len(self.names))
         return np.array([self._numbers[name] for name in names], np.int64)
 
     def advance(self, rows: Rows) -> list[Rows]:
@@ -94,7 +96,9 @@ class State:
             made = reduce(table.take(newest >> level, level - below), level - below)
             if late.any():
                 changed = latest(np.concatenate((stored[below], rows[late])))
-                made = np.concatenate((made, reduce(changed, level - below)))
+                anew = reduce(changed, level - below)
+                RECOMPUTED.inc(len(anew))
+                made = np.concatenate((made, anew))
             buckets.append(made)
             rows = made
         return buckets

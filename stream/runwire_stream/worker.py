@@ -13,7 +13,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from runwire_faust import app, logs
+from runwire_faust.endpoint import Endpoint
 from runwire_faust.slot import Slot
+from runwire_storage.client import answers
 from runwire_storage.migrations import migrate
 from runwire_storage.session import Session
 from runwire_stream.app import TOPICS, Stream
@@ -25,7 +27,9 @@ _LOOKS_SILENT = 10
 _log = structlog.get_logger("runwire.stream")
 
 
-def run(kafka: str, clickhouse: str, datadir: Path) -> int:
+def run(
+    kafka: str, clickhouse: str, datadir: Path, *, metrics_host: str = "127.0.0.1", metrics_port: int | None = None
+) -> int:
     """Store what comes through Kafka until SIGTERM or SIGINT; return the exit code.
 
     Waits for the store, which it migrates first, and for the topics, for as long as it takes.
@@ -34,6 +38,8 @@ def run(kafka: str, clickhouse: str, datadir: Path) -> int:
         kafka: ``host:port`` of the brokers, several with commas.
         clickhouse: the store's URL.
         datadir: a folder for Faust and locks; nothing of value lies there.
+        metrics_host: the address at which metrics and health are told.
+        metrics_port: the port; None to tell them nowhere.
 
     Raises:
         ConfigError: ``clickhouse`` is no URL.
@@ -44,11 +50,22 @@ def run(kafka: str, clickhouse: str, datadir: Path) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):  # until Faust takes them over
         signal.signal(name, lambda *_: sys.exit(0))
     datadir.mkdir(parents=True, exist_ok=True)
+    stream: Stream | None = None
+
+    def ready() -> str | None:
+        if stream is None:
+            return "it waits for the store and for the topics"
+        return stream.lag.lacks() or (None if answers(clickhouse) else "the store does not answer")
+
+    def alive() -> str | None:
+        return None if stream is None else stream.trouble()
+
+    if metrics_port is not None:
+        Endpoint(metrics_host, metrics_port, alive=alive, ready=ready).start()
     session = Session(clickhouse, Outages())
     session.run(migrate)
     asyncio.run(_topics_there(kafka))
-    slot = Slot(datadir)
-    stream = Stream(kafka, session, datadir, slot.name)
+    stream = Stream(kafka, session, datadir, Slot(datadir))
     code = app.run(stream.app)
     sys.stderr.flush()
     if stream.busy:

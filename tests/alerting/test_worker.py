@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +21,13 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from parts import end, own, ready, until
 from receiver import Receiver, listening
+from scrape import health, readiness, scrape
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse
-from runwire_server.local import ports
+from runwire_alerting.book import identity
+from runwire_faust.strays import home
+from runwire_server.local import ports, topics
 
 SECOND = 1_000_000
 PATIENCE = 60.0
@@ -321,9 +326,10 @@ def test_a_silent_run_is_missed_and_then_found_killed(
 def test_a_frozen_kafka_makes_no_run_silent(
     tmp_path: Path, start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
-    """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one."""
-    from runwire_server.local import topics
+    """Kafka stands still for longer than the limit while a run lives on: no alert; once the run really stops, one.
 
+    Meanwhile the worker says that it lives and is not ready, for it sees nothing.
+    """
     port = ports.free()
     with (tmp_path / "kafka.log").open("wb") as log:
         command = [sys.executable, "-m", "runwire", "kafka", "--home", str(tmp_path / "own"), "--port", str(port)]
@@ -331,12 +337,19 @@ def test_a_frozen_kafka_makes_no_run_silent(
     try:
         topics.create(f"127.0.0.1:{port}", timeout=PATIENCE)
         hook, host = listen(), Host(f"127.0.0.1:{port}")
-        start(hook.url, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
+        url = f"http://127.0.0.1:{ports.free()}"
+        flags = ("--metrics-port", url.rpartition(":")[2])
+        start(hook.url, flags=flags, broker=f"127.0.0.1:{port}", RUNWIRE_ALERT_HEARTBEAT_AFTER="3")
         for _ in range(5):
             host.pulse(run, interval=0.1)
             time.sleep(0.5)  # the pace of pulses
+        until(lambda: readiness(url) == (200, "ok\n"), "all is in sight")
         broker.send_signal(signal.SIGSTOP)
         time.sleep(6)  # twice the limit: it is time itself that must not make an alert
+        until(lambda: readiness(url)[0] == 503, "it says that it does not see")
+        assert scrape(url)["runwire_alerting_blind_partitions"] == 4
+        assert scrape(url)["runwire_worker_lag_seconds"] > 1
+        assert health(url) == (200, "ok\n")
         broker.send_signal(signal.SIGCONT)
         for _ in range(10):
             last = host.pulse(run, interval=0.1)
@@ -347,6 +360,38 @@ def test_a_frozen_kafka_makes_no_run_silent(
     finally:
         broker.send_signal(signal.SIGCONT)
         end(broker)
+
+
+def test_its_metrics_tell_of_alerts_notices_and_what_waits(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """A NaN is one firing alert, one notice taken and one refused first, and its host's bytes wait; then it is over."""
+    hook = listen(Receiver(statuses={run: [500]}))
+    url = f"http://127.0.0.1:{ports.free()}"
+    start(hook.url, flags=("--metrics-port", url.rpartition(":")[2]))
+    before = until(lambda: now if (now := scrape(url))["runwire_worker_lag_records"] == 0 else None, "nothing waits")
+
+    def more(name: str, **labels: str) -> float:
+        return scrape(url).of(name, **labels) - before.of(name, **labels)
+
+    host.pulse(run, nan=True, waiting_bytes=12_345)
+    until(lambda: more("runwire_alerting_firing", rule="nonfinite") == 1, "the alert is told")
+    assert more("runwire_alerting_alerts_total", rule="nonfinite", state="firing") == 1
+    assert more("runwire_alerting_spool_waiting_bytes") == 12_345
+    assert more("runwire_alerting_ranks") == 1
+    until(lambda: hook.of(run), "the notice is taken")
+    until(lambda: scrape(url)["runwire_alerting_notices_waiting"] == 0, "none waits")
+    told, place = scrape(url), hook.url.rpartition("/")[0]
+    # It also had the notices of other tests' alerts that no receiver took.
+    assert told.of("runwire_alerting_notices_total", outcome="taken", receiver=place) == len(hook.taken)
+    assert told.of("runwire_alerting_notices_total", outcome="refused", receiver=place) == 1
+    assert told["runwire_alerting_notice_seconds_count"] == len(hook.taken)
+    host.pulse(run, alive=False, ended="finished")
+    host.event(run, "finish", exit_code=0)
+    until(lambda: more("runwire_alerting_ranks") == 0, "the run has ended")
+    assert more("runwire_alerting_spool_waiting_bytes") == 0
+    until(lambda: more("runwire_worker_records_total", topic=PULSE) == 2, "both pulses are counted")
+    until(lambda: more("runwire_worker_lag_records") == 0, "nothing waits")
 
 
 def test_no_log_holds_a_receivers_secret(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:
@@ -371,6 +416,101 @@ def test_it_ends_well_when_asked_to(start: Start, host: Host, run: str) -> None:
     worker.process.terminate()
     assert worker.process.wait(PATIENCE) == 0
     assert "Traceback" not in worker.log.read_text()
+
+
+def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
+    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+) -> None:
+    """4 to 7 partitions under two workers, with hosts that know of it and hosts that do not: nobody is missed but who
+    fell silent at that moment, and a NaN is told once, from wherever it is; who is silent later is missed then, once.
+    """
+    hook, old = listen(), Host(own_kafka)
+    workers = [start(hook.url, broker=own_kafka, RUNWIRE_ALERT_HEARTBEAT_AFTER="10") for _ in range(2)]
+    runs = [
+        one for one in (f"{run}-{number}" for number in range(40)) if home(one.encode(), 4) != home(one.encode(), 7)
+    ]
+    gone = runs.pop()
+    for one in [*runs, gone]:
+        old.pulse(one, interval=0.1)
+    until(lambda: all(_read(own_kafka, number) for number in range(4)), "all handled where they lie")
+    topics.expand(own_kafka, 7)
+    new = Host(own_kafka)
+    for _ in range(15):  # more than the limit: it is time itself that must not make an alert
+        for number, one in enumerate(runs):
+            (old if number % 2 else new).pulse(one, interval=0.1)
+        time.sleep(1)
+    assert [hook.of(one) for one in runs] == [[]] * len(runs)
+    until(lambda: hook.of(gone), "who fell silent is missed")
+    assert any("event=strays" in worker.log.read_text() for worker in workers)
+    for host, one in ((new, runs[0]), (old, runs[1])):
+        host.pulse(one, nan=True)
+        host.pulse(one, nan=True)
+    until(lambda: all(hook.of(one) for one in runs), "all told of, two for a NaN and all for their silence")
+    told = {one: [body["rule"] for _, body in hook.of(one)] for one in runs[2:]}
+    assert told == {one: ["heartbeat"] for one in runs[2:]}
+    for one in runs[:2]:
+        assert [body["rule"] for _, body in hook.of(one)].count("nonfinite") == 1
+    for one in [*runs, gone]:
+        states = transitions(published(own_kafka, one))
+        assert len(states) == len(set(states))
+    for host in (old, new):
+        host.producer.close()
+
+
+def _read(kafka: str, partition: int) -> bool:
+    """Whether the workers have acknowledged all pulses of a partition."""
+    place = TopicPartition(PULSE, partition)
+    consumer = KafkaConsumer(bootstrap_servers=kafka, group_id="runwire.alerting", enable_auto_commit=False)
+    try:
+        return bool((consumer.committed(place) or 0) >= consumer.end_offsets([place])[place])
+    finally:
+        consumer.close()
+
+
+def test_an_alerts_newest_state_counts_in_whichever_partition_it_is(
+    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+) -> None:
+    """Fired before its topic grew, resolved afterwards in another partition, then fired anew: each told once."""
+    hook, host = listen(), Host(own_kafka)
+    one = next(one for one in (f"{run}-{number}" for number in count()) if _moves(one))
+    worker = start(hook.url, broker=own_kafka)
+    host.pulse(one, nan=True)
+    until(lambda: len(hook.of(one)) == 1, "fired")
+    worker.kill()
+    topics.expand(own_kafka, 7)
+    worker = start(hook.url, broker=own_kafka)
+    host.attempt += 1
+    host.pulse(one)
+    until(lambda: len(hook.of(one)) == 2, "resolved")
+    worker.kill()
+    start(hook.url, broker=own_kafka)
+    host.attempt += 1
+    host.pulse(one, nan=True)
+    until(lambda: len(hook.of(one)) == 3, "fired anew")
+    assert [(body["episode"], body["state"]) for _, body in hook.of(one)] == [
+        (1, "firing"),
+        (1, "resolved"),
+        (2, "firing"),
+    ]
+    assert len({record.partition for record in records(own_kafka, ALERTS)}) == 2
+    host.producer.close()
+
+
+def _moves(run: str) -> bool:
+    id_ = identity("nonfinite", run, "train/loss", 0).encode()
+    return home(id_, 4) != home(id_, 7)
+
+
+def test_a_runs_pulses_and_events_come_to_one_of_three_workers(own_kafka: str, start: Start) -> None:
+    """With any number of workers and partitions each partition number, of pulses and of events, is one worker's."""
+    topics.expand(own_kafka, 5)
+    workers = [start(broker=own_kafka) for _ in range(3)]
+
+    def watched() -> list[int]:
+        said = [re.findall(r'partitions="?(\[[^]]*\])', worker.log.read_text()) for worker in workers]
+        return sorted(number for lines in said for number in json.loads(lines[-1]))
+
+    until(lambda: watched() == list(range(5)), "each watched once")
 
 
 @pytest.mark.parametrize(

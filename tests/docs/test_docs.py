@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from parts import Pipeline
+from scrape import parse, scrape
+
+from runwire_server.local import home as homes
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -105,3 +108,25 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
     names = {name.strip('"`') for name in read} - internal
     missing = names - {name.strip("`") for name in documented}
     assert missing == set()
+
+
+def test_the_docs_list_every_metric_and_no_other(up: Pipeline) -> None:
+    """Names, kinds and labels of the table in docs/operations.md are what the programs and the shipper's file tell."""
+    train = "import runwire; run = runwire.init(id='told'); run.log({'loss': 1.0}); run.finish()"
+    env = {**os.environ, "RUNWIRE_HOME": str(up.home)}
+    subprocess.run([sys.executable, "-c", train], env=env, check=True, timeout=60)
+    up.wait_for_run("told")
+    programs = {row["name"]: row["address"] for row in homes.state(up.home)["programs"]}
+    told = [scrape(programs[name]) for name in ("stream", "alerting", "server", "clickhouse")]
+    told += [parse(file.read_text()) for file in up.home.glob("spool/*/shipper.prom")]
+    ours = ("runwire_", "ClickHouse")
+    kinds = {name: kind for one in told for name, kind in one.kinds.items() if name.startswith(ours)}
+    table = (ROOT / "docs" / "operations.md").read_text().split("| metric | kind | by |")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([\w, ]*?) ?\|", table, re.MULTILINE)
+    assert {name: kind for name, kind, _ in rows} == kinds
+    written = {name: set(re.findall(r"\w+", labels)) for name, _, labels in rows}
+    for one in told:
+        for name, labels, _ in one.samples:
+            name_of = name if name in kinds else re.sub("_(count|sum|bucket)$", "", name)
+            if name_of in kinds:
+                assert labels.keys() - {"le"} == written[name_of], name

@@ -14,27 +14,49 @@ Row = tuple[int, dict[str, float]]
 Identity = tuple[str, int, int]
 Bits = int
 
-#: Values that a careless pipeline changes: signed zeros, subnormals, the ends of the range, integers up to 2^53.
-AWKWARD = (math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -2.2e-308, 1.7976931348623157e308, 2.0**53, -(2.0**53) + 1)
+#: Values that a careless pipeline changes: signed zeros, subnormals, the ends of the range, integers up to 2^53, NaNs
+#: with a sign and a payload.
+AWKWARD = (
+    math.nan,
+    math.inf,
+    -math.inf,
+    0.0,
+    -0.0,
+    5e-324,
+    -2.2e-308,
+    1.7976931348623157e308,
+    2.0**53,
+    -(2.0**53) + 1,
+    *struct.unpack("<2d", struct.pack("<2Q", 0xFFF8_0000_0000_0001, 0x7FF8_DEAD_BEEF_0001)),
+)
 
 
-def rows(seed: int, count: int, metrics: int) -> Iterator[Row]:
+def rows(seed: int, count: int, metrics: int, *, start: int | None = None, unrest: float = 0.001) -> Iterator[Row]:
     """Yield (step, values) as a training with a hard life logs them.
 
-    Mostly the step rises by one and each metric wanders; one row in 500 repeats an earlier step or falls back, as a
-    resume from a checkpoint does, one value in 200 is awkward, and now and then only some of the metrics are logged.
+    Mostly the step rises by one and each metric wanders; some rows fall back, as a resume from a checkpoint does, leap
+    ahead, or repeat a step, one value in 200 is awkward, and now and then only some of the metrics are logged.
+
+    Args:
+        seed: the same gives the same.
+        count: number of rows.
+        metrics: number of metrics.
+        start: the step before the first; None for any.
+        unrest: how many rows fall back, as a share; as many leap, and half as many repeat the step before.
     """
     rng = random.Random(seed)
     names = [f"group{index % 3}/metric{index}" for index in range(metrics)]
     level = [rng.gauss(0, 1) for _ in names]
     step = rng.choice([0, -3, 10_000])
+    if start is not None:
+        step = start
     for _ in range(count):
         chance = rng.random()
-        if chance < 0.001:
+        if chance < unrest:
             step -= rng.randrange(1, 300)
-        elif chance < 0.002:
+        elif chance < 2 * unrest:
             step += rng.randrange(1, 5_000)
-        elif chance > 0.0005:
+        elif chance >= 2.5 * unrest:
             step += 1
         logged = names if rng.random() > 0.05 else rng.sample(names, rng.randrange(1, metrics + 1))
         values = {}

@@ -14,8 +14,9 @@ import serving
 
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
-    ["importance"], ["delete"], ["retention"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"],
-    ["topics", "create"], ["topics", "peek"], ["dead-letter", "ls"],
+    ["importance"], ["delete"], ["retention"], ["kafka"],
+    ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
+    ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from kafka import KafkaProducer
 from parts import ready, until
 
 from runwire.wire import METRICS, Frame, encode
+from runwire_server.local import ports
 from runwire_storage.client import connect
 from runwire_storage.rows import COUNTS, EXTREMES
 from runwire_storage.schema import TIME
@@ -43,11 +44,32 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running(kafka: str, clickhouse: str, home: Path, log: Path) -> Iterator[Worker]:
+def running(
+    kafka: str, clickhouse: str, home: Path, log: Path, *flags: str, env: dict[str, str] | None = None
+) -> Iterator[Worker]:
     """A worker, ready; killed afterwards."""
     argv = [sys.executable, "-m", "runwire_stream", "--kafka", kafka, "--clickhouse", clickhouse, "--home", str(home)]
-    with ready(argv, log) as process:
+    with ready([*argv, *flags], log, env) as process:
         yield Worker(process, log)
+
+
+class Engine:
+    """A ClickHouse of the test's own, which may be killed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.port = path, ports.free()
+        self.url = f"http://{ports.HOST}:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "runwire_storage.embedded", "--path", str(self.path), "--port", str(self.port)]
+        with self.path.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(argv, stderr=log)
+        until(lambda: not ports.is_free(self.port), "clickhouse listens")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass
@@ -64,8 +86,13 @@ class Log:
         self.random = random.Random(self.run)
         self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
-    def send(self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc")) -> None:
-        """Send one record of a row a step, with values that rollups are likely to get wrong."""
+    def send(
+        self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc"), partition: int | None = None
+    ) -> None:
+        """Send one record of a row a step, with values that rollups are likely to get wrong.
+
+        Into the partition that the key names, unless another one is given.
+        """
         count = len(steps)
         seq = np.arange(self.seq + 1, self.seq + 1 + count, dtype=np.uint64)
         self.seq += count
@@ -73,10 +100,15 @@ class Log:
         step = np.array(steps, np.int64)
         planes = [seq, step, step * 1000 + 1_700_000_000_000_000, *(np.array(row) for row in values)]
         value = encode(self.run, self.rank, [Frame(list(keys), count, [plane.tobytes() for plane in planes])])
-        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value)
+        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value, partition=partition)
         for key, row in zip(keys, values, strict=True):
             columns = zip(steps, row, seq.tolist(), strict=True)
             self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]
+
+    def renew(self) -> None:
+        """Send by a new producer from here on, which knows what partitions there are now."""
+        self.close()
+        self._producer = KafkaProducer(bootstrap_servers=self.kafka, acks="all", linger_ms=2)
 
     def flush(self) -> None:
         """Wait until Kafka has all of it."""

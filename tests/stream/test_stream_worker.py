@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,14 +10,13 @@ from typing import Any
 
 import feed
 import pytest
-from feed import Log, Store, Worker
+from feed import Engine, Log, Store, Worker
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import NoError
 from parts import until
 
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, METRICS, Alert, Event
-from runwire_server.local import ports
 from runwire_stream.app import GROUP
 
 StartWorker = Callable[..., Worker]
@@ -47,33 +44,6 @@ def start_worker(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def new_log(kafka: str, request: pytest.FixtureRequest) -> NewLog:
     """Makes runs of the test's own: ``new_log(name)``."""
     return lambda name="run", **more: Log(f"{request.node.name[:50]}.{name}", more.pop("kafka", kafka), **more)
-
-
-class Engine:
-    """A ClickHouse of the test's own, which may be killed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.port = path, ports.free()
-        self.url = f"http://{ports.HOST}:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        argv = [sys.executable, "-m", "runwire_storage.embedded", "--path", str(self.path), "--port", str(self.port)]
-        with self.path.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(argv, stderr=log)
-        until(lambda: not ports.is_free(self.port), "clickhouse listens")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path / "clickhouse")
-    yield engine
-    engine.process.send_signal(signal.SIGCONT)
-    engine.kill()
 
 
 def test_what_was_logged_is_stored_and_rolled_up(

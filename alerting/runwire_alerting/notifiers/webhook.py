@@ -20,6 +20,7 @@ import structlog
 
 from runwire.wire import Alert, dumps
 from runwire_alerting.errors import ReceiverError
+from runwire_alerting.metrics import NOTICE_SECONDS, NOTICES
 from runwire_alerting.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +55,8 @@ class Webhook:
         self.place = _place(url)
         #: What stands for the URL in an alert's ``delivered_at``.
         self.digest = hashlib.sha256(url.encode()).hexdigest()[:12]
+        for outcome in ("taken", "refused", "given_up"):
+            NOTICES.labels(self.place, outcome)  # told as 0 from the start
         self._url = url
         self._settings = settings
         self._server_url = server_url
@@ -63,6 +66,11 @@ class Webhook:
         self._slots = asyncio.Semaphore(_CONCURRENCY)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many notices are owed."""
+        return len(self._owed)
 
     def tell(self, alert: Alert) -> None:
         """Offer the notice of an alert's present state, in place of one of an earlier state that is still owed."""
@@ -110,12 +118,16 @@ class Webhook:
             async with self._slots:
                 refusal = await self._post(alert)
             if refusal is None:
+                NOTICES.labels(self.place, "taken").inc()
+                NOTICE_SECONDS.observe(max(time.time() - _changed_at(alert) / _MICROSECONDS, 0.0))
                 return True
             attempts += 1
             told = {"receiver": self.place, "alert": alert.id, "attempts": attempts, "reason": refusal}
             if time.monotonic() - began > self._settings.retry_for:
+                NOTICES.labels(self.place, "given_up").inc()
                 _log.error("gave up on a notice", **told)
                 return False
+            NOTICES.labels(self.place, "refused").inc()
             _log.warning("notice not taken", **told)
             pause = min(_BACKOFF_FIRST_SECONDS * 2 ** min(attempts - 1, 16), _BACKOFF_MAX_SECONDS)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter is no secret

@@ -2,5 +2,6 @@
 
 ``host`` finds spools and shares out the time; a ``delivery`` is one spool with its two lanes, ``watch`` (events and
 pulses, ahead) and ``ship`` (all rows, as ``columns``), each with its ``flight`` of records under way; ``link`` is the
-connection to a Kafka, ``feed`` brings alerts back, ``daemon`` is the process, and ``start`` starts it from a training.
+connection to a Kafka, ``feed`` brings alerts back, ``daemon`` is the process, ``tally`` what it counts, and ``start``
+starts it from a training.
 """

@@ -24,6 +24,7 @@ class Columns:
         self._run, self._rank = run, rank
         self._rows: dict[tuple[str, ...], bytearray] = {}
         self._size = _HEADER_BYTES
+        self._count = 0
 
     def __bool__(self) -> bool:
         return bool(self._rows)
@@ -33,6 +34,11 @@ class Columns:
         """Bytes of the record so far, or a little less than that."""
         return self._size
 
+    @property
+    def rows(self) -> int:
+        """Rows of the record so far."""
+        return self._count
+
     def fits(self, rows: Rows) -> bool:
         """Return whether the rows still fit the record."""
         return self._size + self._added(rows) <= RECORD_BYTES_MAX
@@ -40,6 +46,7 @@ class Columns:
     def add(self, rows: Rows) -> None:
         """Take in rows that fit."""
         self._size += self._added(rows)
+        self._count += rows.count
         gathered = self._rows.get(rows.keys)
         if gathered is None:
             gathered = self._rows[rows.keys] = bytearray()
@@ -47,7 +54,7 @@ class Columns:
 
     def encode(self) -> bytes:
         """Return the record's value, and begin the next."""
-        gathered, self._rows, self._size = self._rows, {}, _HEADER_BYTES
+        gathered, self._rows, self._size, self._count = self._rows, {}, _HEADER_BYTES, 0
         return encode(self._run, self._rank, (_frame(keys, data) for keys, data in gathered.items()))
 
     def _added(self, rows: Rows) -> int:

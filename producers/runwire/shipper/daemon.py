@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from runwire import _settings
+from runwire.shipper import tally
 from runwire.shipper.host import Host
 from runwire.shipper.start import LOCK, LOG, STATUS
 from runwire.spool.folder import root, write_json
@@ -21,6 +22,9 @@ from runwire.spool.lock import hold
 IDLE_SECONDS = 30.0
 _BUSY_POLL, _IDLE_POLL = 0.05, 0.2
 _STATUS_SECONDS = 1.0
+_METRICS_SECONDS = 5.0
+#: Metrics take at most so much of the time, however many spools lie there.
+_METRICS_SHARE = 0.005
 _CLOSE_SECONDS = 3.0
 _LOG_BYTES_MAX = 1 << 20
 
@@ -40,7 +44,7 @@ class Shipper:
         self.spools.mkdir(parents=True, exist_ok=True)
         self.host = Host(home, self.spools, kafka)
         self._lock: int | None = None
-        self._next_status = 0.0
+        self._next_status = self._next_metrics = 0.0
         self._status: dict[str, object] = {}
 
     def elect(self) -> bool:
@@ -57,6 +61,10 @@ class Shipper:
         if time.monotonic() >= self._next_status:
             self._next_status = time.monotonic() + _STATUS_SECONDS
             self._tell()
+        if (began := time.monotonic()) >= self._next_metrics:
+            self._measure()
+            took = time.monotonic() - began
+            self._next_metrics = began + max(_METRICS_SECONDS, took / _METRICS_SHARE)
         return more
 
     @property
@@ -72,8 +80,19 @@ class Shipper:
         """Let what is on its way arrive, and let go of the lock."""
         self.host.close(_CLOSE_SECONDS)
         if self._lock is not None:
+            self._measure()
             os.close(self._lock)
             self._lock = None
+
+    def _measure(self) -> None:
+        with suppress(OSError):  # as the status
+            tally.write(
+                self.spools,
+                self.host.tally,
+                waiting_bytes=self.host.waiting(),
+                spools=len(self.host.deliveries),
+                connected=self.host.connected,
+            )
 
     def _tell(self) -> None:
         status: dict[str, object] = {

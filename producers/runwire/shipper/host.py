@@ -13,6 +13,7 @@ from runwire.errors import ConfigError
 from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
 from runwire.shipper.link import Link
+from runwire.shipper.tally import Tally
 from runwire.spool import Meta
 from runwire.spool.folder import found
 
@@ -43,6 +44,7 @@ class Host:
         self._home, self._spools, self._given = home, spools, kafka
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
+        self.tally = Tally()
         self._links: dict[str, Link] = {}
         self._backoff: dict[str, tuple[float, float]] = {}
         self._feeds: dict[str, Feed] = {}
@@ -59,6 +61,11 @@ class Host:
     def hopeful(self) -> bool:
         """Whether something waits that is known where to deliver."""
         return any(self.address(delivery) is not None for delivery in self.deliveries.values())
+
+    @property
+    def connected(self) -> bool:
+        """Whether one can send wherever something is to be sent."""
+        return bool(self._links) and all(link.ready for link in self._links.values())
 
     @property
     def problem(self) -> str | None:
@@ -159,9 +166,9 @@ class Host:
                     self._backoff[address] = (wait, now + wait)
                 elif now >= at:
                     self._backoff[address] = (min(2 * wait, _BACKOFF_SECONDS_MAX), 0.0)
-                    self._links[address] = Link(address)
+                    self._links[address] = Link(address, self.tally)
         for address in wanted - set(self._links):
-            self._links[address] = Link(address)
+            self._links[address] = Link(address, self.tally)
 
     def _active(self) -> list[Delivery]:
         """Return whom to deliver now: every living run, and some of the others; each with the link that it needs."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from runwire.shipper.tally import Tally
 from runwire.wire import EVENTS, METRICS, PULSE
 
 Lane = Literal["bulk", "urgent"]
@@ -29,6 +30,8 @@ _BOOTSTRAP_MS = 10_000
 _BLOCK_MS = 5_000
 _REQUEST_MS = 15_000
 _DELIVERY_MS = 60_000
+#: So long it may send to the partitions that a topic had before; the workers pass that on.
+_METADATA_AGE_MS = 30_000
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +41,16 @@ class Link:
 
     Args:
         address: ``host:port``, or several with commas between them.
+        tally: counts what is acknowledged and what fails.
 
     Attributes:
         problem: why it cannot be used, for people; None while it can, or is connecting for the first time.
         broken: whether it failed and is to be replaced.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tally: Tally | None = None) -> None:
         self.address = address
+        self._tally = tally or Tally()
         self.problem: str | None = None
         self.broken = False
         self._producers: dict[Lane, KafkaProducer] | None = None
@@ -62,25 +67,27 @@ class Link:
         """Return whether more may be sent before something is acknowledged: it bounds the memory."""
         return self.ready and self._in_flight[lane] < _IN_FLIGHT_BYTES_MAX[lane]
 
-    def send(self, lane: Lane, topic: str, key: str, value: bytes) -> Sent:
-        """Hand a record to the producer; it does not wait for the broker."""
+    def send(self, lane: Lane, topic: str, key: str, value: bytes, rows: int = 0) -> Sent:
+        """Hand a record, which holds so many rows, to the producer; it does not wait for the broker."""
         assert self._producers is not None  # noqa: S101 -- callers ask for room first
         try:
             future = self._producers[lane].send(topic, value=value, key=key.encode())
         except (KafkaError, OSError, ValueError, AssertionError) as error:
             self.fail(f"{topic} takes no record: {error!r:.300}")
-            return Sent(None, self, lane, 0)
+            return Sent(None, self, lane, 0, 0)
         self._in_flight[lane] += len(value)
-        return Sent(future, self, lane, len(value))
+        return Sent(future, self, lane, len(value), rows)
 
-    def settled(self, lane: Lane, size: int) -> None:
-        """Take note that so many bytes are acknowledged."""
+    def settled(self, lane: Lane, size: int, rows: int) -> None:
+        """Take note that a record of so many bytes and rows is acknowledged."""
         self._in_flight[lane] -= size
+        self._tally.acknowledged(lane, size, rows)
 
     def fail(self, reason: str) -> None:
         """Give the link up."""
         if not self.broken:
             self.broken = True
+            self._tally.failures += 1
             self.problem = f"Kafka at {self.address}: {reason}"
             log.warning("%s", self.problem)
 
@@ -124,6 +131,7 @@ class Link:
             max_block_ms=_BLOCK_MS,
             request_timeout_ms=_REQUEST_MS,
             delivery_timeout_ms=_DELIVERY_MS,
+            metadata_max_age_ms=_METADATA_AGE_MS,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1000,
             metrics_enabled=False,
@@ -133,10 +141,10 @@ class Link:
 class Sent:
     """A record on its way."""
 
-    __slots__ = ("_future", "_lane", "_link", "_size", "at")
+    __slots__ = ("_future", "_lane", "_link", "_rows", "_size", "at")
 
-    def __init__(self, future: Any, link: Link, lane: Lane, size: int) -> None:
-        self._future, self._link, self._lane, self._size = future, link, lane, size
+    def __init__(self, future: Any, link: Link, lane: Lane, size: int, rows: int) -> None:
+        self._future, self._link, self._lane, self._size, self._rows = future, link, lane, size, rows
         self.at = time.monotonic()
 
     def acknowledged(self) -> bool:
@@ -146,7 +154,7 @@ class Sent:
         if self._future.exception is not None:
             self._link.fail(f"a record was not taken: {self._future.exception!r:.300}")
             return False
-        self._link.settled(self._lane, self._size)
+        self._link.settled(self._lane, self._size, self._rows)
         return True
 
 

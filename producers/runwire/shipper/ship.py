@@ -85,4 +85,5 @@ class Ship:
         self._reader.close()
 
     def _send(self) -> None:
-        self._flight.add(self._link.send("bulk", METRICS, self._key, self._columns.encode()), self._end)
+        rows = self._columns.rows
+        self._flight.add(self._link.send("bulk", METRICS, self._key, self._columns.encode(), rows), self._end)

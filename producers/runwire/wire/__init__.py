@@ -8,10 +8,11 @@ from __future__ import annotations
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.messages import VERSION, Alert, Event, MetricPulse, Pulse
-from runwire.wire.topics import ALERTS, DEAD_LETTER, EVENTS, METRICS, PULSE, TOPICS, Topic
+from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TOPICS, Topic
 
 __all__ = [
     "ALERTS",
+    "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",
     "METRICS",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Every data topic has as many partitions, so that one worker is given the same run's pulses and events.
+#: So many partitions each data topic is created with; all have as many, so that one worker is given the same run's
+#: pulses and events. They may become more (`runwire topics expand`), and never fewer.
 PARTITIONS = 4
 
 
@@ -30,6 +31,9 @@ EVENTS = "runwire.events"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
 DEAD_LETTER = "runwire.dead-letter"
+
+#: Those whose partitions become more together.
+DATA_TOPICS = (METRICS, EVENTS, PULSE, ALERTS)
 
 TOPICS = (
     Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),

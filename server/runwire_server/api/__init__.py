@@ -1,7 +1,8 @@
 """The HTTP API and the page.
 
-A request goes through `guard` (who may ask), a route (`runs`, `series`, `alerts`, `sql`, `health`, `docs`), `store`
-(the one connection to ClickHouse) and `runwire_storage.queries`, and leaves through `reply`, or as one of `errors`.
+A request goes through `guard` (who may ask), a route (`runs`, `series`, `alerts`, `sql`, `health`, `metrics`, `docs`),
+`store` (the one connection to ClickHouse) and `runwire_storage.queries`, and leaves through `reply`, or as one of
+`errors`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,19 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 
-from runwire_server.api import alerts, deletion, docs, errors, export, health, importance, ranks, runs, series, sql
+from runwire_server.api import (
+    alerts,
+    deletion,
+    docs,
+    errors,
+    export,
+    health,
+    importance,
+    ranks,
+    runs,
+    series,
+    sql,
+)
 from runwire_server.api.guard import Guard
 from runwire_server.api.page import Page
 from runwire_server.api.settings import Settings

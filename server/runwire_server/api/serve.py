@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import sys
 
+import structlog
 import uvicorn
 
 from runwire import _ready
 from runwire.errors import UsageError
+from runwire_faust import logs
 from runwire_server.api.app import create_app
 from runwire_server.api.settings import Settings
 
-_log = logging.getLogger("runwire.server")
+_log = structlog.get_logger("runwire.server")
 
 #: Requests under way when it is told to end get so long.
 _STOP_SECONDS_MAX = 3
@@ -46,7 +47,8 @@ def serve(
     Raises:
         ListenError: the address cannot be listened on.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # The driver and its pool tell of every retry; `Store` tells once that the store is away.
+    logs.configure(silent=("urllib3", "clickhouse_connect"))
     app = create_app(Settings(clickhouse, (*allowed_hosts, host), allow_delete))
     config = uvicorn.Config(
         app,
@@ -56,14 +58,11 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS_MAX,
     )
-    # The driver and its pool tell of every retry; `Store` tells once that the store is away.
-    for name in ("urllib3", "clickhouse_connect"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     # uvicorn repeats the signal that it ended for, once it has: by itself that would end this program as killed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     with _listen(host, port) as listening:
-        _log.info("the page and the API are at http://%s:%d/", f"[{host}]" if ":" in host else host, port)
+        _log.info("serves the page and the API", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         _Server(config).run([listening])
     return 0
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
+import structlog
 from clickhouse_connect.driver.client import Client
 from fastapi import Depends, Request
 
@@ -16,7 +16,7 @@ from runwire_storage.migrations import migrate
 from runwire_storage.schema import DATABASE
 
 _T = TypeVar("_T")
-_log = logging.getLogger("runwire.server")
+_log = structlog.get_logger("runwire.server")
 
 
 class Store:
@@ -41,11 +41,11 @@ class Store:
         except UnavailableError as error:
             if not self._away:
                 self._away = True
-                _log.warning("%s", error)
+                _log.warning("the store is away", error=str(error))
             raise
         if self._away:
             self._away = False
-            _log.info("ClickHouse answers again")
+            _log.info("the store is back")
         return answer
 
     def _connected(self) -> Client:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runwire_server.cli import (
     alerts,
+    dead_letters,
     delete,
     demo,
     export,
@@ -74,7 +75,7 @@ app.command(
 )(programs.server)
 
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
-app.add_typer(topics.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
+app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
 
 
 @app.command(rich_help_panel=_PIPELINE, epilog="example: runwire version")

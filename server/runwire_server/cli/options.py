@@ -30,6 +30,11 @@ Server = Annotated[
         metavar="URL", help="Where the Runwire server is. [default: RUNWIRE_SERVER, the config file, or a running up]"
     ),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, help="Tell /metrics, /healthz and /readyz on this port. [default: not at all]"),
+]
+MetricsHost = Annotated[str, typer.Option(help="The address at which they are told.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 _NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse", "server": "the Runwire server"}

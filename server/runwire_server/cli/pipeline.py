@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, NoReturn
 
 import typer
 
 from runwire._settings import find_home
-from runwire_server.cli.options import Home, Json
+from runwire_server.cli.options import Home, Json, address
 from runwire_server.cli.output import print_json, say, show
 
 
@@ -61,15 +62,39 @@ def down(home: Home = None) -> None:
     say("stopped" if local.down(where) else f"nothing runs on {where}")
 
 
-def status(home: Home = None, *, json: Json = False) -> None:
-    """Tell what runs, where, and how much it takes. Exit code 1 if not all of it is ready."""
+def status(
+    home: Home = None,
+    *,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Tell only how far the workers behind this Kafka are."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell what runs, where, how much it takes, and how far behind it is. Exit code 1 if not all of it is ready."""
     from runwire_server import local  # noqa: PLC0415
 
+    if kafka is not None:
+        _status_of(kafka, json=json)
     told = local.status(find_home(home))
     if json:
         print_json(told.as_json())
     elif told.programs:
-        show(local.as_table(told))
+        show(local.as_table(told), *local.as_sentences(told))
     else:
         say(f"{'starting' if told.running else 'nothing runs'} on {told.home}")
+        show(*local.as_sentences(told))
     raise typer.Exit(0 if told.ready else 1)
+
+
+def _status_of(kafka: str, *, json: bool) -> NoReturn:
+    """Tell how far the workers of a Kafka are, wherever they run; exit code 1 if one of the groups has no worker."""
+    from runwire_server.local.lag import lag  # noqa: PLC0415
+    from runwire_server.local.status import behind  # noqa: PLC0415
+
+    groups = lag(address("kafka", kafka, None))
+    if json:
+        print_json({"lag": [asdict(group) for group in groups]})
+    else:
+        show(*(behind(group) for group in groups))
+    raise typer.Exit(0 if all(group.workers for group in groups) else 1)

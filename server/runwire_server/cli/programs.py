@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runwire._settings import find, find_home
-from runwire_server.cli.options import ClickHouse, Home, Kafka, Port, address
+from runwire_server.cli.options import ClickHouse, Home, Kafka, MetricsHost, MetricsPort, Port, address
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 
@@ -21,23 +21,33 @@ def kafka(home: Home = None, port: Port = 9092) -> None:
 
 def clickhouse(home: Home = None, port: Port = 8123, host: Host = "127.0.0.1") -> None:
     """Run ClickHouse's engine behind ClickHouse's HTTP protocol."""
-    import logging  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     from runwire import _ready  # noqa: PLC0415
+    from runwire_faust import logs  # noqa: PLC0415
     from runwire_storage.embedded import serve  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure(aloud=("runwire_storage.embedded",))
     raise typer.Exit(serve(find_home(home) / "clickhouse", host, port, ready=lambda _: _ready.tell()))
 
 
-def stream(home: Home = None, kafka: Kafka = None, clickhouse: ClickHouse = None) -> None:
+def stream(
+    home: Home = None,
+    kafka: Kafka = None,
+    clickhouse: ClickHouse = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+) -> None:
     """Run the worker that stores what comes through Kafka; several share the work."""
     from runwire_stream import worker  # noqa: PLC0415
 
     where = find_home(home)
     raise typer.Exit(
-        worker.run(address("kafka", kafka, home), address("clickhouse", clickhouse, home), where / "stream")
+        worker.run(
+            address("kafka", kafka, home),
+            address("clickhouse", clickhouse, home),
+            where / "stream",
+            metrics_host=metrics_host,
+            metrics_port=metrics_port,
+        )
     )
 
 
@@ -61,6 +71,8 @@ def alerting(
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="Tell of a run that is silent for so long."),
     ] = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Run the worker that watches runs and tells when one fails."""
     from runwire_alerting import settings, worker  # noqa: PLC0415
@@ -74,6 +86,8 @@ def alerting(
             find_home(home) / "alerting",
             page.value if page else None,
             numbers,
+            metrics_host=metrics_host,
+            metrics_port=metrics_port,
         )
     )
 

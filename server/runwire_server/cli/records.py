@@ -1,7 +1,9 @@
-"""Reading a few records of a topic and showing them."""
+"""Reading records of a topic and showing them. Nothing is marked as read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,8 +17,45 @@ _PATIENCE_MS = 10_000
 _TEXT_MAX = 2_000
 
 
-def newest(kafka: str, topic: str, count: int) -> list[Any]:
-    """Return the newest ``count`` records of a topic, oldest first. Nothing is marked as read.
+class Reader:
+    """A consumer of one topic, without a group.
+
+    Attributes:
+        starts, ends: by partition, the first offset there is, and the one behind the last.
+    """
+
+    def __init__(self, kafka: str, topic: str, consumer: KafkaConsumer) -> None:
+        self._kafka, self._topic, self._consumer = kafka, topic, consumer
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        if not partitions:
+            known = ", ".join(sorted(name for name in consumer.topics() if not name.startswith("_")))
+            raise UsageError(f"Kafka at {kafka} has no topic {topic}: it has {known or 'none'}")
+        consumer.assign(partitions)
+        self.starts: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
+        self.ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
+
+    def read(self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> Iterator[Any]:
+        """Yield the records from ``starts`` up to ``ends``, those of one partition in order.
+
+        Raises:
+            UnavailableError: Kafka stops sending.
+        """
+        left = {partition for partition, start in starts.items() if start < ends[partition]}
+        self._consumer.assign(list(left))
+        for partition in left:
+            self._consumer.seek(partition, starts[partition])
+        while left:
+            batches = self._consumer.poll(timeout_ms=_PATIENCE_MS)
+            if not batches:
+                raise UnavailableError(f"Kafka at {self._kafka} sends nothing of {self._topic}: see `runwire status`")
+            for partition, batch in batches.items():
+                yield from (record for record in batch if record.offset < ends[partition])
+            left = {partition for partition in left if self._consumer.position(partition) < ends[partition]}
+
+
+@contextmanager
+def reading(kafka: str, topic: str) -> Iterator[Reader]:
+    """Open a topic for reading.
 
     Raises:
         UsageError: there is no such topic.
@@ -34,25 +73,23 @@ def newest(kafka: str, topic: str, count: int) -> list[Any]:
     except (KafkaError, OSError, ValueError) as error:
         raise UnavailableError(f"Kafka at {kafka} does not answer ({error}): see `runwire status`") from error
     try:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-        if not partitions:
-            known = ", ".join(sorted(name for name in consumer.topics() if not name.startswith("_")))
-            raise UsageError(f"Kafka at {kafka} has no topic {topic}: it has {known or 'none'}")
-        consumer.assign(partitions)
-        ends = consumer.end_offsets(partitions)
-        starts = consumer.beginning_offsets(partitions)
-        for partition in partitions:
-            consumer.seek(partition, max(starts[partition], ends[partition] - count))
-        found: list[Any] = []
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            batches = consumer.poll(timeout_ms=_PATIENCE_MS)
-            if not batches:
-                raise UnavailableError(f"Kafka at {kafka} sends nothing of {topic}: see `runwire status`")
-            found += [record for batch in batches.values() for record in batch]
+        yield Reader(kafka, topic, consumer)
     except KafkaError as error:
         raise UnavailableError(f"Kafka at {kafka} stopped answering ({error}): see `runwire status`") from error
     finally:
         consumer.close()
+
+
+def newest(kafka: str, topic: str, count: int) -> list[Any]:
+    """Return the newest ``count`` records of a topic, oldest first.
+
+    Raises:
+        UsageError: there is no such topic.
+        UnavailableError: Kafka does not answer.
+    """
+    with reading(kafka, topic) as reader:
+        starts = {place: max(start, reader.ends[place] - count) for place, start in reader.starts.items()}
+        found = list(reader.read(starts, reader.ends))
     return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-count:]
 
 
@@ -63,8 +100,8 @@ def readable(record: Any) -> dict[str, Any]:
         "partition": record.partition,
         "offset": record.offset,
         "time": datetime.fromtimestamp(record.timestamp / 1000, timezone.utc).isoformat(timespec="milliseconds"),
-        "key": _text(record.key),
-        "headers": {name: _text(value) for name, value in record.headers or ()},
+        "key": text(record.key),
+        "headers": {name: text(value) for name, value in record.headers or ()},
         "value": _value(record.topic, record.value),
     }
 
@@ -73,11 +110,20 @@ def _value(topic: str, value: bytes | None) -> Any:
     if value is None:
         return None
     try:
-        if topic != METRICS:
-            return loads(value)
-        run, rank, frames = decode(value)
+        return decoded(topic, value)
     except WireError:
-        return _text(value)
+        return text(value)
+
+
+def decoded(topic: str, value: bytes) -> Any:
+    """Return what a value says, as plain data; of metrics, what there is of them.
+
+    Raises:
+        WireError: it is not what the topic holds.
+    """
+    if topic != METRICS:
+        return loads(value)
+    run, rank, frames = decode(value)
     return {
         "run": run,
         "rank": rank,
@@ -87,8 +133,9 @@ def _value(topic: str, value: bytes | None) -> Any:
     }
 
 
-def _text(value: bytes | None) -> str | None:
+def text(value: bytes | None) -> str | None:
+    """Return bytes as text, what is none of it escaped, and what is long cut."""
     if value is None:
         return None
-    text = value.decode(errors="backslashreplace")
-    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]} … ({len(value)} bytes)"
+    whole = value.decode(errors="backslashreplace")
+    return whole if len(whole) <= _TEXT_MAX else f"{whole[:_TEXT_MAX]} … ({len(value)} bytes)"

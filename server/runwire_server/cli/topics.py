@@ -1,4 +1,4 @@
-"""`runwire topics` and `runwire dead-letter`: looking into Kafka."""
+"""`runwire topics`: making Runwire's topics, and looking into them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,32 @@ from runwire.wire import dumps
 from runwire_server.cli.options import Home, Json, Kafka, address
 from runwire_server.cli.output import print_json, say
 
-topics = typer.Typer(help="Create Runwire's topics; look at what is in them.", no_args_is_help=True)
-dead_letter = typer.Typer(help="Look at the records that could not be read.", no_args_is_help=True)
+topics = typer.Typer(help="Create and widen Runwire's topics; look at what is in them.", no_args_is_help=True)
 
-_Count = Annotated[int, typer.Option("-n", min=1, help="How many records, the newest.")]
+Count = Annotated[int, typer.Option("-n", min=1, help="How many records, the newest.")]
 
 
 @topics.command(epilog="example: runwire topics create --kafka kafka.lab:9092")
-def create(kafka: Kafka = None, home: Home = None) -> None:
+def create(
+    kafka: Kafka = None,
+    home: Home = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="How many partitions each gets. [default: as the others have, else 4]"),
+    ] = None,
+) -> None:
     """Create those of Runwire's topics that are not there."""
     from runwire_server.local.topics import create as create_topics  # noqa: PLC0415
 
     where = address("kafka", kafka, home)
-    made = create_topics(where)
+    made = create_topics(where, partitions=partitions)
     say(f"created {', '.join(made)}" if made else f"all topics are there on {where}")
 
 
 @topics.command(epilog="example: runwire topics peek runwire.pulse -n 2")
 def peek(
     topic: Annotated[str, typer.Argument(help="As runwire.metrics, runwire.events, runwire.pulse, runwire.alerts.")],
-    count: _Count = 10,
+    count: Count = 10,
     kafka: Kafka = None,
     home: Home = None,
     *,
@@ -38,24 +44,32 @@ def peek(
     """Show the newest records of a topic, decoded."""
     from runwire_server.cli import records  # noqa: PLC0415
 
-    _print(
+    print_records(
         [records.readable(record) for record in records.newest(address("kafka", kafka, home), topic, count)], json=json
     )
 
 
-@dead_letter.command("ls", epilog="example: runwire dead-letter ls -n 5")
-def list_dead_letters(count: _Count = 20, kafka: Kafka = None, home: Home = None, *, json: Json = False) -> None:
-    """Show the newest records that could not be read: why, and where they came from."""
-    from runwire.wire import DEAD_LETTER  # noqa: PLC0415
-    from runwire_server.cli import records  # noqa: PLC0415
+@topics.command(epilog="example: runwire topics expand 8")
+def expand(
+    partitions: Annotated[int, typer.Argument(min=1, max=1000, help="How many partitions each topic is to have.")],
+    kafka: Kafka = None,
+    home: Home = None,
+) -> None:
+    """Give the topics more partitions, so that more workers share the work. What is kept and what comes stays right."""
+    from runwire_server.local.topics import expand as expand_topics  # noqa: PLC0415
 
-    found = [records.readable(record) for record in records.newest(address("kafka", kafka, home), DEAD_LETTER, count)]
-    if not found and not json:
-        say("no dead letters: every record could be read")
-    _print(found, json=json)
+    before = expand_topics(address("kafka", kafka, home), partitions)
+    for topic, count in before.items():
+        say(
+            f"{topic:<16} {count} -> {partitions} partitions"
+            if count < partitions
+            else f"{topic:<16} {count} as before"
+        )
+    say("workers and shippers find out within a minute; nothing need be started anew")
 
 
-def _print(found: list[dict[str, Any]], *, json: bool) -> None:
+def print_records(found: list[dict[str, Any]], *, json: bool) -> None:
+    """Print records, each as `runwire_server.cli.records.readable` returns it."""
     if json:
         print_json(found)
         return

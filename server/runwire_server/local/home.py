@@ -24,11 +24,14 @@ class Addresses:
         kafka: ``host:port``.
         clickhouse: a URL.
         server: a URL.
+        stream, alerting: URLs at which these workers tell their metrics; empty if nobody chose them yet.
     """
 
     kafka: str
     clickhouse: str
     server: str
+    stream: str = ""
+    alerting: str = ""
 
 
 def prepare(home: Path) -> None:
@@ -105,7 +108,8 @@ def addresses(home: Path) -> Addresses | None:
     """Where the last ``up`` on this home had its programs, or None if that is not known."""
     told = _read(home / "up.json")
     try:
-        return Addresses(told["kafka"], told["clickhouse"], told["server"])
+        servers = told["kafka"], told["clickhouse"], told["server"]
+        return Addresses(*servers, told.get("stream", ""), told.get("alerting", ""))
     except KeyError:
         return None
 

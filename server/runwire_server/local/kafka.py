@@ -90,7 +90,7 @@ def serve(home: Path, port: int) -> NoReturn:
     settings = folder / "server.properties"
     try:
         data.mkdir(parents=True, exist_ok=True)
-        told = _SETTINGS.format(host=ports.HOST, port=port, controller=ports.free(but=port))
+        told = _SETTINGS.format(host=ports.HOST, port=port, controller=ports.free(but=(port,)))
         settings.write_text(told, encoding="utf-8")
         os.chdir(folder)  # so that `log.dirs`, a list, need not hold a path in which a comma may be
     except OSError as error:

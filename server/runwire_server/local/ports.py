@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Container
 
 from runwire_server.local.errors import PortError
 
@@ -31,11 +32,11 @@ def _refusal(port: int) -> OSError | None:
     return None
 
 
-def free(preferred: int | None = None, *, but: int | None = None) -> int:
-    """``preferred`` if that is free, else some free port, and never ``but``."""
-    if preferred is not None and preferred != but and is_free(preferred):
+def free(preferred: int | None = None, *, but: Container[int] = ()) -> int:
+    """``preferred`` if that is free, else some free port, and none of ``but``."""
+    if preferred is not None and preferred not in but and is_free(preferred):
         return preferred
-    while (port := random.choice(_RANGE)) == but or not is_free(port):  # noqa: S311 - no secret
+    while (port := random.choice(_RANGE)) in but or not is_free(port):  # noqa: S311 - no secret
         pass
     return port
 

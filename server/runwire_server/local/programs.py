@@ -78,12 +78,22 @@ class UpOptions:
 
 def addresses(options: UpOptions, last: Addresses | None) -> Addresses:
     """Choose where the programs will be; a port of the ``last`` start is taken again if it is free."""
-    kafka_port = options.kafka_port or ports.free(_port(last.kafka) if last else None)
-    clickhouse_port = options.clickhouse_port or ports.free(_port(last.clickhouse) if last else None, but=kafka_port)
+    last = last or Addresses("", "", "")
+    chosen = [port for port in (options.port, options.kafka_port, options.clickhouse_port) if port]
+
+    def choose(told: int | None, before: str) -> str:
+        port = told or ports.free(_port(before), but=chosen)
+        chosen.append(port)
+        return f"{ports.HOST}:{port}"
+
+    kafka = choose(options.kafka_port, last.kafka)
+    clickhouse = f"http://{choose(options.clickhouse_port, last.clickhouse)}"
     return Addresses(
-        kafka=options.kafka or f"{ports.HOST}:{kafka_port}",
-        clickhouse=options.clickhouse or f"http://{ports.HOST}:{clickhouse_port}",
+        kafka=options.kafka or kafka,
+        clickhouse=options.clickhouse or clickhouse,
         server=f"http://{ports.HOST}:{options.port}",
+        stream=f"http://{choose(None, last.stream)}",
+        alerting=f"http://{choose(None, last.alerting)}",
     )
 
 
@@ -106,8 +116,8 @@ def table(options: UpOptions, where: Addresses) -> list[Program]:
     def runwire(name: str, *flags: str) -> tuple[str, ...]:
         return (*PYTHON, "-m", "runwire", name, "--home", str(options.home), *flags)
 
-    def own_port(address: str) -> tuple[str, ...]:
-        return ("--port", str(_port(address)))
+    def own_port(address: str, flag: str = "--port") -> tuple[str, ...]:
+        return (flag, str(_port(address)))
 
     patience = "60" if options.kafka is None else "8"
     return [
@@ -123,8 +133,25 @@ def table(options: UpOptions, where: Addresses) -> list[Program]:
             Http(f"{where.clickhouse.rstrip('/')}/ping"),
             address=_public(where.clickhouse),
         ),
-        Program("stream", runwire("stream", *to_kafka, *to_clickhouse), after=("kafka", "clickhouse")),
-        Program("alerting", runwire("alerting", *to_kafka, "--server", where.server, *webhooks), after=("kafka",)),
+        Program(
+            "stream",
+            runwire("stream", *to_kafka, *to_clickhouse, *own_port(where.stream, "--metrics-port")),
+            after=("kafka", "clickhouse"),
+            address=where.stream,
+        ),
+        Program(
+            "alerting",
+            runwire(
+                "alerting",
+                *to_kafka,
+                "--server",
+                where.server,
+                *own_port(where.alerting, "--metrics-port"),
+                *webhooks,
+            ),
+            after=("kafka",),
+            address=where.alerting,
+        ),
         Program(
             "server",
             runwire("server", *to_kafka, *to_clickhouse, "--port", str(options.port)),

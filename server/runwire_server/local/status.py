@@ -1,17 +1,22 @@
-"""How the programs of a home do: ``runwire status``."""
+"""How the programs of a home do, how far they are behind, and what waits here: ``runwire status``."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runwire import _settings
+from runwire.errors import UnavailableError
 from runwire_server.local import home as homes
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from runwire_server.local.lag import GroupLag
 
 _LOOK = 0.25  # seconds over which the CPU's use is measured
 
@@ -50,13 +55,19 @@ class Status:
         home: the home.
         running: whether an ``up`` runs on it.
         ready: whether all of its programs are ready.
+        spool_waiting_bytes: what waits in this host's spools of the home, whoever is to take it.
         programs: each of them, the supervisor first; empty when nothing runs.
+        lag: how far each worker's group is behind; empty while Kafka does not tell.
+        lag_problem: why it does not; None if it does, or nothing runs.
     """
 
     home: str
     running: bool
     ready: bool
-    programs: list[ProgramStatus]
+    spool_waiting_bytes: int
+    programs: list[ProgramStatus] = field(default_factory=list)
+    lag: list[GroupLag] = field(default_factory=list)
+    lag_problem: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -71,8 +82,9 @@ def status(home: Path) -> Status:
     """
     pid = homes.holder(home)
     told = homes.state(home)
+    waiting = _waiting(home)
     if pid is None or told.get("pid") != pid:  # none runs, or it has only just begun
-        return Status(str(home), pid is not None, ready=False, programs=[])
+        return Status(str(home), running=pid is not None, ready=False, spool_waiting_bytes=waiting)
     rows = told["programs"]
     weights = _weigh([pid, *(row["pid"] for row in rows if row["pid"])])
     programs = [ProgramStatus("up", "ready", pid, told["since"], 0, None, *weights.get(pid, (None, None)))]
@@ -89,7 +101,39 @@ def status(home: Path) -> Status:
         )
         for row in rows
     ]
-    return Status(str(home), running=True, ready=all(row["state"] == "ready" for row in rows), programs=programs)
+    lag, problem = _lag(rows)
+    return Status(
+        str(home),
+        running=True,
+        ready=all(row["state"] == "ready" for row in rows),
+        spool_waiting_bytes=waiting,
+        programs=programs,
+        lag=lag,
+        lag_problem=problem,
+    )
+
+
+def _lag(rows: list[dict[str, Any]]) -> tuple[list[GroupLag], str | None]:
+    """What Kafka tells of the groups, and why it tells nothing."""
+    kafka = next(row for row in rows if row["name"] == "kafka")
+    if kafka["state"] != "ready":
+        return [], f"Kafka, which knows, is {kafka['state']}"
+    from runwire_server.local.lag import lag  # noqa: PLC0415 - loads a Kafka client
+
+    try:
+        return lag(kafka["address"]), None
+    except UnavailableError as error:
+        return [], str(error)
+
+
+def _waiting(home: Path) -> int:
+    """Bytes in this host's spools that are not delivered, as their shipper last wrote down."""
+    from runwire.shipper.delivery import Delivery  # noqa: PLC0415 - as above
+    from runwire.spool import Meta  # noqa: PLC0415
+    from runwire.spool.folder import found, root  # noqa: PLC0415
+
+    spools = ((folder, Meta.read(folder)) for folder in found(root(home, _settings.hostname())))
+    return sum(Delivery(folder, meta).waiting() for folder, meta in spools if meta is not None)
 
 
 def _weigh(pids: list[int]) -> dict[int, tuple[int, float]]:
@@ -134,6 +178,28 @@ def as_table(told: Status) -> Table:
     cpu = sum(program.cpu or 0 for program in told.programs)
     table.add_row("all", "", "", "", "", f"{memory / 1e6:.0f} MB", f"{cpu:.0f} %", "")
     return table
+
+
+def as_sentences(told: Status) -> Iterator[str]:
+    """What else there is to tell people, in lines."""
+    states = {program.name: program.state for program in told.programs}
+    for group in told.lag:
+        yield behind(group, states.get(group.name))
+    if told.lag_problem is not None:
+        yield f"how far the workers are behind is not known: {told.lag_problem}"
+    yield f"{told.spool_waiting_bytes / 1e6:.1f} MB wait in this host's spools"
+
+
+def behind(group: GroupLag, state: str | None = None) -> str:
+    """One group in a sentence; ``state`` is the worker's, if it is ours."""
+    if state not in {None, "ready"}:
+        reader = f", and its worker is {state}"
+    else:
+        reader = "" if group.workers or state else ", and no worker reads them"
+    if not group.records:
+        return f"{group.name:<10} nothing waits for it{reader}"
+    age = "of unknown age" if group.seconds is None else f"the oldest {group.seconds:.1f} s old"
+    return f"{group.name:<10} {group.records:,} records wait for it, {age}{reader}"
 
 
 def _span(seconds: float) -> str:

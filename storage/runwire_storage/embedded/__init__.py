@@ -11,7 +11,7 @@ order::
     guard      what no query may do, and what a read-only one may not
     engine     chDB: one session a request
 
-Beside them: `settings` (what can be chosen), `config` (the engine's own configuration) and `errors`.
+Beside them: `settings` (what can be chosen), `config` (the engine's own configuration), `metrics` and `errors`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from runwire_storage.embedded import request
+from runwire_storage.embedded import metrics, request
 from runwire_storage.embedded.engine import Result
 from runwire_storage.embedded.errors import AUTHENTICATION_FAILED, BAD_ARGUMENTS, EngineError
 
@@ -79,9 +79,13 @@ class Handler(BaseHTTPRequestHandler):
                 self._fail(refusal, body)
             elif url.path in _ALIVE or (url.path == "/" and not url.query and self.command != "POST"):
                 self._send_text(200, "Ok.\n", body)
+            elif url.path == "/metrics":
+                self._metrics(body)
             elif url.path != "/":
                 self._send_text(
-                    404, f"There is no handle {url.path:.200}\nSend queries to /, health checks to /ping\n", body
+                    404,
+                    f"There is no handle {url.path:.200}\nSend queries to /, health checks to /ping\n",
+                    body,
                 )
             else:
                 self._query(url.query, body)
@@ -97,6 +101,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             _log.exception("a request failed in this program, not in the engine")
             self._fail(EngineError.of(49, "LOGICAL_ERROR", "internal error: see the log"), iter(()))
+
+    def _metrics(self, body: Iterator[bytes]) -> None:
+        self._discard(body)
+        told = metrics.read(cast("Server", self.server).engine)
+        self._send(200, told.body, {"Content-Type": "text/plain; version=0.0.4; charset=UTF-8"})
 
     def _query(self, query_string: str, body: Iterator[bytes]) -> None:
         asked = request.read(self.command, query_string, self.headers, body)

@@ -1,4 +1,4 @@
-"""Taking away: whole runs that are deleted, and points that have grown old. docs/decisions/0011 says how and why so.
+"""Taking away: whole runs that are deleted, and points that have grown old. docs/decisions/0015 says how and why so.
 
 ::
 

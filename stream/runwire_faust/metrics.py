@@ -1,0 +1,15 @@
+"""What the kit counts for whichever worker it is in. What is measured per group is in `lag`."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+from runwire.wire import ALERTS, EVENTS, METRICS, PULSE
+
+DEAD_LETTERS = Counter(
+    "runwire_worker_dead_letters",
+    "Records that could not be read and were put aside, by the topic that they came from.",
+    ["topic"],
+)
+for _topic in (METRICS, EVENTS, PULSE, ALERTS):
+    DEAD_LETTERS.labels(_topic)  # told as 0 from the start

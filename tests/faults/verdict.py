@@ -1,0 +1,184 @@
+"""What the store holds of a run, beside what was logged: counted, not asserted, for a table tells all of it.
+
+ClickHouse is read from aside, past our own reading code, and rollups are computed point by point.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import brute
+import known
+from feed import Store
+from known import Bits, Identity
+
+from faults.trainings import Attempt, Training
+
+#: A series that the store keeps of its own accord.
+_OWN_METRIC = "_timestamp"
+
+
+@dataclass
+class Verdict:
+    """How a run's data came out.
+
+    Attributes:
+        logged: values for which log() returned.
+        points: what is to be stored of them.
+        lost: points that are missing, without having been said to be dropped.
+        doubled: points that are there twice.
+        altered: points with another value, or that nobody logged.
+        buckets: rollup rows that are to be there.
+        wrong_buckets: of these, those that are missing or differ, and such as are not to be there.
+        wrong_tails: series of which the store names another last point.
+        dropped: rows that the run itself says were dropped, for the disk was full.
+        examples: some of what is wrong, in words.
+    """
+
+    logged: int = 0
+    points: int = 0
+    lost: int = 0
+    doubled: int = 0
+    altered: int = 0
+    buckets: int = 0
+    wrong_buckets: int = 0
+    wrong_tails: int = 0
+    dropped: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> int:
+        """How much is wrong."""
+        return self.lost + self.doubled + self.altered + self.wrong_buckets + self.wrong_tails
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+    def note(self, what: str, found: Iterable[object]) -> int:
+        """Keep some examples of what is wrong; return how many there are."""
+        wrong = list(found)
+        self.examples += [f"{what}: {one}" for one in wrong[:3]]
+        return len(wrong)
+
+
+def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) -> Verdict:
+    """Compare what is stored of a run with what its ranks logged.
+
+    Args:
+        store: where it is stored.
+        trainings: all ranks of the run.
+        dropped: how many rows the run says were dropped; None where nothing may be.
+    """
+    run = trainings[0].rank.run
+    verdict = Verdict(dropped=dropped or 0)
+    rows = store.client.query(
+        "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points "
+        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
+        {"run": run},
+    ).result_rows
+    stored: dict[Identity, Bits] = {(metric, rank, step): value for metric, rank, step, value in rows}
+    twice = Counter(tuple(row[:3]) for row in rows)
+    verdict.doubled = verdict.note("doubled", (one for one, count in twice.items() if count > 1))
+    expected: dict[Identity, Bits] = {}
+    for training in trainings:
+        expected |= _expected(training, stored)
+        verdict.logged += sum(len(values) for attempt in training.attempts for _, values in attempt.logged())
+    verdict.points = len(expected)
+    missing = expected.keys() - stored.keys()
+    if dropped is None:
+        verdict.lost = verdict.note(f"lost of {run}", sorted(missing))
+    else:
+        _judge_dropped(verdict, trainings, missing, dropped)
+    verdict.altered = verdict.note(
+        f"altered of {run}",
+        ((one, hex(value), hex(expected.get(one, 0))) for one, value in stored.items() if expected.get(one) != value),
+    )
+    _judge_rollups(verdict, store, run)
+    _judge_tails(verdict, store, run, stored)
+    return verdict
+
+
+def fingerprint(store: Store, run: str) -> tuple[int, ...]:
+    """Return a number that tells whether what is stored of a run is still the same."""
+    sql = "SELECT count(), groupBitXor(cityHash64(*)) FROM runwire.{} WHERE run = {{run:String}}"
+    tables = ("points", "rollups", "series")
+    return tuple(n for table in tables for n in store.client.query(sql.format(table), {"run": run}).result_rows[0])
+
+
+def _expected(training: Training, stored: dict[Identity, Bits]) -> dict[Identity, Bits]:
+    """Return what is to be stored: of one (metric, rank, step) what was logged last.
+
+    A row that was on its way when its process was killed counts if some of it is stored: then all of it must be.
+    """
+    expected: dict[Identity, Bits] = {}
+    later: dict[Identity, Bits] = {}
+    for attempt in reversed(training.attempts):
+        mine = _points(attempt, attempt.logged())
+        doubtful = attempt.doubtful()
+        if doubtful is not None:
+            row = _points(attempt, [doubtful])
+            seen = (one for one, value in row.items() if one not in later and mine.get(one) != value)
+            if any(stored.get(one) == row[one] for one in seen):
+                mine |= row
+        later = mine | later
+    expected |= later
+    return expected
+
+
+def _points(attempt: Attempt, rows: Sequence[known.Row]) -> dict[Identity, Bits]:
+    return known.points(iter(rows), attempt.rank.rank)
+
+
+def _judge_dropped(verdict: Verdict, trainings: Sequence[Training], missing: set[Identity], dropped: int) -> None:
+    """On a disk that was full no step comes twice, so a row is there, or all of it is missing and was told of."""
+    gone = {(rank, step) for _, rank, step in missing}
+    whole = set()
+    for training in trainings:
+        for attempt in training.attempts:
+            for step, values in attempt.logged():
+                if all((metric, training.rank.rank, step) in missing for metric in values):
+                    whole.add((training.rank.rank, step))
+    torn = {one for one in missing if one[1:] not in whole}
+    verdict.lost = verdict.note("part of a row lost", sorted(torn))
+    if len(gone) != dropped:
+        run = trainings[0].rank.run
+        verdict.lost += verdict.note(
+            f"{len(gone)} rows of {run} are missing, {dropped} were told of", range(abs(len(gone) - dropped))
+        )
+
+
+def _judge_rollups(verdict: Verdict, store: Store, run: str) -> None:
+    """Each row of each level must be what brute force makes of the stored points, which are known to be right."""
+    rows = store.client.query(
+        "SELECT metric, rank, step, reinterpretAsUInt64(value), seq FROM runwire.stored_points FINAL "
+        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
+        {"run": run},
+    ).result_rows
+    wanted = brute.rollups(
+        ((run, metric, rank), step, known.number(value), seq) for metric, rank, step, value, seq in rows
+    )
+    stored = store.rollups(run)
+    verdict.buckets = len(wanted)
+    verdict.wrong_buckets = verdict.note(
+        "wrong bucket",
+        ((key, stored.get(key), wanted.get(key)) for key in wanted | stored if stored.get(key) != wanted.get(key)),
+    )
+
+
+def _judge_tails(verdict: Verdict, store: Store, run: str, points: dict[Identity, Bits]) -> None:
+    rows = store.client.query(
+        "SELECT metric, rank, last_step, reinterpretAsUInt64(last) FROM runwire.series "
+        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
+        {"run": run},
+    ).result_rows
+    stored = {(metric, rank): (step, last) for metric, rank, step, last in rows}
+    wanted: dict[tuple[str, int], tuple[int, Bits]] = {}
+    for (metric, rank, step), value in points.items():
+        if (metric, rank) not in wanted or step > wanted[metric, rank][0]:
+            wanted[metric, rank] = step, value
+    verdict.wrong_tails = verdict.note(
+        f"wrong end of {run}",
+        ((key, stored.get(key), wanted.get(key)) for key in wanted | stored if stored.get(key) != wanted.get(key)),
+    )
