@@ -44,11 +44,12 @@ _NOT_NOW = {
 }
 
 
-def connect(url: str, **settings: Any) -> Client:
+def connect(url: str, *, reply_seconds_max: float = REPLY_SECONDS_MAX, **settings: Any) -> Client:
     """Return a client of the ClickHouse at ``url`` (``http[s]://[user[:password]@]host[:port]``).
 
     Args:
         url: where it listens.
+        reply_seconds_max: how long a reply may take.
         settings: ClickHouse's own settings, sent with each request.
 
     Raises:
@@ -72,8 +73,9 @@ def connect(url: str, **settings: Any) -> Client:
             password=parts.password or "",
             compress=False,  # loopback or a rack's network: the processor is the scarce part
             query_limit=0,
+            form_encode_query_params=True,  # a page of runs is named by more ids than a URL may hold
             connect_timeout=CONNECT_SECONDS_MAX,
-            send_receive_timeout=REPLY_SECONDS_MAX,
+            send_receive_timeout=reply_seconds_max,
             autogenerate_session_id=False,
             settings=settings,
         )

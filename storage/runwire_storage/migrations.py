@@ -9,6 +9,7 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 
 from runwire_storage.errors import StorageError
+from runwire_storage.gather import RUNS
 from runwire_storage.schema import DATABASE, TABLES, VERSION, VIEWS
 
 _VERSION_TABLE = """
@@ -47,7 +48,7 @@ def migrate(client: Client, database: str = DATABASE) -> None:
             f"the database {database} has schema version {stored}, of a Runwire before the first release; this one "
             f"knows version {VERSION}: begin with a new home, or drop that database"
         )
-    for statement in (*TABLES.values(), *VIEWS.values()):
+    for statement in (*TABLES.values(), *VIEWS.values(), RUNS):
         client.command(statement.format(db=database))
     # Last: whoever reads the version may rely on all that belongs to it.
     if stored < VERSION:

@@ -41,6 +41,8 @@ _SQL = {
         ),
     )
 }
+#: Whoever has no total is looked for no further, so it is asked here alone.
+_SHOWN = f"run NOT IN (SELECT run FROM {DATABASE}.deleted)"  # noqa: S608 - a constant
 
 
 class Reader:
@@ -54,8 +56,9 @@ class Reader:
         self._ask = ask
 
     def totals(self, names: Sequence[Series]) -> Rows:
-        """Return the TOTAL of each series that has one, by rising place."""
-        found = [rows for rows, _ in self._read(TOTAL, named(names), names)]
+        """Return the TOTAL of each series that has one, by rising place; those of deleted runs have none."""
+        shown = (Lookup(f"{lookup.condition} AND {_SHOWN}", lookup.keys) for lookup in named(names))
+        found = [rows for rows, _ in self._read(TOTAL, shown, names)]
         rows = np.concatenate([np.zeros(0, TOTAL), *found])
         rows = rows[np.lexsort((rows["version_low"], rows["version_high"], rows["series"]))]
         newest: Rows = rows[np.append(rows["series"][1:] != rows["series"][:-1], np.ones(min(len(rows), 1), np.bool_))]

@@ -88,6 +88,14 @@ TABLES = {
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, kind, key, rank)
     """,
+    "stored_deletions": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_deletions (
+            run LowCardinality(String),
+            seq UInt64,
+            deleted Bool,
+            at DateTime64(6, 'UTC')
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY run
+    """,
     "stored_alerts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_alerts (
             id String,
@@ -115,44 +123,37 @@ TABLES = {
     """,
 }
 
-#: A Float64 as JSON: a number with a point, or one of the strings that stand for what JSON has no number for.
-_JSON_FLOAT = """multiIf(
-                        isNaN(last), '"NaN"',
-                        isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
-                        match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
-                        toString(last))"""
-
-
-def _word(key: str) -> str:
-    """Return SQL for the last word, among ranks, on a `run` fact: JSON, or nothing."""
-    return f"argMaxIf(value, (ts, seq), kind = 'run' AND key = '{key}')"
-
-
-def _object(items: str) -> str:
-    """Return SQL for a JSON object of sorted (key, precedence, JSON): of equal keys the last counts."""
-    nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
-    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true), {items}, {nexts})"
-    members = f"arrayMap(item -> concat(toJSONString(item.1), ':', item.3), {last})"
-    return f"JSONExtract(concat('{{{{', arrayStringConcat({members}, ','), '}}}}'), 'JSON')"
-
-
+#: And `runs`, which `runwire_storage.gather` describes.
 VIEWS = {
+    # Every view below leaves these runs out, whatever is still stored of them or still comes.
+    "deleted": """
+        CREATE OR REPLACE VIEW {db}.deleted AS SELECT run FROM {db}.stored_deletions FINAL WHERE deleted
+    """,
+    # A run that starts again under the id of one that was deleted is shown: its start has the higher seq.
+    "restarts": """
+        CREATE MATERIALIZED VIEW IF NOT EXISTS {db}.restarts TO {db}.stored_deletions AS
+        SELECT run, seq, false AS deleted, now64(6, 'UTC') AS at FROM {db}.stored_facts
+        WHERE kind = 'run' AND key = 'started_at' AND run IN (SELECT run FROM {db}.stored_deletions)
+    """,
     "points": f"""
         CREATE OR REPLACE VIEW {{db}}.points AS
-        SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL WHERE metric != '{TIME}'
+        SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
     # When each step was logged; of a step that was logged more than once, the last time.
     "steps": f"""
         CREATE OR REPLACE VIEW {{db}}.steps AS
         SELECT run, rank, step, fromUnixTimestamp64Micro(toInt64(round(value * 1e6)), 'UTC') AS ts
-        FROM {{db}}.stored_points FINAL WHERE metric = '{TIME}'
+        FROM {{db}}.stored_points FINAL
+        WHERE metric = '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
     # A bare `nan` in SQL is the number: whoever asks the view need not know of quotes.
     "rollups": f"""
         CREATE OR REPLACE VIEW {{db}}.rollups AS
         SELECT * EXCEPT (version, `nan`, pos_inf, neg_inf),
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count
-        FROM {{db}}.stored_rollups FINAL WHERE metric != '{TIME}'
+        FROM {{db}}.stored_rollups FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
     "series": f"""
         CREATE OR REPLACE VIEW {{db}}.series AS
@@ -160,7 +161,8 @@ VIEWS = {
             run, metric, rank, first_step, last_step, last, count,
             `nan` AS nan_count, pos_inf AS pos_inf_count, neg_inf AS neg_inf_count, first_nonfinite_step,
             min, min_step, max, max_step, sum / (count - `nan` - pos_inf - neg_inf) AS mean
-        FROM {{db}}.stored_series FINAL WHERE metric != '{TIME}'
+        FROM {{db}}.stored_series FINAL
+        WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS
@@ -168,61 +170,8 @@ VIEWS = {
             run, rule, metric, rank, step, fired_at, resolved_at, state, severity, title, text, value, before,
             project, name, host, caused_at, delivered_at, id, episode
         FROM {db}.stored_alerts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
-    # One pass over facts and last values, one group a run. `config` and `summary` are JSON: `config.lr` reads a key; to
-    # compute with it, `config.lr::Float64`. In `summary` stands the last value of each metric, of the lowest rank that
-    # logged it, under whatever the run itself said of that key; what is not finite is "NaN", "Infinity", "-Infinity".
-    # `exit_code` is the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was sent.
-    "runs": f"""
-        CREATE OR REPLACE VIEW {{db}}.runs AS
-        SELECT
-            id, project, if(name_said = '', id, name_said) AS name, state,
-            {_object("config_items")} AS config,
-            {_object("summary_items")} AS summary,
-            tags, host, command, ranks,
-            coalesce(fromUnixTimestamp64Micro(started, 'UTC'), first_ts) AS started_at,
-            if(state = 'running', NULL, last_state_ts) AS ended_at,
-            seen_at, exit_code, exception
-        FROM (
-            SELECT
-                run AS id,
-                JSONExtractString({_word("project")}) AS project,
-                JSONExtractString({_word("name")}) AS name_said,
-                JSONExtractString({_word("host")}) AS host,
-                {_word("command")} AS command,
-                multiIf(
-                    countIf(kind = 'state' AND key = 'state' AND value = '"crashed"') > 0, 'crashed',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"failed"') > 0, 'failed',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"running"') > 0, 'running',
-                    countIf(kind = 'state' AND key = 'state' AND value = '"finished"') > 0, 'finished',
-                    'running') AS state,
-                maxIf(ts, kind = 'state' AND key = 'state') AS last_state_ts,
-                toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),
-                    kind = 'state' AND key = 'exit_code')) AS exit_code,
-                argMaxIf(value, (ts, seq), kind = 'state' AND key = 'exception' AND value != 'null') AS exception,
-                arraySort(groupUniqArrayIf(key, kind = 'tag' AND value != 'false')) AS tags,
-                arraySort(groupArrayIf((key, (1, toUnixTimestamp64Micro(ts), seq), value), kind = 'config'))
-                    AS config_items,
-                arraySort(groupArrayIf((key, if(kind = 'summary',
-                    (1, toUnixTimestamp64Micro(ts), seq), (0, -toInt64(rank), toUInt64(0))), value),
-                    kind IN ('summary', 'logged'))) AS summary_items,
-                uniqExact(rank) AS ranks,
-                minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at') AS started,
-                minIf(ts, kind != 'logged') AS first_ts,
-                max(ts) AS seen_at
-            FROM (
-                SELECT run, rank, kind, key, value, ts, seq FROM {{db}}.stored_facts FINAL
-                UNION ALL
-                SELECT
-                    run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
-                    toString(metric) AS key,
-                    {_JSON_FLOAT} AS value,
-                    toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq
-                FROM {{db}}.stored_series FINAL
-            )
-            GROUP BY run
-        )
-    """,  # noqa: S608 - no part of it comes from outside
 }
 
 #: Rises whenever TABLES or VIEWS change in a way that an older program could not live with.

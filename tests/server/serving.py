@@ -28,6 +28,7 @@ NAME = "otter"
 STEPS = 5_000
 NAN_STEP = 4_000
 TIME = 1_700_000_000_000_000
+_ROWS = 10_000
 
 
 @dataclass
@@ -62,17 +63,9 @@ def loss(step: int) -> float:
     return math.nan if step == NAN_STEP else 2.0 / (1 + step / 100)
 
 
-def fill(clickhouse: str) -> None:
-    """Store a run with a curve, a NaN in it, and the alert that tells of it."""
+def fill(clickhouse: str, steps: int = STEPS) -> None:
+    """Store a run with two curves of so many steps, a NaN in one, and the alert that tells of it."""
     migrate(connect(clickhouse))
-    steps = range(STEPS)
-    planes = [
-        array("Q", [100 + step for step in steps]).tobytes(),
-        array("q", steps).tobytes(),
-        array("q", [TIME + step for step in steps]).tobytes(),
-        array("d", map(loss, steps)).tobytes(),
-        array("d", [0.1] * STEPS).tobytes(),
-    ]
     data: dict[str, Any] = {
         "project": PROJECT,
         "name": NAME,
@@ -86,11 +79,23 @@ def fill(clickhouse: str) -> None:
     )  # fmt: skip
     values = [
         (EVENTS, Event("start", RUN, 0, 1, TIME, data).encode()),
-        (METRICS, encode(RUN, 0, [Frame(["train/loss", "lr"], STEPS, planes)])),
+        *((METRICS, rows(range(start, min(start + _ROWS, steps)))) for start in range(0, steps, _ROWS)),
         (ALERTS, alert.encode()),
     ]
     records = [Record(topic, 0, place, None, value) for place, (topic, value) in enumerate(values)]
     assert Ingest(Session(clickhouse, _Impatient())).store(records) == []
+
+
+def rows(steps: range) -> bytes:
+    """One record of both curves."""
+    planes = [
+        array("Q", [100 + step for step in steps]).tobytes(),
+        array("q", steps).tobytes(),
+        array("q", [TIME + step for step in steps]).tobytes(),
+        array("d", map(loss, steps)).tobytes(),
+        array("d", [0.1] * len(steps)).tobytes(),
+    ]
+    return encode(RUN, 0, [Frame(["train/loss", "lr"], len(steps), planes)])
 
 
 class _Impatient:

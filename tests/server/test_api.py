@@ -64,6 +64,21 @@ def test_a_run_is_listed_and_shown_with_what_it_logged(api: httpx.Client) -> Non
     assert (metrics["lr"]["nonfinite"], metrics["lr"]["last"]) == (0, 0.1)
 
 
+def test_runs_are_filtered_sorted_and_counted(api: httpx.Client) -> None:
+    """The filter language, a page of the order, the total behind it, and brief rows."""
+    query = f"project = {serving.PROJECT} and min(train/loss) < 0.1 and config.lr = 0.1 and tag:'a b'"
+    [run] = (listed := api.get("/api/runs", params={"q": query, "sort": "-lr,name"}).json())["runs"]
+    assert (run["id"], run["config"]["lr"], listed["total"]) == (serving.RUN, 0.1, 1)
+    [brief] = api.get("/api/runs", params={"q": query, "brief": True}).json()["runs"]
+    assert brief == {name: value for name, value in run.items() if name in brief}
+    assert not {"config", "summary", "command", "exception"} & set(brief)
+    assert api.get("/api/runs", params={"q": query, "offset": 1}).json() == {"runs": [], "total": 1}
+    assert api.get("/api/runs", params={"q": f"not ({query}) and id = {serving.RUN}"}).json()["total"] == 0
+    refused(api.get("/api/runs", params={"q": "min(loss < 1"}), 400, "bad_filter", "at 10: expected )")
+    refused(api.get("/api/runs", params={"sort": "name,"}), 400, "bad_filter", "at 6")
+    refused(api.get("/api/runs", params={"q": "name ~ 'a(?=b)'"}), 400, "bad_filter", "cannot search by")
+
+
 def test_an_alert_is_listed_with_its_nan_as_a_string(api: httpx.Client) -> None:
     """JSON has no NaN: an alert's value is "NaN", and the values before it stand beside."""
     [alert] = api.get("/api/alerts", params={"run": serving.RUN, "state": "firing"}).json()["alerts"]
@@ -194,7 +209,7 @@ def test_sql_that_does_more_than_read_is_refused(api: httpx.Client, sql: str) ->
 def test_names_that_are_sql_are_only_names(api: httpx.Client) -> None:
     """Values from outside are bound, wherever they go in."""
     evil = "x' OR 1 = 1 OR '"
-    assert api.get("/api/runs", params={"project": evil}).json() == {"runs": []}
+    assert api.get("/api/runs", params={"project": evil}).json() == {"runs": [], "total": 0}
     assert api.get("/api/alerts", params={"run": evil}).json() == {"alerts": []}
     refused(api.get(f"/api/runs/{evil}"), 404, "no_such_run")
     [one] = api.post("/api/series", json={"series": [{**CURVE, "metric": evil}]}).json()["series"]
@@ -295,7 +310,7 @@ def test_without_clickhouse_it_says_so_and_recovers_by_itself(tmp_path: Path) ->
         )
         try:
             until(lambda: api.get("/readyz").status_code == 200, "the server finds the store")
-            assert api.get("/api/runs").json() == {"runs": []}
+            assert api.get("/api/runs").json() == {"runs": [], "total": 0}
         finally:
             store.terminate()
             store.wait(60)

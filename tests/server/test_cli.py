@@ -13,7 +13,8 @@ import pytest
 import serving
 
 COMMANDS = [
-    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["alerts"], ["sql"], ["kafka"],
+    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
+    ["importance"], ["delete"], ["retention"], ["kafka"],
     ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
     ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
@@ -74,6 +75,17 @@ def test_runs_are_listed_for_people_and_for_machines(server: serving.Server) -> 
     assert run["summary"]["lr"] == 0.1
     assert done("runs", "--project", "none", server=server) == "no runs\n"
     assert done("runs", "--project", "none", "--json", server=server) == "[]\n"
+
+
+def test_runs_are_filtered_and_sorted(server: serving.Server) -> None:
+    """A filter and keys, one of which begins with a minus; how many there are beyond those shown; what is wrong."""
+    mine = f"project = {serving.PROJECT}"
+    [run] = json.loads(done("runs", f"{mine} and nonfinite(train/loss) = 1", "--sort", "-lr", "--json", server=server))
+    assert run["id"] == serving.RUN
+    assert done("runs", f"{mine} and isnan(lr)", server=server) == "no runs\n"
+    assert done("runs", mine, "--offset", "3", server=server) == "no more runs: there are 1\n"
+    failed(runwire("runs", "state =", server=server.url), 2, "at 8: expected a text after =", "quoted")
+    failed(runwire("runs", "--sort", "name state", server=server.url), 2, "at 6: expected ,")
 
 
 @pytest.mark.parametrize("word", [serving.RUN, "served-ot", serving.NAME])

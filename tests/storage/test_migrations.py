@@ -15,7 +15,7 @@ def test_migrating_makes_tables_and_views_and_twice_changes_nothing(embedded: Em
     """After a migration all is there, data survive the next, and the version is told once."""
     client = embedded.client(database=database)
     names = {row[0] for row in client.query("SHOW TABLES").result_rows}
-    assert names == {*TABLES, *VIEWS, "schema_version"}
+    assert names == {*TABLES, *VIEWS, "runs", "schema_version"}
     names = "run, metric, rank, step, number, decimals, seq"
     client.command(f"INSERT INTO stored_points ({names}) VALUES ('r', 'm', 0, 1, 5, 1, 1)")
     migrate(client, database)
@@ -47,7 +47,7 @@ def test_many_programs_may_migrate_at_once(embedded: Embedded) -> None:
     assert stored_version(client, "test_together") == VERSION
     assert (
         client.command("SELECT count() FROM system.tables WHERE database = 'test_together'")
-        == len(TABLES) + len(VIEWS) + 1
+        == len(TABLES) + len(VIEWS) + 2
     )
     client.command("DROP DATABASE test_together SYNC")
     client.close()

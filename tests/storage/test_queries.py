@@ -21,6 +21,7 @@ from runwire_storage import queries
 from runwire_storage.client import connect
 from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.migrations import migrate
+from runwire_storage.queries.filter import parse
 from runwire_storage.schema import DATABASE, LEVELS
 from runwire_storage.session import Session
 from runwire_stream.decode import Record
@@ -417,9 +418,8 @@ def test_runs_are_found_by_id_prefix_and_name(client: Client, ingest: Ingest) ->
         tell(ingest, run, "start", {"project": "fruit", "name": name, "config": {"lr": 0.1, "deep": {"er": [1, "x"]}}})
     store(ingest, "pear", [(3, math.nan)])
     tell(ingest, "plum", "finish", {"exit_code": 0})
-    assert [run["id"] for run in queries.runs(client, project="fruit", limit=2)] == ["plum", "pear"]
-    assert [run["id"] for run in queries.runs(client, project="fruit", state="finished")] == ["plum"]
-    assert queries.runs(client, project="' OR 1 = 1 --") == []
+    fruit = queries.runs(client, parse("project = fruit"), limit=2)
+    assert ([run["id"] for run in fruit.runs], fruit.total) == (["plum", "pear"], 4)
     assert queries.run(client, "apple")["name"] == "first"
     assert queries.run(client, "second")["id"] == "apple-2"
     pear = queries.run(client, "pe")

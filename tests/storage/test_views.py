@@ -116,6 +116,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "host": "gpu1",
             "command": '["x.py"]',
             "ranks": 2,
+            "last_step": 9,
             "started_at": "2026-01-02 03:04:05.678894",
             "ended_at": "2026-01-02 03:04:25.678901",
             "seen_at": "2026-01-02 03:04:25.678901",

@@ -9,7 +9,19 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 
-from runwire_server.api import alerts, docs, errors, health, metrics, ranks, runs, series, sql
+from runwire_server.api import (
+    alerts,
+    deletion,
+    docs,
+    errors,
+    export,
+    health,
+    importance,
+    ranks,
+    runs,
+    series,
+    sql,
+)
 from runwire_server.api.guard import Guard
 from runwire_server.api.page import Page
 from runwire_server.api.settings import Settings
@@ -34,8 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.store = Store(settings.clickhouse)
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
-    app.add_middleware(metrics.Measure)  # added last, so outermost
-    for router in (runs, series, ranks, alerts, sql, health, metrics, docs):
+    for router in (runs, deletion, export, importance, series, ranks, alerts, sql, health, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app

@@ -12,12 +12,31 @@ from starlette.responses import Response
 
 from runwire.errors import RunwireError, UnavailableError, UsageError
 from runwire.wire import dumps
-from runwire_storage.queries import AmbiguousRunError, NoSuchRunError, SqlError
+from runwire_storage.queries import (
+    AmbiguousRunError,
+    ExpiredError,
+    FilterError,
+    NoSuchRunError,
+    NoSuchSeriesError,
+    QueryError,
+    RunningError,
+    SqlError,
+)
+
+
+class DeletionOffError(QueryError):
+    """This server deletes nothing."""
+
 
 #: An error's class, and what it is told as; the first that fits counts.
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchRunError, 404, "no_such_run", ""),
     (AmbiguousRunError, 409, "ambiguous_run", ""),
+    (RunningError, 409, "run_is_running", ""),
+    (ExpiredError, 410, "points_expired", ""),
+    (DeletionOffError, 403, "deletion_off", ""),
+    (NoSuchSeriesError, 404, "no_such_series", ""),
+    (FilterError, 400, "bad_filter", ""),
     (SqlError, 400, "bad_sql", ""),
     (UsageError, 400, "bad_request", "see /api/docs"),
     (UnavailableError, 503, "store_unavailable", "it may be starting: see `runwire status`; the page asks again"),

@@ -32,7 +32,9 @@ class _Server(uvicorn.Server):
             _ready.tell()
 
 
-def serve(host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] = ()) -> int:
+def serve(
+    host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] = (), *, allow_delete: bool = False
+) -> int:
     """Serve the API and the page until SIGTERM or SIGINT; return the exit code.
 
     Args:
@@ -40,13 +42,14 @@ def serve(host: str, port: int, clickhouse: str, allowed_hosts: tuple[str, ...] 
         port: the port to listen on.
         clickhouse: URL of the store, which may be away.
         allowed_hosts: names by which browsers may call it, besides loopback's and ``host``.
+        allow_delete: whether runs may be deleted.
 
     Raises:
         ListenError: the address cannot be listened on.
     """
     # The driver and its pool tell of every retry; `Store` tells once that the store is away.
     logs.configure(silent=("urllib3", "clickhouse_connect"))
-    app = create_app(Settings(clickhouse, (*allowed_hosts, host)))
+    app = create_app(Settings(clickhouse, (*allowed_hosts, host), allow_delete))
     config = uvicorn.Config(
         app,
         log_config=None,

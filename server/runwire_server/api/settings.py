@@ -18,11 +18,13 @@ class Settings:
         clickhouse: URL of the store.
         allowed_hosts: names by which it may be called, besides those of loopback. Others are refused, because a web
             page could give this machine any name and so read from it ("DNS rebinding").
+        allow_delete: whether whoever may ask may delete runs too. There are no users: who reaches the server may ask.
         page: the folder of the built page.
         sql: what one query of a user may take.
     """
 
     clickhouse: str
     allowed_hosts: tuple[str, ...] = ()
+    allow_delete: bool = False
     page: Path = _PAGE
     sql: Limits = field(default_factory=Limits)

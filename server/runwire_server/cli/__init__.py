@@ -6,12 +6,26 @@ and ``runwire runs`` starts at once. Exit codes: 0 done, 1 failed, 2 asked for w
 
 from __future__ import annotations
 
-from runwire_server.cli import alerts, dead_letters, demo, pipeline, programs, runs, sql, sync, topics
+from runwire_server.cli import (
+    alerts,
+    dead_letters,
+    delete,
+    demo,
+    export,
+    importance,
+    pipeline,
+    programs,
+    retention,
+    runs,
+    sql,
+    sync,
+    topics,
+)
 from runwire_server.cli.app import app
 
 __all__ = ["app"]
 
-_VIEW, _PIPELINE, _PROGRAMS, _KAFKA = "Look", "Pipeline", "Programs by themselves", "Kafka"
+_VIEW, _KEEP, _PIPELINE, _PROGRAMS, _KAFKA = "Look", "Keep", "Pipeline", "Programs by themselves", "Kafka"
 
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire up -d --alert-webhook https://example.org/hook")(
     pipeline.up
@@ -23,13 +37,28 @@ app.command(rich_help_panel=_PIPELINE, epilog="example: RUNWIRE_KAFKA=kafka.lab:
     sync.sync
 )
 
-app.command(rich_help_panel=_VIEW, epilog="example: runwire runs --project digits --state running")(runs.runs)
+app.command(
+    rich_help_panel=_VIEW,
+    epilog="example: runwire runs 'min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod' --sort -val/acc -n 50",
+)(runs.runs)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire export brisk-otter -m 'val/*' -o val.parquet")(
+    export.export
+)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project = digits' --target 'min(val/loss)'")(
+    importance.importance
+)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
 )(sql.sql)
+
+app.command(rich_help_panel=_KEEP, epilog="example: runwire delete brisk-otter --yes")(delete.delete)
+app.command(
+    rich_help_panel=_KEEP,
+    epilog="example: runwire retention --points-older-than 90d 'project = digits and not tag:keep' --dry-run",
+)(retention.retention)
 
 app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire kafka --port 9092")(programs.kafka)
 app.command(rich_help_panel=_PROGRAMS, epilog="example: runwire clickhouse --port 8123")(programs.clickhouse)

@@ -103,9 +103,15 @@ def server(
         list[str] | None,
         typer.Option(metavar="NAME", help="A name, besides localhost, by which browsers may call it; may be repeated."),
     ] = None,
+    allow_delete: Annotated[
+        bool | None,
+        typer.Option(help="Whether runs may be deleted through it. [default: if it listens on this machine alone]"),
+    ] = None,
 ) -> None:
     """Run the server: the page and the HTTP API."""
     from runwire_server import api  # noqa: PLC0415
 
     where = address("clickhouse", clickhouse, home)
-    raise typer.Exit(api.serve(host, port, where, allowed_hosts=tuple(allow_host or ())))
+    alone = host in {"127.0.0.1", "::1", "localhost"}
+    deletes = alone if allow_delete is None else allow_delete
+    raise typer.Exit(api.serve(host, port, where, allowed_hosts=tuple(allow_host or ()), allow_delete=deletes))

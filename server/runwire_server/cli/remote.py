@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -21,11 +23,13 @@ class ServerError(RunwireError):
 
     Attributes:
         hint: what it advises.
+        code: its word for the error; empty if it is none of its own.
     """
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, code: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.code = code
 
 
 class RequestError(ServerError, UsageError):
@@ -48,8 +52,7 @@ class Remote:
             UnavailableError: the server does not answer.
             ServerError: it refused.
         """
-        asked = urlencode({name: value for name, value in query.items() if value is not None})
-        return self._ask(f"/api/{'/'.join(quote(part, safe='') for part in path)}{'?' * bool(asked)}{asked}", None)
+        return self._ask(_path(path, query), None, "GET")
 
     def post(self, path: str, body: Any) -> Any:
         """Return what POST /api/``path`` answers.
@@ -58,15 +61,50 @@ class Remote:
             UnavailableError: the server does not answer.
             ServerError: it refused.
         """
-        return self._ask(f"/api/{path}", dumps(body))
+        return self._ask(f"/api/{path}", dumps(body), "POST")
 
-    def _ask(self, path: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the settings take http and https alone
-            self._url + path, body, {"Content-Type": "application/json", "Accept": "application/json"}
+    def delete(self, *path: str, **query: Any) -> Any:
+        """Return what DELETE /api/``path`` answers.
+
+        Raises:
+            UnavailableError: the server does not answer.
+            ServerError: it refused.
+        """
+        return self._ask(_path(path, query), None, "DELETE")
+
+    @contextmanager
+    def stream(self, *path: str, **query: Any) -> Iterator[Callable[[int], bytes]]:
+        """Give the function that reads at most so many bytes of what GET /api/``path`` answers, nothing at its end.
+
+        Raises:
+            UnavailableError: the server does not answer, or no longer.
+            ServerError: it refused.
+        """
+        with self._translated():
+            response = self._opener.open(self._request(_path(path, query), None, "GET"), timeout=_SECONDS_MAX)
+
+        def read(size: int) -> bytes:
+            with self._translated():
+                found: bytes = response.read(size)
+                return found
+
+        with response:
+            yield read
+
+    def _ask(self, path: str, body: bytes | None, method: str) -> Any:
+        request = self._request(path, body, method)
+        with self._translated(), self._opener.open(request, timeout=_SECONDS_MAX) as response:
+            return loads(response.read())
+
+    def _request(self, path: str, body: bytes | None, method: str) -> urllib.request.Request:
+        return urllib.request.Request(  # noqa: S310 - the settings take http and https alone
+            self._url + path, body, {"Content-Type": "application/json", "Accept": "application/json"}, method=method
         )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            with self._opener.open(request, timeout=_SECONDS_MAX) as response:
-                return loads(response.read())
+            yield
         except urllib.error.HTTPError as error:
             raise _refusal(self._url, error) from None
         except (OSError, http.client.HTTPException, WireError) as error:
@@ -77,10 +115,16 @@ class Remote:
             ) from None
 
 
+def _path(parts: tuple[str, ...], query: Mapping[str, Any]) -> str:
+    """Return the path and query of a URL; what is None is left out, a list is repeated."""
+    asked = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
+    return f"/api/{'/'.join(quote(part, safe='') for part in parts)}{'?' * bool(asked)}{asked}"
+
+
 def _refusal(url: str, error: urllib.error.HTTPError) -> ServerError:
     try:
         told = loads(error.read())["error"]
-        message, hint = str(told["message"]), str(told["hint"])
+        message, hint, code = (str(told[name]) for name in ("message", "hint", "code"))
     except (WireError, KeyError, TypeError, OSError):
         return ServerError(f"{url} answered {error.code} {error.reason}", "is it a Runwire server? See --server")
-    return (RequestError if error.code < 500 else ServerError)(message, hint)
+    return (RequestError if error.code < 500 else ServerError)(message, hint, code)

@@ -15,24 +15,37 @@ RunWord = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a prefi
 
 
 def runs(
+    where: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILTER]", help="Only runs for which this holds, as 'state = failed and tag:prod'."),
+    ] = None,
     home: Home = None,
     server: Server = None,
     *,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEYS", help="As -max(val/acc),name: a minus descends. [default: -started]"),
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Only runs of this project.")] = None,
     state: Annotated[str | None, typer.Option(help="Only those: running, finished, failed or crashed.")] = None,
-    limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="At most so many, the newest.")] = 100,
+    limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="At most so many, the first.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many before them.")] = 0,
     json: Json = False,
 ) -> None:
-    """List runs."""
-    found = Remote(server, home).get("runs", project=project, state=state, limit=limit)["runs"]
+    """List runs, or those that a filter lets through; docs/queries.md has its language."""
+    asked = {"q": where, "sort": sort, "project": project, "state": state, "limit": limit, "offset": offset}
+    answer = Remote(server, home).get("runs", **asked)
+    found, total = answer["runs"], answer["total"]
     if json:
         print_json(found)
     elif not found:
-        say("no runs")
+        say("no runs" if not total else f"no more runs: there are {total:,}")
     else:
         from runwire_server.cli import tables  # noqa: PLC0415 - loads rich
 
         print_rich(tables.runs(found))
+        if total > len(found):
+            say(f"{len(found):,} of {total:,} runs: -n and --offset show others")
 
 
 def show(

@@ -84,6 +84,23 @@ def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def importance(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of parameters and how much they matter."""
+    numbers = ("fANOVA", "PED-ANOVA", "correlation", "p", "runs")
+    table = _table("parameter", "kind", "values", *numbers, right={"values", *numbers})
+    for one in found:
+        table.add_row(
+            escape(one["key"]),
+            one["kind"],
+            f"{one['distinct']:,}" + (f" (+{one['missing']:,} missing)" if one["missing"] else ""),
+            *(f"{one[name]:.2f} ± {one[f'{name}_spread']:.2f}" for name in ("fanova", "ped_anova")),
+            _MISSING if one["correlation"] is None else f"{one['correlation']:+.2f}",
+            _MISSING if one["p"] is None else f"{one['p']:.1g}",
+            f"{one['n']:,}",
+        )
+    return table
+
+
 def rows(columns: Sequence[Mapping[str, str]], found: Sequence[Sequence[Any]]) -> Table:
     """Return a query's result as a table."""
     numbers = {

@@ -5,11 +5,21 @@ from __future__ import annotations
 from runwire_storage.queries.alerts import Alert, alerts
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
 from runwire_storage.queries.curves import against, series
-from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError, QueryError, SqlError
+from runwire_storage.queries.errors import (
+    AmbiguousRunError,
+    ExpiredError,
+    NoSuchRunError,
+    NoSuchSeriesError,
+    QueryError,
+    RunningError,
+    SqlError,
+)
+from runwire_storage.queries.filter import FilterError
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
+from runwire_storage.queries.parameters import Parameters, parameters
 from runwire_storage.queries.ranks import Matrix, Pool, matrix, pool
-from runwire_storage.queries.runs import Run, run, runs
+from runwire_storage.queries.runs import Page, Run, run, runs
 from runwire_storage.queries.sql import Limits, Table, read_only_sql
 from runwire_storage.queries.times import timeline
 
@@ -19,21 +29,28 @@ __all__ = [
     "Alert",
     "AmbiguousRunError",
     "Columns",
+    "ExpiredError",
+    "FilterError",
     "Limits",
     "Matrix",
     "Metric",
     "NoSuchRunError",
+    "NoSuchSeriesError",
     "NonFinite",
     "Outlier",
+    "Page",
+    "Parameters",
     "Pool",
     "QueryError",
     "Run",
+    "RunningError",
     "SqlError",
     "Table",
     "against",
     "alerts",
     "matrix",
     "metrics",
+    "parameters",
     "pool",
     "read_only_sql",
     "run",

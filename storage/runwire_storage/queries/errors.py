@@ -5,6 +5,10 @@
     QueryError
     ├── NoSuchRunError      no run is called so
     ├── AmbiguousRunError   several are
+    ├── RunningError        the run still runs, and what was asked is for one that does not
+    ├── ExpiredError        the run's points are gone, and only its rollups are left
+    ├── NoSuchSeriesError   the run has no metric called so, or not on that rank
+    ├── FilterError         a filter of runs cannot be read (`filter.tokens`)
     └── SqlError            a user's SQL was refused, failed, or asked for too much
 """
 
@@ -31,6 +35,18 @@ class NoSuchRunError(QueryError):
 
 class AmbiguousRunError(QueryError):
     """Several runs are called so."""
+
+
+class RunningError(QueryError):
+    """The run still runs, and what was asked is for one that does not."""
+
+
+class ExpiredError(QueryError):
+    """The run's points are gone, and only its rollups are left."""
+
+
+class NoSuchSeriesError(QueryError):
+    """The run has no metric called so, or not on that rank."""
 
 
 class SqlError(QueryError):

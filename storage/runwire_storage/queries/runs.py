@@ -1,24 +1,33 @@
-"""Runs: all of them, or one by whatever it is called."""
+"""Runs: those that a filter picks, or one by whatever it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import Error
 from typing_extensions import TypedDict
 
 from runwire.wire import loads
 from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError
+from runwire_storage.queries.filter.sql import SETTINGS, Selection
+from runwire_storage.queries.filter.tokens import FilterError
+from runwire_storage.queries.filter.tree import And, Condition, Field, SortKey
 from runwire_storage.schema import DATABASE
 
+_BAD_PATTERN = 427
+_NEWEST = (SortKey(Field("started"), descending=True),)
 
-class Run(TypedDict):
+
+class Run(TypedDict, total=False):
     """A run as it is known now.
 
     ``state`` is running, finished, failed or crashed. ``last_step`` is the highest of its metrics' steps. ``summary``
-    holds each metric's last value and what the run itself said.
+    holds each metric's last value and what the run itself said. A run in brief lacks config, summary, command and
+    exception.
     """
 
     id: str
@@ -39,35 +48,68 @@ class Run(TypedDict):
     exception: dict[str, Any] | None
 
 
-_RUNS = f"""
-    SELECT
-        id, project, name, state, config, summary, tags, host, command, ranks, steps.last_step AS last_step,
-        started_at, ended_at, seen_at, exit_code, exception
-    FROM {DATABASE}.runs
-    LEFT JOIN (SELECT run, toNullable(max(last_step)) AS last_step FROM {DATABASE}.series GROUP BY run) AS steps
-        ON steps.run = id
-    WHERE {{where}}
-    ORDER BY started_at DESC, id
-    LIMIT {{{{limit:UInt64}}}}
-"""  # noqa: S608 - a constant
+@dataclass(frozen=True)
+class Page:
+    """Some of the runs that were asked for, and how many there are in all."""
+
+    runs: Sequence[Run]
+    total: int
 
 
-def runs(client: Client, project: str | None = None, state: str | None = None, limit: int = 1000) -> list[Run]:
-    """Return runs, those that started last first.
+_COLUMNS = tuple(Run.__annotations__)
+_BRIEF = tuple(name for name in _COLUMNS if name not in {"config", "summary", "command", "exception"})
+
+
+def runs(
+    client: Client,
+    condition: Condition = And(()),  # noqa: B008 - it cannot change
+    sort: Sequence[SortKey] = (),
+    limit: int = 1000,
+    offset: int = 0,
+    *,
+    brief: bool = False,
+) -> Page:
+    """Return the runs for which a condition holds, in order; by default those that started last first.
+
+    Config and summary are put together for the runs of the page alone, and for the condition only the keys that it
+    names are looked at.
 
     Args:
         client: of the store.
-        project: only that project's.
-        state: only those that are running, finished, failed or crashed.
-        limit: at most so many.
+        condition: what `filter.parse` says of a text.
+        sort: what `filter.parse_sort` says of a text.
+        limit: at most so many runs.
+        offset: behind so many.
+        brief: leave out config, summary, command and exception.
 
     Raises:
+        FilterError: a pattern that ClickHouse has no form for.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    told = {"project": project, "state": state}
-    wanted = {name: value for name, value in told.items() if value is not None}
-    where = " AND ".join(f"{name} = {{{name}:String}}" for name in wanted) or "true"
-    return list(_read(client, where, {**wanted, "limit": limit}))
+    selection = Selection()
+    where, order = selection.condition(condition), selection.order(sort or _NEWEST)
+    sql = selection.select("id, count() OVER () AS total", where)
+    paged = f"{sql} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}"
+    rows = ask(client, paged, {**selection.parameters, "limit": limit, "offset": offset})
+    if not rows:
+        counted = ask(client, selection.select("count()", where), selection.parameters) if offset else [(0,)]
+        return Page([], counted[0][0])
+    ids = [row[0] for row in rows]
+    found = {one["id"]: one for one in _read(client, "id IN {ids:Array(String)}", {"ids": ids}, _columns(brief=brief))}
+    # Between the two questions a run may have been deleted.
+    return Page([found[name] for name in ids if name in found], rows[0][1])
+
+
+def ids(client: Client, condition: Condition) -> list[str]:
+    """Return the ids of all runs for which a condition holds.
+
+    Raises:
+        FilterError: a pattern that ClickHouse has no form for.
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
+    selection = Selection()
+    where = selection.condition(condition)
+    return [row[0] for row in ask(client, f"{selection.select('id', where)} ORDER BY id", selection.parameters)]
 
 
 def run(client: Client, word: str) -> Run:
@@ -79,23 +121,47 @@ def run(client: Client, word: str) -> Run:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     where = "id = {word:String} OR startsWith(id, {word:String}) OR name = {word:String}"
-    found = list(_read(client, where, {"word": word, "limit": 1000}))
-    exact = [one for one in found if one["id"] == word] or found
-    if not exact:
+    found = list(_read(client, "id = {word:String}", {"word": word}, _COLUMNS)) or list(
+        _read(client, f"{where} ORDER BY started_at DESC, id LIMIT 1000", {"word": word}, _COLUMNS)
+    )
+    if not found:
         raise NoSuchRunError(f"there is no run {word!r}", "`runwire runs` lists them")
-    if len(exact) > 1:
-        shown = ", ".join(one["id"] for one in exact[:5])
+    if len(found) > 1:
+        shown = ", ".join(one["id"] for one in found[:5])
         raise AmbiguousRunError(
-            f"{len(exact)} runs are called {word!r}: {shown}{', …' if len(exact) > 5 else ''}",
+            f"{len(found)} runs are called {word!r}: {shown}{', …' if len(found) > 5 else ''}",
             "give the whole id, or a prefix that only one has",
         )
-    return exact[0]
+    return found[0]
 
 
-def _read(client: Client, where: str, parameters: Mapping[str, Any]) -> Iterator[Run]:
-    for row in client.query(_RUNS.format(where=where), dict(parameters)).named_results():
-        yield {  # type: ignore[typeddict-item]
-            **row,
-            "command": loads(row["command"]) if row["command"] else "",
-            "exception": loads(row["exception"]) if row["exception"] else None,
-        }
+def _columns(*, brief: bool) -> Sequence[str]:
+    return _BRIEF if brief else _COLUMNS
+
+
+def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """Return the rows of a `Selection`'s SELECT.
+
+    Raises:
+        FilterError: a pattern that ClickHouse has no form for.
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
+    try:
+        return client.query(sql, dict(parameters), settings=SETTINGS).result_rows
+    except Error as error:
+        if error.code != _BAD_PATTERN:
+            raise
+        raise FilterError(
+            "the filter has a pattern that ClickHouse cannot search by",
+            "its regular expressions are RE2's: no look-around, no references back",
+            0,
+        ) from error
+
+
+def _read(client: Client, where: str, parameters: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Run]:
+    sql = f"SELECT {', '.join(columns)} FROM {DATABASE}.runs WHERE {where}"  # noqa: S608 - constants
+    for row in client.query(sql, dict(parameters)).named_results():
+        told: Run = row  # type: ignore[assignment]  # its columns are these
+        for name in {"command", "exception"} & set(columns):
+            told[name] = loads(row[name]) if row[name] else {"command": "", "exception": None}[name]  # type: ignore[literal-required]
+        yield told

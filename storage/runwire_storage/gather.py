@@ -1,0 +1,100 @@
+"""How a run is gathered from what is known of it: facts of each rank, and where its series stand.
+
+The view `runs` and the filter of runs are both made of these expressions, so a run is found by what it is shown as.
+"""
+
+from __future__ import annotations
+
+from runwire_storage.schema import TIME
+
+#: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
+#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
+ROWS = f"""
+    SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
+    FROM {{db}}.stored_facts FINAL
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
+    UNION ALL
+    SELECT
+        run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
+        toString(metric) AS key,
+        multiIf(
+            isNaN(last), '"NaN"',
+            isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
+            match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
+            toString(last)) AS value,
+        toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
+    FROM {{db}}.stored_series FINAL
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
+"""  # noqa: S608 - a constant
+
+
+def said(kind: str, key: str) -> str:
+    """Return SQL for the last word, among ranks, on a fact: JSON, or nothing.
+
+    Args:
+        kind: of the fact.
+        key: SQL for its key.
+    """
+    return f"argMaxIf(value, (ts, seq, value), kind = '{kind}' AND key = {key})"
+
+
+def _told(key: str) -> str:
+    """Return SQL for what a run's start said of itself, as text."""
+    return f"JSONExtractString({said('run', repr(key))})"
+
+
+def _has_state(state: str) -> str:
+    return f"""countIf(kind = 'state' AND key = 'state' AND value = '"{state}"') > 0"""
+
+
+def _object(items: str) -> str:
+    """Return SQL for a JSON object of sorted (key, precedence, JSON): of equal keys the last counts."""
+    nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
+    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true), {items}, {nexts})"
+    members = f"arrayMap(item -> concat(toJSONString(item.1), ':', item.3), {last})"
+    return f"JSONExtract(concat('{{{{', arrayStringConcat({members}, ','), '}}}}'), 'JSON')"
+
+
+_CONFIG = "arraySort(groupArrayIf((key, (1, toUnixTimestamp64Micro(ts), seq), value), kind = 'config'))"
+_SUMMARY = """arraySort(groupArrayIf((key, if(kind = 'summary',
+            (1, toUnixTimestamp64Micro(ts), seq), (0, -toInt64(rank), toUInt64(0))), value),
+            kind IN ('summary', 'logged')))"""
+# The worst of its ranks.
+_STATE = f"""multiIf(
+            {_has_state("crashed")}, 'crashed', {_has_state("failed")}, 'failed',
+            {_has_state("running")}, 'running', {_has_state("finished")}, 'finished', 'running')"""
+_NAME = _told("name")
+_STARTED = "minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at')"
+
+#: A run's columns, as aggregates over its `ROWS`. `config` and `summary` are JSON: `config.lr` reads a key; to compute
+#: with it, `config.lr::Float64`. In `summary` stands the last value of each metric, of the lowest rank that logged it,
+#: under whatever the run itself said of that key; what is not finite is "NaN", "Infinity", "-Infinity". `exit_code` is
+#: the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was sent.
+COLUMNS = {
+    "id": "run",
+    "project": _told("project"),
+    "name": f"if({_NAME} = '', run, {_NAME})",
+    "state": _STATE,
+    "config": _object(_CONFIG),
+    "summary": _object(_SUMMARY),
+    "tags": "arraySort(groupUniqArrayIf(key, kind = 'tag' AND value != 'false'))",
+    "host": _told("host"),
+    "command": said("run", "'command'"),
+    "ranks": "uniqExact(rank)",
+    "last_step": "max(step)",
+    "started_at": f"coalesce(fromUnixTimestamp64Micro({_STARTED}, 'UTC'), minIf(ts, kind != 'logged'))",
+    "ended_at": f"if({_STATE} = 'running', NULL, maxIf(ts, kind = 'state' AND key = 'state'))",
+    "seen_at": "max(ts)",
+    "exit_code": """toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),
+            kind = 'state' AND key = 'exit_code'))""",
+    "exception": "argMaxIf(value, (ts, seq), kind = 'state' AND key = 'exception' AND value != 'null')",
+}
+
+#: One pass over facts and last values, one group a run.
+RUNS = f"""
+    CREATE OR REPLACE VIEW {{db}}.runs AS
+    SELECT
+        {", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())}
+    FROM ({ROWS})
+    GROUP BY run
+"""  # noqa: S608 - no part of it comes from outside

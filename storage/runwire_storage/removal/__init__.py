@@ -1,0 +1,14 @@
+"""Taking away: whole runs that are deleted, and points that have grown old. docs/decisions/0015 says how and why so.
+
+::
+
+    deletion   a run, whole
+    retention  the points of runs that ended long ago, as far as rollups tell of them
+"""
+
+from __future__ import annotations
+
+from runwire_storage.removal.deletion import delete, sweep
+from runwire_storage.removal.retention import Expired, expire
+
+__all__ = ["Expired", "delete", "expire", "sweep"]

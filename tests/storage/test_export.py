@@ -1,0 +1,122 @@
+"""Points as Arrow: all of them, once, in order, whichever way they are cut."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from clickhouse_connect.driver.client import Client
+from embedded_process import Embedded
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from known_runs import START, ingest, log
+
+from runwire_storage.client import connect
+from runwire_storage.migrations import migrate
+from runwire_storage.queries import NoSuchSeriesError, export
+from runwire_storage.schema import DATABASE
+
+RUN = "exported"
+#: Of several lengths; the second batch of "long" repeats a part with other values.
+SERIES: Mapping[tuple[str, int], Mapping[int, float]] = {
+    ("a", 0): {3: 1.5, -2: math.nan},
+    ("long", 0): {step * 3: float(step) for step in range(-500, 2500)},
+    ("long", 1): dict.fromkeys(range(40), -0.0),
+    ("val/acc", 0): {step: step / 7 for step in range(1000)},
+    ("val/größe", 2): {2**62: math.inf, -(2**62): -math.inf},
+}
+#: A reader of CSV guesses types, and an empty table gives it nothing to guess by.
+NUMBERS = {"rank": pa.uint32(), "step": pa.int64(), "value": pa.float64()}
+
+
+@pytest.fixture(scope="module")
+def client(embedded: Embedded) -> Iterator[Client]:
+    client = connect(embedded.url)
+    migrate(client)
+    client.database = DATABASE
+    writer = ingest(embedded.url)
+    log(writer, RUN, ("long", 0), dict.fromkeys(range(0, 300, 3), 0.0))
+    for series, points in SERIES.items():
+        log(writer, RUN, series, points)
+    log(writer, "another", ("a", 0), {0: 2.0})
+    yield client
+    client.close()
+
+
+def expected(metrics: tuple[str, ...], lo: int, hi: int) -> list[tuple[str, int, int, bytes]]:
+    return [
+        (metric, rank, step, struct.pack("<d", value))
+        for (metric, rank), points in sorted(SERIES.items())
+        if metric in metrics
+        for step, value in sorted(points.items())
+        if lo <= step < hi
+    ]
+
+
+def rows(table: pa.Table) -> list[tuple[str, int, int, bytes]]:
+    values = [struct.pack("<d", value) for value in table["value"].to_pylist()]
+    return list(
+        zip(table["metric"].to_pylist(), table["rank"].to_pylist(), table["step"].to_pylist(), values, strict=True)
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    points_max=st.sampled_from([1, 100, 999, 1000, 1 << 20]),
+    metrics=st.sets(st.sampled_from([name for name, _ in SERIES]), min_size=1),
+    view=st.tuples(st.sampled_from([-(2**63), -2, 0, 30, 1500]), st.sampled_from([-2, 4, 31, 900, 2**63])),
+)
+def test_points_come_once_and_in_order_however_they_are_cut(
+    client: Client, points_max: int, metrics: set[str], view: tuple[int, int]
+) -> None:
+    """To the bit: short series together, long ones in parts, edges of the view, what was logged twice as the later."""
+    chosen = export.chosen(client, RUN, metrics)
+    batches = list(export.points(client, RUN, chosen, *view, points_max=points_max))
+    table = pa.Table.from_batches(batches, export.schema())
+    assert rows(table) == expected(tuple(metrics), *view)
+    assert all(batch.num_rows <= max(points_max, 1) for batch in batches)
+    assert set(table["run"].to_pylist()) <= {RUN}
+
+
+def test_series_are_meant_by_patterns_and_ranks(client: Client) -> None:
+    """Names, patterns, ranks; and what matches nothing is said."""
+
+    def names(metrics: tuple[str, ...] = (), ranks: tuple[int, ...] = ()) -> list[tuple[str, int, int]]:
+        return [(one.metric, one.rank, one.count) for one in export.chosen(client, RUN, metrics, ranks)]
+
+    assert names() == [(metric, rank, len(points)) for (metric, rank), points in sorted(SERIES.items())]
+    assert names(("val/*",)) == [("val/acc", 0, 1000), ("val/größe", 2, 2)]
+    assert names(("l?ng", "a"), (1,)) == [("long", 1, 40)]
+    with pytest.raises(NoSuchSeriesError, match=r"no metric like x\* on rank 1, 7"):
+        names(("x*",), (7, 1))
+    with pytest.raises(NoSuchSeriesError, match="run nobody has logged no points"):
+        export.chosen(client, "nobody")
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_every_format_is_read_back_to_the_same_points(client: Client, name: str) -> None:
+    """Arrow, Parquet and CSV hold each point to the bit, and of no points make a file with their columns."""
+    chosen = export.chosen(client, RUN)
+
+    def written(lo: int | None, hi: int | None) -> pa.Table:
+        batches = export.points(client, RUN, chosen, lo, hi, times=True)
+        data = io.BytesIO(b"".join(export.encoded(export.schema(times=True), batches, export.FORMATS[name])))
+        if name == "arrow":
+            return pa.ipc.open_stream(data).read_all()
+        if name == "parquet":
+            return pa.parquet.read_table(data)
+        return pa.csv.read_csv(data, convert_options=pa.csv.ConvertOptions(null_values=[], column_types=NUMBERS))
+
+    table = written(None, None)
+    everything = tuple(metric for metric, _ in SERIES)
+    assert rows(table) == expected(everything, -(2**63), 2**63)
+    if name != "csv":
+        assert set(table["ts"].to_pylist()) == {START}
+    none = written(5, 5)
+    assert (none.num_rows, none.column_names) == (0, ["run", "metric", "rank", "step", "value", "ts"])
