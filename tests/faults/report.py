@@ -82,7 +82,7 @@ def _add(out: Table, kind: str, times: int, its: Sequence[Outcome]) -> None:
         total.doubled,
         total.altered,
         total.buckets,
-        total.wrong_buckets + total.wrong_tails,
+        total.wrong_buckets + total.wrong_totals,
     )
     out.add_row(kind, *(f"{number:,}" for number in numbers))
 

@@ -6,8 +6,9 @@ ClickHouse is read from aside, past our own reading code, and rollups are comput
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import brute
 import known
@@ -15,9 +16,7 @@ from feed import Store
 from known import Bits, Identity
 
 from faults.trainings import Attempt, Training
-
-#: A series that the store keeps of its own accord.
-_OWN_METRIC = "_timestamp"
+from runwire_storage.schema import TIME
 
 
 @dataclass
@@ -32,7 +31,7 @@ class Verdict:
         altered: points with another value, or that nobody logged.
         buckets: rollup rows that are to be there.
         wrong_buckets: of these, those that are missing or differ, and such as are not to be there.
-        wrong_tails: series of which the store names another last point.
+        wrong_totals: series of which the store knows something else as a whole.
         dropped: rows that the run itself says were dropped, for the disk was full.
         examples: some of what is wrong, in words.
     """
@@ -44,14 +43,14 @@ class Verdict:
     altered: int = 0
     buckets: int = 0
     wrong_buckets: int = 0
-    wrong_tails: int = 0
+    wrong_totals: int = 0
     dropped: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> int:
         """How much is wrong."""
-        return self.lost + self.doubled + self.altered + self.wrong_buckets + self.wrong_tails
+        return self.lost + self.doubled + self.altered + self.wrong_buckets + self.wrong_totals
 
     def __add__(self, other: Verdict) -> Verdict:
         return Verdict(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
@@ -74,8 +73,7 @@ def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) 
     run = trainings[0].rank.run
     verdict = Verdict(dropped=dropped or 0)
     rows = store.client.query(
-        "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points "
-        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
+        "SELECT metric, rank, step, reinterpretAsUInt64(value) FROM runwire.points WHERE run = {run:String}",
         {"run": run},
     ).result_rows
     stored: dict[Identity, Bits] = {(metric, rank, step): value for metric, rank, step, value in rows}
@@ -95,8 +93,7 @@ def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) 
         f"altered of {run}",
         ((one, hex(value), hex(expected.get(one, 0))) for one, value in stored.items() if expected.get(one) != value),
     )
-    _judge_rollups(verdict, store, run)
-    _judge_tails(verdict, store, run, stored)
+    _judge_summaries(verdict, store, run)
     return verdict
 
 
@@ -149,36 +146,22 @@ def _judge_dropped(verdict: Verdict, trainings: Sequence[Training], missing: set
         )
 
 
-def _judge_rollups(verdict: Verdict, store: Store, run: str) -> None:
-    """Each row of each level must be what brute force makes of the stored points, which are known to be right."""
+def _judge_summaries(verdict: Verdict, store: Store, run: str) -> None:
+    """Rollups and totals must be what brute force makes of the stored points, which are known to be right."""
     rows = store.client.query(
         "SELECT metric, rank, step, reinterpretAsUInt64(value), seq FROM runwire.stored_points FINAL "
-        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
+        f"WHERE run = {{run:String}} AND metric != '{TIME}'",
         {"run": run},
     ).result_rows
-    wanted = brute.rollups(
-        ((run, metric, rank), step, known.number(value), seq) for metric, rank, step, value, seq in rows
-    )
-    stored = store.rollups(run)
+    points = [((run, metric, rank), step, known.number(value), seq) for metric, rank, step, value, seq in rows]
+    wanted = brute.rollups(points)
     verdict.buckets = len(wanted)
-    verdict.wrong_buckets = verdict.note(
-        "wrong bucket",
-        ((key, stored.get(key), wanted.get(key)) for key in wanted | stored if stored.get(key) != wanted.get(key)),
-    )
+    verdict.wrong_buckets = verdict.note("wrong bucket", _differing(store.rollups(run), wanted))
+    verdict.wrong_totals = verdict.note("wrong total", _differing(store.totals(run), brute.totals(points)))
 
 
-def _judge_tails(verdict: Verdict, store: Store, run: str, points: dict[Identity, Bits]) -> None:
-    rows = store.client.query(
-        "SELECT metric, rank, last_step, reinterpretAsUInt64(last) FROM runwire.series "
-        f"WHERE run = {{run:String}} AND metric != '{_OWN_METRIC}'",
-        {"run": run},
-    ).result_rows
-    stored = {(metric, rank): (step, last) for metric, rank, step, last in rows}
-    wanted: dict[tuple[str, int], tuple[int, Bits]] = {}
-    for (metric, rank, step), value in points.items():
-        if (metric, rank) not in wanted or step > wanted[metric, rank][0]:
-            wanted[metric, rank] = step, value
-    verdict.wrong_tails = verdict.note(
-        f"wrong end of {run}",
-        ((key, stored.get(key), wanted.get(key)) for key in wanted | stored if stored.get(key) != wanted.get(key)),
-    )
+def _differing(stored: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the keys under which not the same stands, with what is stored and what is wanted."""
+    for key in stored.keys() | wanted.keys():
+        if stored.get(key) != wanted.get(key):
+            yield key, stored.get(key), wanted.get(key)

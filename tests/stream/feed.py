@@ -156,6 +156,15 @@ class Store:
         assert len(out) == len(rows), "a bucket stands in the table twice"
         return out
 
+    def totals(self, run: str) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+        """Return what is known of each whole series, as `brute.totals` does."""
+        extremes = ("min", "min_step", "max", "max_step")
+        names = sorted([*COUNTS, "version", "first_nonfinite_step", "first_step", "last_step", "last", *extremes])
+        columns = ", ".join(f"`{name}`" for name in names)
+        where = f"FROM runwire.stored_series FINAL WHERE run = {{run:String}} AND metric != '{TIME}'"
+        rows = self.client.query(f"SELECT metric, rank, {columns} {where}", {"run": run}).result_rows
+        return {(run, metric, rank): brute.bits(dict(zip(names, row, strict=True))) for metric, rank, *row in rows}
+
     def caught_up(self, log: Log) -> bool:
         """Whether every point that was sent is in the totals, which are written last: a version adds up the seqs."""
         wanted: dict[Any, int] = {}

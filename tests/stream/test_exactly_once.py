@@ -2,7 +2,7 @@
 
 Any rows, of several attempts side by side, cut into any records, sent again from any row on, in any batches, read again
 from any offset, by workers that die, freeze, wake and take over from each other: points are the values with the highest
-seq, rollups are brute force over them, tails say where the series stand.
+seq, rollups and totals are brute force over them.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_any_rows_however_they_travel_end_in_the_same_tables(
     happened: list[tuple[Any, ...]],
     data: st.DataObject,
 ) -> None:
-    """Points, rollups of every level and tails are what the rows alone say, whatever happened on their way."""
+    """Points, rollups of every level and totals are what the rows alone say, whatever happened on their way."""
     run = f"exactly-once-{next(_NAMES)}"
     told = [list(rows(rank, attempt, parts)) for attempt, (rank, parts) in enumerate(logged)]
     log = data.draw(partitions(run, told), label="records")
@@ -229,19 +229,4 @@ def check(store: Store, run: str, told: Sequence[Row]) -> None:
     kept = brute.final(points)
     assert store.points(run) == {key: np.float64(value).tobytes() for key, (value, _) in kept.items()}
     assert store.rollups(run) == brute.rollups(points)
-    ends: dict[Any, int] = {}
-    for series, step, _, _ in points:
-        ends[series] = max(step, ends.get(series, step))
-    assert tails(store, run) == {
-        series: (step, np.float64(kept[series, step][0]).tobytes()) for series, step in ends.items()
-    }
-
-
-def tails(store: Store, run: str) -> dict[Any, tuple[int, bytes]]:
-    """Return the last step of each series, and the bits of its value."""
-    columns = "metric, rank, last_step, reinterpretAsUInt64(last)"
-    sql = f"SELECT {columns} FROM runwire.series WHERE run = {{run:String}}"
-    return {
-        (run, metric, rank): (step, last.to_bytes(8, "little"))
-        for metric, rank, step, last in store.client.query(sql, {"run": run}).result_rows
-    }
+    assert store.totals(run) == brute.totals(points)
