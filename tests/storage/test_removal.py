@@ -48,8 +48,12 @@ def run(name: str, **more: Any) -> KnownRun:
 
 def rows(client: Client, name: str, tables: tuple[str, ...] = TABLES) -> dict[str, Any]:
     """What is there of a run, bit by bit."""
-    told = "SELECT count(), sum(cityHash64(*)) FROM {table} WHERE run = {{run:String}}"
-    return {table: client.query(told.format(table=table), {"run": name}).result_rows[0] for table in tables}
+    told = "SELECT count(), sum(cityHash64(*)) FROM {source} WHERE run = {{run:String}}"
+    sources = {table: f"{table} FINAL" if table in TABLES else table for table in tables}
+    return {
+        table: client.query(told.format(source=source), {"run": name}).result_rows[0]
+        for table, source in sources.items()
+    }
 
 
 def none(found: dict[str, Any]) -> bool:

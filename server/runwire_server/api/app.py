@@ -17,6 +17,7 @@ from runwire_server.api import (
     export,
     health,
     importance,
+    metrics,
     ranks,
     runs,
     series,
@@ -46,7 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.store = Store(settings.clickhouse)
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
-    for router in (runs, deletion, export, importance, series, ranks, alerts, sql, health, docs):
+    app.add_middleware(metrics.Measure)  # added last, so outermost
+    for router in (runs, deletion, export, importance, series, ranks, alerts, sql, health, metrics, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app
