@@ -98,6 +98,17 @@ def rows(steps: range) -> bytes:
     return encode(RUN, 0, [Frame(["train/loss", "lr"], len(steps), planes)])
 
 
+def log_ranks(clickhouse: str, run: str, values: list[float]) -> None:
+    """Store a run whose rank r has logged ``values[r]`` as step_seconds, 500 times."""
+    records = []
+    for rank, value in enumerate(values):
+        planes = [array("Q", range(1, 501)), array("q", range(500)), array("q", range(500)), array("d", [value] * 500)]
+        frame = Frame(["step_seconds"], 500, [plane.tobytes() for plane in planes])
+        records.append(Record(METRICS, 0, rank, None, encode(run, rank, [frame])))
+    records.append(Record(EVENTS, 0, 0, None, Event("start", run, 0, 1, TIME, {"project": PROJECT}).encode()))
+    assert Ingest(Session(clickhouse, _Impatient())).store(records) == []
+
+
 class _Impatient:
     def wait(self, error: UnavailableError) -> None:
         raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,18 @@ def test_alerts_are_listed(server: serving.Server) -> None:
     assert "train/loss is NaN" in done("alerts", serving.NAME, server=server)
     [alert] = json.loads(done("alerts", serving.RUN, "--firing", "--json", server=server))
     assert alert["step"] == serving.NAN_STEP
+
+
+def test_ranks_names_who_differs(clickhouse: str, server: serving.Server) -> None:
+    """A straggler among five ranks is named with how far it is from the others; without one nobody is."""
+    serving.log_ranks(clickhouse, "ranked", [1.0, 1.01, 0.99, 1.0, 1.8])
+    shown = done("ranks", "ranked", "step_seconds", server=server)
+    assert "5 ranks, 1 differ" in shown
+    assert re.search(r"4\s+high", shown)
+    [outlier] = json.loads(done("ranks", "ranked", "step_seconds", "--json", server=server))["outliers"]
+    assert (outlier["rank"], outlier["why"], outlier["step"]) == (4, "high", 0)
+    assert "1 ranks, 0 differ" in done("ranks", serving.RUN, "lr", server=server)
+    assert "no rank" in done("ranks", serving.RUN, "nothing", server=server)
 
 
 def test_sql_prints_row_objects(server: serving.Server) -> None:

@@ -15,6 +15,7 @@ from runwire_server.cli import (
     importance,
     pipeline,
     programs,
+    ranks,
     retention,
     runs,
     sql,
@@ -42,6 +43,7 @@ app.command(
     epilog="example: runwire runs 'min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod' --sort -val/acc -n 50",
 )(runs.runs)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire show brisk-otter --metric train/loss")(runs.show)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire ranks brisk-otter step_seconds")(ranks.ranks)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire export brisk-otter -m 'val/*' -o val.parquet")(
     export.export
 )

@@ -152,6 +152,16 @@ def _state(state: str) -> str:
     return f"[{_STATES.get(state, 'default')}]{escape(state)}[/]"
 
 
+def outliers(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the ranks that differ from the others."""
+    units = {"nonfinite": "values", "behind": "steps"}
+    table = _table("rank", "why", "by", "since step", right={"rank", "by", "since step"})
+    for one in found:
+        by = f"{one['score']:,.4g} {units.get(one['why'], 'σ')}"
+        table.add_row(str(one["rank"]), one["why"], by, f"{one['step']:,}")
+    return table
+
+
 def _table(*columns: str, right: set[str] | None = None, box_title: bool = True) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim" if box_title else "bold")
     for column in columns:
