@@ -121,17 +121,14 @@ class Reader:
             found[level] = latest(np.concatenate((rows, stored[level])))
         return found
 
-    def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
-        """Return whole series as at most two BUCKETs each: all of their steps below zero, and all others.
+    def between(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
+        """Return stretches of series as at most two BUCKETs each: all of their steps below zero, and all others.
 
         Args:
             names: the series.
-            ends: by place in ``names``, the first and the last step of those to read.
+            ends: by place in ``names``: from which step on, and before which, up to the series' last.
         """
-        parts = {
-            place: list(cover(first >> LEVELS[-1] << LEVELS[-1], last + 1, WHOLE, last))
-            for place, (first, last) in ends.items()
-        }
+        parts = {place: list(cover(first, last, WHOLE, last)) for place, (first, last) in ends.items()}
         return self.columns(names, parts, WHOLE)
 
     def _columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:

@@ -43,8 +43,8 @@ class Archive(Protocol):
     def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
         """Return parts by level: BUCKETs, and for level 0 POINTs."""
 
-    def whole(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
-        """Return whole series, of which the first and last steps are told, as one or two BUCKETs each."""
+    def between(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
+        """Return stretches of series, from a step on and before another, as one or two BUCKETs each."""
 
 
 class State:
@@ -106,7 +106,7 @@ class State:
     def totals(self) -> Rows:
         """Return the TOTALs of the batch's series. What `advance` was given and returned is stored by now."""
         if len(self._totals.dirty):
-            self._totals.mend(self._archive.whole(self.names, self._totals.ends(self._totals.dirty)))
+            self._totals.mend(self._archive.between(self.names, self._totals.ends(self._totals.dirty)))
         return self._totals.take(np.flatnonzero(self._used == self._batch))
 
     def _add(self, names: Sequence[Series]) -> None:

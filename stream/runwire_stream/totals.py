@@ -51,9 +51,8 @@ class Totals:
         self._closed = np.concatenate((self._closed, fresh["count"] > 0))
 
     def recall(self, points: Rows) -> None:
-        """Take in points of open buckets, of which one a series is its last."""
-        last = points[points["position"] == self.newest[points["series"]]]
-        np.maximum.at(self._last_seq, last["series"], last["seq"])
+        """Take in points of open buckets, of which one a series is its last: as it is now, with its seq."""
+        self._set_last(points[points["position"] == self.newest[points["series"]]])
 
     def keep(self, kept: Ints) -> None:
         """Forget all series but these, which get the numbers 0, 1, …"""
@@ -88,7 +87,14 @@ class Totals:
         self._set_last(rows[ahead & last])
 
     def mend(self, whole: Rows) -> None:
-        """Replace the totals of dirty series by what the store says: one or two BUCKETs each, by rising position."""
+        """Replace the totals of dirty series by what the store says of the steps that `ends` names.
+
+        What is not between the first and the last step that are known here is left out, though the store may know of
+        more by now: a total and its version are to be about the same points.
+
+        Args:
+            whole: one or two BUCKETs each, by rising position.
+        """
         kept = self._rows[self.dirty]
         fresh = np.zeros(len(kept), TOTAL)
         for name in ("first_step", "last_step", "last"):
@@ -96,7 +102,7 @@ class Totals:
         self._rows[self.dirty] = fresh
         for sign in (-1, 0):
             fold(self._rows, whole[whole["position"] == sign])
-        self._closed[self.dirty] = True
+        self._closed[self.dirty] = False
         self.dirty = np.zeros(0, np.int64)
 
     def take(self, series: Ints) -> Rows:
