@@ -84,6 +84,15 @@ def test_points_come_once_and_in_order_however_they_are_cut(
     assert set(table["run"].to_pylist()) <= {RUN}
 
 
+def test_a_point_whose_step_has_no_time_has_none(client: Client) -> None:
+    """Null, not the time of the step beside it."""
+    client.command("INSERT INTO stored_points SELECT 'timeless', 'a', 0, number, number, 0, 1 FROM numbers(3)")
+    client.command("INSERT INTO stored_points SELECT 'timeless', '_timestamp', 0, 1, 5, 0, 1")
+    batches = export.points(client, "timeless", [export.Chosen("a", 0, 3)], times=True)
+    table = pa.Table.from_batches(batches, export.schema(times=True))
+    assert table["ts"].cast(pa.int64()).to_pylist() == [None, 5_000_000, None]
+
+
 def test_series_are_meant_by_patterns_and_ranks(client: Client) -> None:
     """Names, patterns, ranks; and what matches nothing is said."""
 

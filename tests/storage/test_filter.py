@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 from embedded_process import Embedded
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from known_runs import START, KnownRun, holds, ingest, look, store
 
@@ -275,7 +275,7 @@ def client(embedded: Embedded) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def known(embedded: Embedded, client: Client) -> Sequence[KnownRun]:  # noqa: ARG001 - the schema is there
-    """Forty runs of every kind, the same in every session."""
+    """Runs of every kind, the same in every session; one of them surely ends in NaN."""
     drawn: list[KnownRun] = []
 
     @settings(max_examples=40, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -284,6 +284,7 @@ def known(embedded: Embedded, client: Client) -> Sequence[KnownRun]:  # noqa: AR
         drawn.append(run)
 
     draw()
+    drawn.append(KnownRun("", project=PROJECT, points={("loss", 0): {0: 1.0, 1: math.nan}}, config={"lr": math.nan}))
     for number, run in enumerate(drawn):
         run.id = f"filtered-{number}"
         run.exit_code = run.exit_code if run.ended is not None else None
@@ -293,6 +294,9 @@ def known(embedded: Embedded, client: Client) -> Sequence[KnownRun]:  # noqa: AR
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=_conditions)
+@example(condition=Compare(Metric("last", "loss"), "!=", 1.0))
+@example(condition=Compare(Summary("loss"), "!=", 1.0))
+@example(condition=Compare(Config("lr"), "!=", 1.0))
 def test_clickhouse_answers_a_filter_as_python_does(
     client: Client, known: Sequence[KnownRun], condition: Condition
 ) -> None:
