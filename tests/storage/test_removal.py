@@ -158,6 +158,12 @@ def test_points_of_old_runs_go_where_rollups_tell_of_them(client: Client, writer
     assert list(removal.expire(client, before, mine)) == []
     with pytest.raises(queries.ExpiredError, match="points of run old have expired"):
         export.chosen(client, "old")
+    [cut] = queries.series(client, [("old", "loss", 0)], 100, 200, 4096)
+    assert (cut.exact, cut.level, cut.planes["column"].tolist(), cut.points) == (False, 6, [1, 2, 3], 192)
+    [tail] = queries.series(client, [("old", "loss", 0)], 2999, None, 4096)
+    assert (tail.exact, tail.level, tail.points) == (True, 0, 1)
+    [timed] = queries.timeline(client, [("old", "loss", 0)], columns=1000)
+    assert (timed.exact, timed.points) == (False, len(LOSS))
 
 
 def curve(client: Client, name: str) -> dict[str, list[str]]:

@@ -114,7 +114,7 @@ def _about(columns: Columns) -> dict[str, Any]:
         "points": columns.points,
         "last_step": columns.last_step,
         "first_nonfinite": bad and {"step": bad.step, "kind": bad.kind},
-        "exact": True,
+        "exact": columns.exact,
     }
 
 

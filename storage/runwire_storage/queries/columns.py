@@ -47,6 +47,8 @@ class Columns:
             earliest of equals) and the sum, all NaN where there are none. Columns and steps beyond ±2^53 are rounded.
         last_step: the series' last step, wherever the view is; None if it has no point.
         first_nonfinite: None if all values in the view are finite.
+        exact: False where the run's points have expired and the view cuts buckets of 2^6 steps: then the columns at the
+            edges, or all of them where columns are of time, hold whole buckets.
     """
 
     run: str
@@ -56,6 +58,7 @@ class Columns:
     planes: Mapping[str, NDArray[np.float64]]
     last_step: int | None
     first_nonfinite: NonFinite | None
+    exact: bool = True
 
     def __len__(self) -> int:
         """Return N."""
@@ -91,7 +94,7 @@ def columns(reader: Reader, names: Sequence[Series], its: View, rows: Rows) -> C
     if bad.any():
         offenders = rows[bad > 0]
         first = _nonfinite(reader, names, its.place, offenders[int(np.argmin(offenders["first_nonfinite_step"]))])
-    return Columns(*names[its.place], its.k, planes, its.newest, first)
+    return Columns(*names[its.place], its.k, planes, its.newest, first, its.exact)
 
 
 def _nonfinite(reader: Reader, names: Sequence[Series], place: int, row: Any) -> NonFinite:

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from runwire_storage.client import ask
 from runwire_storage.queries.columns import Columns, columns, empty
+from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view, views
 from runwire_storage.reader import Reader
 from runwire_storage.rows import Series
@@ -37,7 +38,8 @@ def series(
     unique = list(dict.fromkeys(names))
     reader = Reader(partial(ask, client))
     totals = {int(row["series"]): row for row in reader.totals(unique)}
-    found = dict(zip(unique, _curves(reader, unique, totals, views(totals, lo, hi, columns)), strict=True))
+    wanted = _to_be_had(client, unique, list(views(totals, lo, hi, columns)))
+    found = dict(zip(unique, _curves(reader, unique, totals, wanted), strict=True))
     return [found[name] for name in names]
 
 
@@ -76,9 +78,15 @@ def against(
         other = its.place + len(unique)
         if other in totals:
             wanted += view(other, totals[other], its.lo, its.hi, its.k)
-    found = _curves(reader, both, totals, wanted)
+    found = _curves(reader, both, totals, _to_be_had(client, both, wanted))
     pairs = dict(zip(unique, zip(found[: len(unique)], found[len(unique) :], strict=True), strict=True))
     return [pairs[name] for name in names]
+
+
+def _to_be_had(client: Client, names: Sequence[Series], wanted: Sequence[View]) -> list[View]:
+    """Return the views, those of runs whose points have expired in whole buckets."""
+    gone = expired(client, {names[its.place][0] for its in wanted if its.cuts})
+    return [its.whole_buckets() if its.cuts and names[its.place][0] in gone else its for its in wanted]
 
 
 def _curves(

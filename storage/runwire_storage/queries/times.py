@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from runwire_storage.client import ask
 from runwire_storage.cover import Part, Parts, level
 from runwire_storage.queries.columns import Columns, empty
 from runwire_storage.queries.columns import columns as told
+from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view
 from runwire_storage.reader import WHOLE, Reader
 from runwire_storage.rollup import latest, reduce
@@ -56,11 +58,17 @@ def timeline(
     clocks = list(dict.fromkeys((run, TIME, rank) for run, _, rank in unique))
     reader = Reader(partial(ask, client))
     totals = {int(row["series"]): row for row in reader.totals([*unique, *clocks])}
+    gone = expired(client, {run for run, _, _ in clocks})
     spans = dict(_spans({place: totals.get(len(unique) + place) for place in range(len(clocks))}, lo, hi, columns))
+    for clock, span in spans.items():
+        if clocks[clock][0] in gone:
+            spans[clock] = replace(span, exact=False)
     placed = _place(reader, clocks, spans)
     clock_of = {place: clocks.index((run, TIME, rank)) for place, (run, _, rank) in enumerate(unique)}
     wanted = {
-        place: View(place, int(totals[place]["last_step"]), spans[clock].lo, spans[clock].hi, spans[clock].k)
+        place: View(
+            place, int(totals[place]["last_step"]), spans[clock].lo, spans[clock].hi, spans[clock].k, spans[clock].exact
+        )
         for place, clock in clock_of.items()
         if place in totals and clock in spans
     }
@@ -102,6 +110,8 @@ def _place(reader: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) 
         for at, rows in reader.by_level(clocks, parts).items():
             for place, own in _by_series(rows, spans):
                 whole, column, torn = _sort_out(own, spans[place])
+                if at == LEVELS[0] and not spans[place].exact:
+                    whole, torn = whole | torn, np.zeros_like(torn)  # its points have expired: it counts as it began
                 found[place][at].append((own["position"][whole], column[whole]))
                 crossing.setdefault(place, []).extend(_children(at, own["position"][torn]))
         parts = {place: some for place, some in crossing.items() if some}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runwire_storage.cover import Part, cover, level
+from runwire_storage.schema import LEVELS
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class View:
     Attributes:
         place: the series' place in the list of names.
         newest: its last step.
+        exact: whether it is what was asked for, see `whole_buckets`.
     """
 
     place: int
@@ -23,11 +25,25 @@ class View:
     lo: int
     hi: int
     k: int
+    exact: bool = True
 
     @property
     def parts(self) -> list[Part]:
         """Return what covers it."""
         return list(cover(self.lo, self.hi, self.k, self.newest))
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it needs points of buckets that are stored."""
+        lowest, closed = LEVELS[0], self.newest >> LEVELS[0] << LEVELS[0]
+        inner = any(edge < closed and edge % (1 << lowest) for edge in (self.lo, self.hi))
+        return inner or (self.k < lowest and self.lo < closed)
+
+    def whole_buckets(self) -> View:
+        """Return the view in whole buckets: all that can be had of a run whose points have expired."""
+        lowest = LEVELS[0]
+        lo, hi = self.lo >> lowest << lowest, -(-self.hi >> lowest) << lowest
+        return View(self.place, self.newest, lo, min(hi, self.newest + 1), max(self.k, lowest), exact=False)
 
 
 def views(totals: Mapping[int, Any], lo: int | None, hi: int | None, columns: int) -> Iterator[View]:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from clickhouse_connect.driver.client import Client
 
 from runwire_storage.queries.errors import ExpiredError, NoSuchSeriesError
+from runwire_storage.queries.expired import expired
 from runwire_storage.schema import DATABASE
 
 
@@ -47,17 +48,9 @@ def chosen(client: Client, run: str, metrics: Collection[str] = (), ranks: Colle
     ]
     if not found:
         raise NoSuchSeriesError(_nothing(run, metrics, ranks, rows), f"`runwire show {run}` lists its metrics")
-    if _expired(client, run):
+    if expired(client, [run]):
         raise ExpiredError(f"the points of run {run} have expired", "its rollups stay: SELECT … FROM rollups")
     return found
-
-
-def _expired(client: Client, run: str) -> bool:
-    sql = f"""
-        SELECT count() FROM {DATABASE}.stored_facts
-        WHERE run = {{run:String}} AND kind = 'run' AND key = 'points_expired'
-    """  # noqa: S608 - a constant
-    return bool(client.query(sql, {"run": run}).result_rows[0][0])
 
 
 def _nothing(run: str, metrics: Collection[str], ranks: Collection[int], rows: Sequence[Sequence[object]]) -> str:
