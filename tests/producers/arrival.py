@@ -21,6 +21,7 @@ class Arrived:
         times: by (rank, seq): microseconds since the epoch.
         events, pulses: in the order of their arrival.
         records: how many metric records there were.
+        repeated: how many of their rows had come before.
     """
 
     rows: dict[tuple[int, int], tuple[int, dict[str, int]]] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Arrived:
     events: list[Event] = field(default_factory=list)
     pulses: list[Pulse] = field(default_factory=list)
     records: int = 0
+    repeated: int = 0
 
     def of(self, kind: str) -> list[Event]:
         """The events of a kind, once each."""
@@ -92,6 +94,7 @@ class Reading:
                 values = {
                     name: int.from_bytes(column[at], "little") for name, column in zip(frame.keys, columns, strict=True)
                 }
+                self.arrived.repeated += row in self.arrived.rows
                 known = (int.from_bytes(steps[at], "little", signed=True), values)
                 assert self.arrived.rows.setdefault(row, known) == known, "a repeated row has the same content"
                 self.arrived.times[row] = int.from_bytes(times[at], "little", signed=True)

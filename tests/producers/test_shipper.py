@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,18 +17,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewTopic
+from kafka.partitioner import DefaultPartitioner
 from parts import own, until
 
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
 from runwire.shipper.link import Link
+from runwire.shipper.partitions import Keyed
+from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
-from runwire.shipper.watch import Mark, Watch
-from runwire.spool import Meta, Position, Writer
-from runwire.spool.folder import found
+from runwire.shipper.watch import INTERVAL, Mark, Watch
+from runwire.spool import Meta, Position, Reader, Writer
+from runwire.spool.folder import found, read_json
 from runwire.spool.lock import held
-from runwire.wire import ALERTS, Alert
+from runwire.wire import ALERTS, METRICS, Alert
 from runwire_server.local import ports, topics
 
 Train = Callable[..., "subprocess.Popen[str]"]
@@ -132,15 +137,15 @@ def test_an_acknowledged_event_does_not_stand_for_the_values_before_it(kafka: st
     until(lambda: link.ready, "connected")
     start = Mark(Position(0, 0), 7 << 32, Progress(None, 0, 0))
     watch = Watch(folder, Meta(_new(), 0, 7, "p", "n", "h", 1, 0), start, link)
-    watch.step(gone=False, waiting=0)  # the first pulse; the next one is due in a second
+    watch.step(gone=False, waiting=int)  # the first pulse; the next one is due in a second
     writer.row(("loss",), 0, 0, [1.0])
     writer.event({"type": "summary", "ts": 0, "data": {"best": 1.0}})
-    watch.step(gone=False, waiting=0)
+    watch.step(gone=False, waiting=int)
     until(lambda: watch.settle() or not watch._flight, "pulse and event are acknowledged")
     assert watch.delivered.position == Position(0, 0)
 
     def told() -> bool:
-        watch.step(gone=False, waiting=0)
+        watch.step(gone=False, waiting=int)
         return watch.delivered.position == Position(0, (folder / "00000000.seg").stat().st_size)
 
     until(told, "the next pulse tells of the values")
@@ -376,6 +381,112 @@ def test_an_alert_comes_back_to_the_terminal_once(kafka: str, home: Path, train:
 
 def _now() -> int:
     return time.time_ns() // 1000
+
+
+def test_keys_go_to_the_partitions_of_any_client(kafka: str) -> None:
+    """The shipper works a key's partition out by itself, and once: it is that of kafka-python, which is Kafka's own."""
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer.partitions_for(METRICS)
+    keyed, default = Keyed(), DefaultPartitioner()
+    for number in [*range(200), *range(200)]:
+        key = f"run-{number}/{number % 3}".encode()
+        record = (METRICS, key, key, b"", b"", producer._metadata)
+        assert keyed.partition(*record) == default.partition(*record)
+    with pytest.raises(ValueError, match="there is no topic nowhere"):
+        keyed.partition("nowhere", b"", b"", b"", b"", producer._metadata)
+    producer.close()
+
+
+def test_what_is_under_way_makes_room_once_it_is_acknowledged(kafka: str) -> None:
+    """A lane takes so many bytes and no more until Kafka has them, whoever sent them."""
+    topic = f"test-{_new()}"
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    admin.create_topics([NewTopic(topic, 1, 1)])
+    admin.close()
+    link = Link(kafka)
+    until(lambda: link.ready, "connected")
+    sent = []
+    while link.room("urgent"):
+        sent.append(link.send("urgent", topic, "key", bytes(100_000)))
+        assert len(sent) < 10_000
+    until(lambda: link.room("urgent"), "there is room again")
+    until(lambda: all(one.acknowledged() for one in sent), "all of it is acknowledged")
+    link.close(5)
+
+
+def test_the_next_pulse_is_due_within_its_interval(kafka: str, tmp_path: Path) -> None:
+    """Sent in slots together with those of other runs, it never comes later for that."""
+    folder = tmp_path / "7"
+    folder.mkdir()
+    writer = Writer(folder, 7)
+    link = Link(kafka)
+    until(lambda: link.ready, "connected")
+    start = Mark(Position(0, 0), 7 << 32, Progress(None, 0, 0))
+    for number in range(20):
+        watch = Watch(folder, Meta(f"run-{number}", 0, 7, "p", "n", "h", 1, 0), start, link)
+        for _ in range(2):
+            watch.due = 0.0
+            watch.step(gone=False, waiting=int)
+            assert 0 < watch.due <= time.monotonic() + INTERVAL
+        watch.close()
+    writer.close()
+    link.close(5)
+
+
+def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str, tmp_path: Path, reading: Read) -> None:
+    """A little at a time, or more than it takes over and then a little: each row is sent, and once."""
+    folder = tmp_path / "7"
+    folder.mkdir()
+    writer, ahead = Writer(folder, 7), Reader(folder)
+    link = Link(kafka)
+    until(lambda: link.ready, "connected")
+    meta = Meta(_new(), 0, 7, "p", "n", "h", 1, 0)
+    ship = Ship(folder, meta, Position(0, 0), link)
+    rows = 0
+    for counts in ((3, 2), (5_000, 2, 2), (1,), (5_000,), (1, 1)):
+        for count in counts:
+            for _ in range(count):
+                writer.row(("loss",), rows, 0, [1.0])
+                rows += 1
+            start = ahead.position
+            ship.follow(ahead.read(gone=False), start, ahead)
+        assert ship.due < math.inf
+        until(lambda: time.monotonic() >= ship.due, "it is due")
+        while ship.step(ended=False):
+            pass
+        assert ship.due == math.inf, "all that there is is sent"
+    until(lambda: ship.settle() or ship.delivered == ahead.position, "acknowledged")
+    arrived = reading(meta.run).until(lambda a: len(a.rows) == rows, "all arrives")
+    assert arrived.repeated == 0
+    ahead.close()
+    writer.close()
+    ship.close()
+    link.close(5)
+
+
+def test_what_is_delivered_of_a_living_run_is_written_down(kafka: str, home: Path, train: Train) -> None:
+    """A successor of a killed shipper repeats little: all but some kilobytes are written down while the run lives."""
+    code = f"""
+import runwire, sys
+run = runwire.init(id={_new()!r})
+for _ in range(2):
+    print("waits", flush=True)
+    sys.stdin.readline()
+    for step in range(20_000): run.log({{"loss": 1.0}})
+"""
+    process = train(code, RUNWIRE_KAFKA=kafka)
+    _wait(process, "waits")
+    (folder,) = found(spools(home))
+    until((folder / "delivered.json").exists, "the shipper writes down what it finds")
+    _say(process, "go")
+    _wait(process, "waits")
+    size = (folder / "00000000.seg").stat().st_size
+
+    def close() -> bool:
+        told = read_json(folder / "delivered.json")
+        return min(told["ship"][1], told["watch"]["position"][1]) > size - (64 << 10)
+
+    until(close, "it is written down long before it would be without so many bytes", timeout=12)
 
 
 def test_kafka_away_and_back_loses_nothing(home: Path, train: Train, tmp_path: Path) -> None:

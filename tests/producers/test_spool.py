@@ -214,3 +214,61 @@ def test_a_large_segment_is_read_in_stretches(tmp_path: Path) -> None:
     assert [bits[1] for bits in _bits(items)] == list(range(60_000))
     assert max(len(item.data) for item in items if isinstance(item, Rows)) <= 1 << 18
     assert len(list(tmp_path.glob("*.seg"))) > 1
+
+
+def test_a_reader_knows_whether_there_is_more_without_reading(tmp_path: Path) -> None:
+    """Nothing new, a row, the head of one, its rest: `grown` says when `read` finds something."""
+    writer = Writer(tmp_path, 7)
+    reader = Reader(tmp_path)
+    assert reader.read(gone=False) == []
+    assert not reader.grown()
+    writer.row(("loss",), 0, 0, [1.0])
+    assert reader.grown()
+    (item,) = reader.read(gone=False)
+    assert reader.caught_up
+    assert not reader.grown()
+    assert reader.end() == item.end
+    segment = tmp_path / segment_name(0)
+    whole = segment.read_bytes()
+    writer.row(("loss",), 1, 0, [2.0])
+    grown = segment.read_bytes()
+    segment.write_bytes(grown[:-20])
+    assert reader.read(gone=False) == []
+    assert reader.grown(), "a torn row is looked at until it is whole"
+    segment.write_bytes(grown)
+    (rest,) = reader.read(gone=False)
+    assert (rest.end.offset - len(whole), reader.grown()) == (48, False)
+    writer.close()
+    reader.close()
+
+
+def test_a_segment_left_before_it_is_full_is_followed_by_the_next(tmp_path: Path) -> None:
+    """A writer begins another one after a full disk: a reader that has all of the first finds it."""
+    writer = Writer(tmp_path, 7)
+    reader = Reader(tmp_path)
+    writer.row(("loss",), 0, 0, [1.0])
+    assert _bits(reader.read(gone=False)) == [("row", 0, 0, (("loss", 0x3FF0_0000_0000_0000),))]
+    writer._rotate()
+    writer.row(("loss",), 1, 0, [1.0])
+    assert _bits(reader.read(gone=False)) == [("row", 1, 0, (("loss", 0x3FF0_0000_0000_0000),))]
+    writer.close()
+    reader.close()
+
+
+def test_a_reader_goes_on_where_another_is(tmp_path: Path) -> None:
+    """Also in another segment, and with key lists that only the other has read."""
+    writer = Writer(tmp_path, 7)
+    ahead, behind = Reader(tmp_path), Reader(tmp_path)
+    writer.row(("loss",), 0, 0, [1.0])
+    behind.read(gone=False)
+    writer._rotate()
+    writer.row(("acc",), 1, 0, [1.0])
+    while ahead.read(gone=False):
+        pass
+    behind.follow(ahead)
+    assert behind.position == ahead.position
+    writer.row(("acc",), 2, 0, [1.0])
+    assert _bits(behind.read(gone=False)) == [("row", 2, 0, (("acc", 0x3FF0_0000_0000_0000),))]
+    for reader in (ahead, behind):
+        reader.close()
+    writer.close()

@@ -41,3 +41,10 @@ def test_what_is_no_plain_data_is_refused_by_an_error_of_ours() -> None:
         dumps({1: 2})
     with pytest.raises(WireError, match="no JSON"):
         loads(b"{")
+
+
+def test_null_beside_nan_is_written_as_it_was() -> None:
+    """None, NaN and a text that reads null: each comes back as itself."""
+    value = {"none": None, "text": "null", "nan": math.nan, "list": (1.0, [-math.inf])}
+    assert dumps(value) == b'{"none":null,"text":"null","nan":"NaN","list":[1.0,["-Infinity"]]}'
+    assert dumps({"text": "null", "fine": 1.0}) == b'{"text":"null","fine":1.0}'

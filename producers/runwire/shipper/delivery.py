@@ -22,7 +22,7 @@ _ALIVE_SECONDS = 0.2
 _WAITING_SECONDS = 1.0
 #: What is delivered is written down once a second if a killed shipper's successor would repeat so many bytes, or tell
 #: anew of something that an alert may answer to; else now and then, since it takes as long as to deliver a few rows.
-_SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 10.0
+_SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 30.0
 _SAVE_BYTES = 1 << 16
 _ALERTING_SECONDS = 3.0
 
@@ -90,17 +90,17 @@ class Delivery:
                 return True  # there may be a link now
         watch, ship = self._watch, self._ship
         return self.gone or (
-            watch is not None
-            and ship is not None
-            and (now >= watch.due or now >= ship.due or watch.finished or watch.grown())
+            watch is not None and ship is not None and (now >= watch.due or now >= ship.due or watch.grown())
         )
 
     def watch(self) -> bool:
         """Tell what is urgent. Return whether there is more at once."""
         if self._watch is None or self._ship is None:
             return False
+        if not (self.gone or time.monotonic() >= self._watch.due or self._watch.grown()):
+            return False
         start = self._watch.position
-        more = self._watch.step(gone=self.gone, waiting=self.waiting())
+        more = self._watch.step(gone=self.gone, waiting=self.waiting)
         self._ship.follow(self._watch.items, start, self._watch.reader)
         return more
 

@@ -24,7 +24,7 @@ _FIND_SECONDS = 1.0
 #: A tick carries bulk for so long at most before it looks again after what is urgent.
 _BULK_SECONDS = 0.03
 #: So many spools of ended runs are delivered at a time; it bounds open files and memory.
-_ENDED_MAX = 32
+_ENDED_MAX = 64
 _BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.5, 5.0
 _PAUSE_SECONDS = 30.0
 

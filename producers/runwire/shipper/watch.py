@@ -6,6 +6,7 @@ It reads the spool on its own, ahead of the bulk: an alert must not wait until a
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -115,14 +116,14 @@ class Watch:
         """Whether the run's end was told and acknowledged."""
         return self.delivered.closed
 
-    def step(self, *, gone: bool, waiting: int) -> bool:
+    def step(self, *, gone: bool, waiting: Callable[[], int]) -> bool:
         """Read on, and tell what is to be told. Return whether there is more to do at once.
 
         What is written meanwhile is the next call's: a run that logs without end would be followed row by row.
 
         Args:
             gone: whether the run's process was known to be gone before this call.
-            waiting: how many bytes of the run are not delivered.
+            waiting: tells how many bytes of the run are not delivered.
         """
         self.settle()
         self.items = []
@@ -143,10 +144,10 @@ class Watch:
         if urgent:
             self.alerting = _now()
         if not items and (gone or self.finished):
-            self._close(waiting)
+            self._close(waiting())
             return False
         if not gone and (urgent or (time.monotonic() >= self.due and self._flight.age < _STALE)):
-            self._pulse(waiting)
+            self._pulse(waiting())
         elif not self._flight and self._untold is None:
             self._flight.skip(self._here)
         return bool(items) and (gone or self.finished or not self._reader.caught_up)
@@ -166,6 +167,7 @@ class Watch:
         elif kind == "finish":
             code = data.get("exit_code")
             self._here = replace(self._here, exit_code=code if isinstance(code, int) else 1)
+            self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
         self._send_event(kind, seq, event["ts"], data, end)
@@ -202,8 +204,9 @@ class Watch:
         self._flight.add(self._link.send("urgent", EVENTS, meta.run, value), mark)
 
     def _pulse(self, waiting: int, ended: str | None = None) -> None:
-        self.due = slots.before(time.monotonic() + self._interval)
-        self._interval = INTERVAL
+        if not self.finished:
+            self.due = slots.before(time.monotonic() + self._interval)
+            self._interval = INTERVAL
         before, self._untold = self._untold or self._here, None
         metrics = self._vitals.drain()
         part = dict(islice(metrics, _METRICS_MAX))
