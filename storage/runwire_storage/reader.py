@@ -6,22 +6,24 @@ come, and the latest is taken here, which costs less.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from runwire_storage import native, version
-from runwire_storage.cover import Parts, cover, gaps, inside, merged, portions
+from runwire_storage.cover import Part, Parts, cover, gaps, inside, merged, portions
 from runwire_storage.lookup import Ask, Lookup, lookups, named
-from runwire_storage.rollup import latest, reduce
-from runwire_storage.rows import BUCKET, POINT, TOTAL, VERSION, Ints, Rows, Series
+from runwire_storage.rollup import latest, roll_up
+from runwire_storage.rows import BUCKET, POINT, TOTAL, VERSION, Ints, Rows, Series, by_series
 from runwire_storage.schema import DATABASE, LEVELS
 
 #: About so many buckets are read at once; where they are too thin to be stored, up to POINTS_MIN points each.
 _ROWS_MAX = 200_000
 #: log2 of a bucket that holds every step of one sign.
 WHOLE = 63
+_NOTHING = {level: np.zeros(0, BUCKET) for level in LEVELS}
 
 _SQL = {
     dtype: f"SELECT run, metric, rank, {', '.join(columns)} FROM {DATABASE}.{table} WHERE {{}}"  # noqa: S608
@@ -72,53 +74,49 @@ class Reader:
 
     def buckets(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
         """Return by level the stored BUCKETs of parts of higher levels than 0, as `latest` does."""
-        found: dict[int, list[Rows]] = {level: [np.zeros(0, BUCKET)] for level in LEVELS}
+        found = {level: [rows] for level, rows in _NOTHING.items()}
         for rows, block in self._read(BUCKET, lookups("bucket", names, parts), names):
             for level in np.unique(block["level"]).tolist():
                 found[level].append(rows[block["level"] == level])
+        asked = _by_level(parts)
         out = {}
         for level, blocks in found.items():
             rows = latest(np.concatenate(blocks))
-            out[level] = rows[inside(rows, _of_level(parts, level))]
+            out[level] = rows[inside(rows, asked.get(level, {}))]
         return out
 
     def columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
         """Return what parts hold as BUCKETs of level ``k``, sorted by series and position.
-
-        It is rolled up as the whole series is: points to buckets of the lowest level, beside those that are stored,
-        these to the next, and so on. So it is all the same whether a bucket is stored, still open, or too thin to be.
 
         Args:
             names: the series.
             parts: by place in ``names``: what covers a view, see `runwire_storage.cover`.
             k: log2 of a column's width.
         """
-        found = [self._columns(names, some, k) for some in portions(parts, _ROWS_MAX)]
+        found = [roll_up(self.by_level(names, some), k) for some in portions(parts, _ROWS_MAX)]
         return np.concatenate([np.zeros(0, BUCKET), *found])
 
     def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
         """Return parts as what they are: by level BUCKETs, stored or too thin to be, and for level 0 POINTs."""
-        stored = self.buckets(names, _above(parts))
+        asked = _by_level(parts)
+        points = asked.pop(0, {})
+        stored = self.buckets(names, {place: [part for part in some if part.level] for place, some in parts.items()})
         thin = {
             level: {
-                place: [gap for part in some for gap in gaps(part, _positions(stored[level], place))]
-                for place, some in _of_level(parts, level).items()
+                place: [gap for part in some[place] for gap in gaps(part, rows["position"])]
+                for place, rows in by_series(stored[level], list(some))
             }
-            for level in LEVELS
+            for level, some in asked.items()
         }
-        wanted = {
-            place: merged(
-                [part for part in some if not part.level] + [gap for of in thin.values() for gap in of[place]]
-            )
-            for place, some in parts.items()
-        }
-        points = self.points(names, wanted)
-        found = {0: points[inside(points, _of_level(parts, 0))]}
-        for level in LEVELS:
-            rows, below = points[inside(points, thin[level])], 0
-            for upper in (upper for upper in LEVELS if upper <= level):
-                rows, below = reduce(rows, upper - below), upper
-            found[level] = latest(np.concatenate((rows, stored[level])))
+        wanted: dict[int, list[Part]] = defaultdict(list)
+        for its in (points, *thin.values()):
+            for place, some in its.items():
+                wanted[place] += some
+        read = self.points(names, {place: merged(some) for place, some in wanted.items() if some})
+        found = {0: read[inside(read, points)], **stored}
+        for level, its in thin.items():
+            rows = roll_up({0: read[inside(read, its)], **_NOTHING}, level)
+            found[level] = latest(np.concatenate((stored[level], rows)))
         return found
 
     def between(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
@@ -130,21 +128,6 @@ class Reader:
         """
         parts = {place: list(cover(first, last, WHOLE, last)) for place, (first, last) in ends.items()}
         return self.columns(names, parts, WHOLE)
-
-    def _columns(self, names: Sequence[Series], parts: Parts, k: int) -> Rows:
-        stored = self.buckets(names, _above(parts))
-        thin = {
-            place: [
-                *(part for part in some if not part.level),
-                *(gap for part in some if part.level for gap in gaps(part, _positions(stored[part.level], place))),
-            ]
-            for place, some in parts.items()
-        }
-        rows, below = self.points(names, {place: merged(some) for place, some in thin.items()}), 0
-        for level in (level for level in LEVELS if level <= k):
-            rows = latest(np.concatenate((reduce(rows, level - below), stored[level])))
-            below = level
-        return reduce(rows, k - below)
 
     def _read(
         self, dtype: np.dtype[np.void], asked: Iterator[Lookup], names: Sequence[Series]
@@ -178,15 +161,9 @@ def _numbers(run: native.Words, metric: native.Words, rank: Ints, places: Mappin
     return np.repeat(np.array(numbers, np.int64), np.diff(starts, append=len(rank)))
 
 
-def _positions(rows: Rows, place: int) -> Ints:
-    start, end = np.searchsorted(rows["series"], (place, place + 1))
-    positions: Ints = rows["position"][start:end]
-    return positions
-
-
-def _above(parts: Parts) -> Parts:
-    return {place: [part for part in some if part.level] for place, some in parts.items()}
-
-
-def _of_level(parts: Parts, level: int) -> Parts:
-    return {place: [part for part in some if part.level == level] for place, some in parts.items()}
+def _by_level(parts: Parts) -> dict[int, dict[int, list[Part]]]:
+    out: dict[int, dict[int, list[Part]]] = {}
+    for place, some in parts.items():
+        for part in some:
+            out.setdefault(part.level, {}).setdefault(place, []).append(part)
+    return out

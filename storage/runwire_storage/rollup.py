@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from runwire_storage import version
 from runwire_storage.rows import BUCKET, COUNTS, EXTREMES, POINT, VERSION, Ints, Rows, odd
+from runwire_storage.schema import LEVELS
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -26,6 +27,8 @@ def latest(rows: Rows) -> Rows:
     # Rows mostly come in order within their series; then sorting by series alone, which is cheap, is all.
     rows = rows[np.argsort(rows["series"], kind="stable")]
     if not _rising(rows):
+        rows = rows[np.lexsort((rows["position"], rows["series"]))]
+    if not _rising(rows):
         order = ("seq",) if rows.dtype == POINT else VERSION[::-1]  # the last named counts first
         rows = rows[np.lexsort((*(rows[name] for name in order), rows["position"], rows["series"]))]
         keep = np.empty(len(rows), np.bool_)
@@ -33,6 +36,23 @@ def latest(rows: Rows) -> Rows:
         np.logical_or(*_changes(rows["series"], rows["position"]), out=keep[:-1])
         rows = rows[keep]
     return rows
+
+
+def roll_up(by_level: Mapping[int, Rows], k: int) -> Rows:
+    """Return parts of series as BUCKETs of level ``k``, sorted by series and position.
+
+    It is rolled up as the whole series is: points to buckets of the lowest level, beside those that are stored, these
+    to the next, and so on. So it is all the same whether a bucket is stored, still open, or too thin to be.
+
+    Args:
+        by_level: BUCKETs of LEVELS, and for level 0 POINTs, of which none lies in another; as `latest` returns them.
+        k: log2 of a bucket's width, at least that of every level that has rows.
+    """
+    rows, below = by_level[0], 0
+    for level in (level for level in LEVELS if level <= k):
+        # In this order what is open, at the end of its series, lies behind what is stored.
+        rows, below = latest(np.concatenate((by_level[level], reduce(rows, level - below)))), level
+    return reduce(rows, k - below)
 
 
 def reduce(rows: Rows, shift: int, *, folded: bool = True) -> Rows:

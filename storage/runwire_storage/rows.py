@@ -5,6 +5,7 @@ A record names its series by a number; whoever uses it knows the names. All fiel
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,3 +53,12 @@ TOTAL = np.dtype(
 def odd(rows: Any) -> Any:
     """Return how many values of each BUCKET or TOTAL are not finite."""
     return rows["nan"] + rows["pos_inf"] + rows["neg_inf"]
+
+
+def by_series(rows: Rows, places: Sequence[int]) -> Iterator[tuple[int, Rows]]:
+    """Yield for each of some series its rows, which lie together by rising series, as a view."""
+    series = np.ascontiguousarray(rows["series"])  # a search in a field would copy it each time
+    starts = np.searchsorted(series, places, "left").tolist()
+    ends = np.searchsorted(series, places, "right").tolist()
+    for place, start, end in zip(places, starts, ends, strict=True):
+        yield place, rows[start:end]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from runwire_storage.client import ask
@@ -15,7 +14,7 @@ from runwire_storage.queries.columns import Columns, columns, empty
 from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view, views
 from runwire_storage.reader import Reader
-from runwire_storage.rows import Series
+from runwire_storage.rows import Series, by_series
 
 
 def series(
@@ -98,11 +97,9 @@ def _curves(
     found: dict[int, Columns] = {}
     for k, same in by_width.items():
         rows = reader.columns(names, {its.place: its.parts for its in same}, k)
-        places = [its.place for its in same]
-        starts = np.searchsorted(rows["series"], places, "left").tolist()
-        ends = np.searchsorted(rows["series"], places, "right").tolist()
-        for its, start, end in zip(same, starts, ends, strict=True):
-            found[its.place] = columns(reader, names, its, rows[start:end])
+        of = {its.place: its for its in same}
+        for place, own in by_series(rows, list(of)):
+            found[place] = columns(reader, names, of[place], own)
     return [
         found.get(place) or empty(name, int(totals[place]["last_step"]) if place in totals else None)
         for place, name in enumerate(names)

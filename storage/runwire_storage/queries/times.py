@@ -25,8 +25,8 @@ from runwire_storage.queries.columns import columns as told
 from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view
 from runwire_storage.reader import WHOLE, Reader
-from runwire_storage.rollup import latest, reduce
-from runwire_storage.rows import BUCKET, Ints, Rows, Series, odd
+from runwire_storage.rollup import latest, reduce, roll_up
+from runwire_storage.rows import BUCKET, Ints, Rows, Series, by_series, odd
 from runwire_storage.schema import LEVELS, TIME
 
 _MICROSECONDS = 1e6
@@ -108,7 +108,7 @@ def _place(reader: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) 
     while parts:
         crossing: dict[int, list[Part]] = {}
         for at, rows in reader.by_level(clocks, parts).items():
-            for place, own in _by_series(rows, spans):
+            for place, own in by_series(rows, list(spans)):
                 whole, column, torn = _sort_out(own, spans[place])
                 if at == LEVELS[0] and not spans[place].exact:
                     whole, torn = whole | torn, np.zeros_like(torn)  # its points have expired: it counts as it began
@@ -169,31 +169,19 @@ def _columns(reader: Reader, names: Sequence[Series], placed: Mapping[int, _Plac
     room = columns + 2
     by_level = reader.by_level(names, parts)
     for at, rows in by_level.items():
-        for place, own in _by_series(rows, placed):
-            positions, found = placed[place][at]
-            own["series"] = place * room + found[np.searchsorted(positions, own["position"])] - bases[place]
+        for place, own in by_series(rows, list(placed)):
+            positions, its = placed[place][at]
+            own["series"] = place * room + its[np.searchsorted(positions, own["position"])] - bases[place]
         by_level[at] = latest(rows)
-    rows, below = by_level[0], 0
-    for at in LEVELS:
-        rows, below = latest(np.concatenate((reduce(rows, at - below), by_level[at]))), at
-    rows = reduce(rows, WHOLE - below)
+    rows = roll_up(by_level, WHOLE)
     rows["position"] = 0  # below zero and above
     rows = reduce(rows, 0)
     out = {}
-    for place in placed:
-        start, end = np.searchsorted(rows["series"], (place * room, (place + 1) * room))
+    edges = np.searchsorted(
+        np.ascontiguousarray(rows["series"]), [(place * room, (place + 1) * room) for place in placed]
+    )
+    for place, (start, end) in zip(placed, edges.tolist(), strict=True):
         own = rows[start:end]
         own["position"] = own["series"] - place * room + bases[place]
         out[place] = own
     return out
-
-
-def _by_series(rows: Rows, places: Mapping[int, Any]) -> Iterator[tuple[int, Rows]]:
-    """Yield by series its rows, which are a view of ``rows``."""
-    wanted = list(places)
-    series = np.ascontiguousarray(rows["series"])
-    starts = np.searchsorted(series, wanted, "left").tolist()
-    ends = np.searchsorted(series, wanted, "right").tolist()
-    for place, start, end in zip(wanted, starts, ends, strict=True):
-        if start < end:
-            yield place, rows[start:end]
