@@ -7,7 +7,8 @@ come, and the latest is taken here, which costs less.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,12 @@ class Reader:
 
     Args:
         ask: how the store is asked.
+        pool: threads that may ask for points while buckets are on their way, if ``ask`` may be called by several.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, pool: Executor | None = None) -> None:
         self._ask = ask
+        self._pool = pool
 
     def totals(self, names: Sequence[Series]) -> Rows:
         """Return the TOTAL of each series that has one, by rising place; those of deleted runs have none."""
@@ -99,7 +102,8 @@ class Reader:
     def by_level(self, names: Sequence[Series], parts: Parts) -> dict[int, Rows]:
         """Return parts as what they are: by level BUCKETs, stored or too thin to be, and for level 0 POINTs."""
         asked = _by_level(parts)
-        points = asked.pop(0, {})
+        edges = {place: merged(some) for place, some in asked.pop(0, {}).items()}
+        points = self._points_beside(names, edges)
         stored = self.buckets(names, {place: [part for part in some if part.level] for place, some in parts.items()})
         thin = {
             level: {
@@ -108,16 +112,22 @@ class Reader:
             }
             for level, some in asked.items()
         }
-        wanted: dict[int, list[Part]] = defaultdict(list)
-        for its in (points, *thin.values()):
+        holes: dict[int, list[Part]] = defaultdict(list)
+        for its in thin.values():
             for place, some in its.items():
-                wanted[place] += some
-        read = self.points(names, {place: merged(some) for place, some in wanted.items() if some})
-        found = {0: read[inside(read, points)], **stored}
+                holes[place] += some
+        read = self.points(names, {place: merged(some) for place, some in holes.items() if some})
+        found = {0: points(), **stored}
         for level, its in thin.items():
             rows = roll_up({0: read[inside(read, its)], **_NOTHING}, level)
             found[level] = latest(np.concatenate((stored[level], rows)))
         return found
+
+    def _points_beside(self, names: Sequence[Series], parts: Parts) -> Callable[[], Rows]:
+        """Begin to read points, if something else can be done meanwhile; return what returns them."""
+        if self._pool is None:
+            return lambda: self.points(names, parts)
+        return self._pool.submit(self.points, names, parts).result
 
     def between(self, names: Sequence[Series], ends: Mapping[int, tuple[int, int]]) -> Rows:
         """Return stretches of series as at most two BUCKETs each: all of their steps below zero, and all others.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from runwire_storage.client import ask
+from runwire_storage.queries.asking import reader, totals_and_expired
 from runwire_storage.queries.columns import Columns, columns, empty
-from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view, views
 from runwire_storage.reader import Reader
 from runwire_storage.rows import Series, by_series
@@ -35,10 +33,9 @@ def series(
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     unique = list(dict.fromkeys(names))
-    reader = Reader(partial(ask, client))
-    totals = {int(row["series"]): row for row in reader.totals(unique)}
-    wanted = _to_be_had(client, unique, list(views(totals, lo, hi, columns)))
-    found = dict(zip(unique, _curves(reader, unique, totals, wanted), strict=True))
+    totals, gone = totals_and_expired(client, unique, {run for run, _, _ in unique})
+    wanted = _to_be_had(gone, unique, list(views(totals, lo, hi, columns)))
+    found = dict(zip(unique, _curves(reader(client), unique, totals, wanted), strict=True))
     return [found[name] for name in names]
 
 
@@ -69,37 +66,35 @@ def against(
     """
     unique = list(dict.fromkeys(names))
     both = unique + [(run, x, rank) for run, _, rank in unique]
-    reader = Reader(partial(ask, client))
-    totals = {int(row["series"]): row for row in reader.totals(both)}
+    totals, gone = totals_and_expired(client, both, {run for run, _, _ in unique})
     own = {place: total for place, total in totals.items() if place < len(unique)}
     wanted = list(views(own, lo, hi, columns))
     for its in list(wanted):
         other = its.place + len(unique)
         if other in totals:
             wanted += view(other, totals[other], its.lo, its.hi, its.k)
-    found = _curves(reader, both, totals, _to_be_had(client, both, wanted))
+    found = _curves(reader(client), both, totals, _to_be_had(gone, both, wanted))
     pairs = dict(zip(unique, zip(found[: len(unique)], found[len(unique) :], strict=True), strict=True))
     return [pairs[name] for name in names]
 
 
-def _to_be_had(client: Client, names: Sequence[Series], wanted: Sequence[View]) -> list[View]:
-    """Return the views, those of runs whose points have expired in whole buckets."""
-    gone = expired(client, {names[its.place][0] for its in wanted if its.cuts})
+def _to_be_had(gone: Collection[str], names: Sequence[Series], wanted: Sequence[View]) -> list[View]:
+    """Return the views, those of runs whose points have gone in whole buckets."""
     return [its.whole_buckets() if its.cuts and names[its.place][0] in gone else its for its in wanted]
 
 
 def _curves(
-    reader: Reader, names: Sequence[Series], totals: Mapping[int, Any], wanted: Iterable[View]
+    asked: Reader, names: Sequence[Series], totals: Mapping[int, Any], wanted: Iterable[View]
 ) -> list[Columns]:
     by_width: dict[int, list[View]] = defaultdict(list)
     for its in wanted:
         by_width[its.k].append(its)
     found: dict[int, Columns] = {}
     for k, same in by_width.items():
-        rows = reader.columns(names, {its.place: its.parts for its in same}, k)
+        rows = asked.columns(names, {its.place: its.parts for its in same}, k)
         of = {its.place: its for its in same}
         for place, own in by_series(rows, list(of)):
-            found[place] = columns(reader, names, of[place], own)
+            found[place] = columns(asked, names, of[place], own)
     return [
         found.get(place) or empty(name, int(totals[place]["last_step"]) if place in totals else None)
         for place, name in enumerate(names)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
-from runwire_storage.client import ask
 from runwire_storage.cover import level
+from runwire_storage.queries.asking import reader
 from runwire_storage.queries.outliers import Outlier, outliers
 from runwire_storage.queries.views import view
-from runwire_storage.reader import Reader
 from runwire_storage.rows import BUCKET, Ints, Rows, odd
 from runwire_storage.schema import DATABASE
 
@@ -158,15 +156,15 @@ def _cells(
     run, metric = of
     ranks = [rank for (rank,) in client.query(sql, {"run": run, "metric": metric}).result_rows]
     names = [(run, metric, rank) for rank in ranks]
-    reader = Reader(partial(ask, client))
-    totals = reader.totals(names)
+    asked = reader(client)
+    totals = asked.totals(names)
     if not len(totals):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), 0, np.zeros(0, BUCKET)
     start = int(totals["first_step"].min()) if lo is None else lo
     end = int(totals["last_step"].max()) + 1 if hi is None else hi
     k = level(start, max(end, start + 1), max(1, min(columns, CELLS_MAX // len(ranks))))
     views = [its for place, total in enumerate(totals) for its in view(place, total, start, end, k)]
-    rows = reader.columns(names, {its.place: its.parts for its in views}, k)
+    rows = asked.columns(names, {its.place: its.parts for its in views}, k)
     return np.array(ranks, np.int64), totals["last_step"], k, rows
 
 

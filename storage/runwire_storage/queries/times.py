@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
-from runwire_storage.client import ask
 from runwire_storage.cover import Part, Parts, level
+from runwire_storage.queries.asking import reader, totals_and_expired
 from runwire_storage.queries.columns import Columns, empty
 from runwire_storage.queries.columns import columns as told
-from runwire_storage.queries.expired import expired
 from runwire_storage.queries.views import View, view
 from runwire_storage.reader import WHOLE, Reader
 from runwire_storage.rollup import latest, reduce, roll_up
@@ -56,14 +54,13 @@ def timeline(
     """
     unique = list(dict.fromkeys(names))
     clocks = list(dict.fromkeys((run, TIME, rank) for run, _, rank in unique))
-    reader = Reader(partial(ask, client))
-    totals = {int(row["series"]): row for row in reader.totals([*unique, *clocks])}
-    gone = expired(client, {run for run, _, _ in clocks})
+    totals, gone = totals_and_expired(client, [*unique, *clocks], {run for run, _, _ in clocks})
+    asked = reader(client)
     spans = dict(_spans({place: totals.get(len(unique) + place) for place in range(len(clocks))}, lo, hi, columns))
     for clock, span in spans.items():
         if clocks[clock][0] in gone:
             spans[clock] = replace(span, exact=False)
-    placed = _place(reader, clocks, spans)
+    placed = _place(asked, clocks, spans)
     clock_of = {place: clocks.index((run, TIME, rank)) for place, (run, _, rank) in enumerate(unique)}
     wanted = {
         place: View(
@@ -72,8 +69,8 @@ def timeline(
         for place, clock in clock_of.items()
         if place in totals and clock in spans
     }
-    rows = _columns(reader, unique, {place: placed[clock_of[place]] for place in wanted}, columns)
-    found = {place: told(reader, unique, its, rows[place]) for place, its in wanted.items() if place in rows}
+    rows = _columns(asked, unique, {place: placed[clock_of[place]] for place in wanted}, columns)
+    found = {place: told(asked, unique, its, rows[place]) for place, its in wanted.items() if place in rows}
     curves = {
         name: found.get(place) or empty(name, int(totals[place]["last_step"]) if place in totals else None)
         for place, name in enumerate(unique)
@@ -96,9 +93,9 @@ def _microseconds(seconds: Any) -> Any:
     return np.rint(np.asarray(seconds) * _MICROSECONDS).astype(np.int64)
 
 
-def _place(reader: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) -> dict[int, _Placed]:
+def _place(asked: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) -> dict[int, _Placed]:
     """Tell for each clock which of its buckets and steps lie in which column."""
-    totals = {int(row["series"]): row for row in reader.totals(clocks)}
+    totals = {int(row["series"]): row for row in asked.totals(clocks)}
     parts: dict[int, list[Part]] = {}
     for place, span in spans.items():
         first, end = int(totals[place]["first_step"]), int(totals[place]["last_step"]) + 1
@@ -107,7 +104,7 @@ def _place(reader: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) 
     found: dict[int, dict[int, list[tuple[Ints, Ints]]]] = {place: defaultdict(list) for place in spans}
     while parts:
         crossing: dict[int, list[Part]] = {}
-        for at, rows in reader.by_level(clocks, parts).items():
+        for at, rows in asked.by_level(clocks, parts).items():
             for place, own in by_series(rows, list(spans)):
                 whole, column, torn = _sort_out(own, spans[place])
                 if at == LEVELS[0] and not spans[place].exact:
@@ -150,7 +147,7 @@ def _joined(pieces: Sequence[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     return positions[order], np.concatenate([piece[1] for piece in pieces])[order]
 
 
-def _columns(reader: Reader, names: Sequence[Series], placed: Mapping[int, _Placed], columns: int) -> dict[int, Rows]:
+def _columns(asked: Reader, names: Sequence[Series], placed: Mapping[int, _Placed], columns: int) -> dict[int, Rows]:
     """Return by series one BUCKET a column, whose position is the column."""
     parts: Parts = {
         place: [
@@ -167,7 +164,7 @@ def _columns(reader: Reader, names: Sequence[Series], placed: Mapping[int, _Plac
         for place, by_level in placed.items()
     }
     room = columns + 2
-    by_level = reader.by_level(names, parts)
+    by_level = asked.by_level(names, parts)
     for at, rows in by_level.items():
         for place, own in by_series(rows, list(placed)):
             positions, its = placed[place][at]
