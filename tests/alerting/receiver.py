@@ -46,6 +46,13 @@ class Receiver:
         """Return what was taken about a run."""
         return [(key, body) for key, body in self.taken if body["run"] == run]
 
+    def once(self, run: str) -> list[dict[str, Any]]:
+        """Return what was taken about a run; of notices with one key, which a killed worker may repeat, the first."""
+        first: dict[str, dict[str, Any]] = {}
+        for key, body in self.of(run):
+            first.setdefault(key, body)
+        return list(first.values())
+
 
 @contextmanager
 def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:

@@ -78,6 +78,20 @@ def host(kafka: str) -> Iterator[Host]:
     made.producer.close()
 
 
+@pytest.fixture
+def hosts() -> Iterator[Callable[[str], Host]]:
+    """Makes hosts that send to a Kafka of the test's own; they end before it, for which it is named before them."""
+    made: list[Host] = []
+
+    def make(kafka: str) -> Host:
+        made.append(Host(kafka))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.producer.close()
+
+
 @dataclass
 class Worker:
     """A running alerting process and what it said."""
@@ -290,10 +304,10 @@ def test_an_unreadable_pulse_goes_to_the_dead_letters_and_stops_nothing(
 
 
 def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(
-    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+    own_kafka: str, hosts: Callable[[str], Host], start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
     """It ends with 78 and says why; told to put them aside, it goes on, and the NaN behind them is told."""
-    hook, host = listen(), Host(own_kafka)
+    hook, host = listen(), hosts(own_kafka)
     worker = start(hook.url, broker=own_kafka)
     for _ in range(300):
         host.producer.send(PULSE, key=run.encode(), value=b"no json")
@@ -303,7 +317,6 @@ def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(
     assert "RUNWIRE_UNREADABLE_SHARE_MAX=1" in worker.log.read_text()
     start(hook.url, broker=own_kafka, RUNWIRE_UNREADABLE_SHARE_MAX="1")
     until(lambda: hook.of(run), "notice")
-    host.producer.close()
 
 
 def test_a_stall_and_its_end_are_told(start: Start, listen: Callable[..., Receiver], host: Host, run: str) -> None:
@@ -436,12 +449,12 @@ def test_it_ends_well_when_asked_to(start: Start, host: Host, run: str) -> None:
 
 
 def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
-    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+    own_kafka: str, hosts: Callable[[str], Host], start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
     """4 to 7 partitions under two workers, with hosts that know of it and hosts that do not: nobody is missed but who
     fell silent at that moment, and a NaN is told once, from wherever it is; who is silent later is missed then, once.
     """
-    hook, old = listen(), Host(own_kafka)
+    hook, old = listen(), hosts(own_kafka)
     workers = [start(hook.url, broker=own_kafka, RUNWIRE_ALERT_HEARTBEAT_AFTER="10") for _ in range(2)]
     runs = [
         one for one in (f"{run}-{number}" for number in range(40)) if home(one.encode(), 4) != home(one.encode(), 7)
@@ -451,7 +464,7 @@ def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
         old.pulse(one, interval=0.1)
     until(lambda: all(_read(own_kafka, number) for number in range(4)), "all handled where they lie")
     topics.expand(own_kafka, 7)
-    new = Host(own_kafka)
+    new = hosts(own_kafka)
     for _ in range(15):  # more than the limit: it is time itself that must not make an alert
         for number, one in enumerate(runs):
             (old if number % 2 else new).pulse(one, interval=0.1)
@@ -470,8 +483,6 @@ def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
     for one in [*runs, gone]:
         states = transitions(published(own_kafka, one))
         assert len(states) == len(set(states))
-    for host in (old, new):
-        host.producer.close()
 
 
 def _read(kafka: str, partition: int) -> bool:
@@ -485,32 +496,31 @@ def _read(kafka: str, partition: int) -> bool:
 
 
 def test_an_alerts_newest_state_counts_in_whichever_partition_it_is(
-    own_kafka: str, start: Start, listen: Callable[..., Receiver], run: str
+    own_kafka: str, hosts: Callable[[str], Host], start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
     """Fired before its topic grew, resolved afterwards in another partition, then fired anew: each told once."""
-    hook, host = listen(), Host(own_kafka)
+    hook, host = listen(), hosts(own_kafka)
     one = next(one for one in (f"{run}-{number}" for number in count()) if _moves(one))
     worker = start(hook.url, broker=own_kafka)
     host.pulse(one, nan=True)
-    until(lambda: len(hook.of(one)) == 1, "fired")
+    until(lambda: len(hook.once(one)) == 1, "fired")
     worker.kill()
     topics.expand(own_kafka, 7)
     worker = start(hook.url, broker=own_kafka)
     host.attempt += 1
     host.pulse(one)
-    until(lambda: len(hook.of(one)) == 2, "resolved")
+    until(lambda: len(hook.once(one)) == 2, "resolved")
     worker.kill()
     start(hook.url, broker=own_kafka)
     host.attempt += 1
     host.pulse(one, nan=True)
-    until(lambda: len(hook.of(one)) == 3, "fired anew")
-    assert [(body["episode"], body["state"]) for _, body in hook.of(one)] == [
+    until(lambda: len(hook.once(one)) == 3, "fired anew")
+    assert [(body["episode"], body["state"]) for body in hook.once(one)] == [
         (1, "firing"),
         (1, "resolved"),
         (2, "firing"),
     ]
     assert len({record.partition for record in records(own_kafka, ALERTS)}) == 2
-    host.producer.close()
 
 
 def _moves(run: str) -> bool:

@@ -83,9 +83,7 @@ def _to_be_had(gone: Collection[str], names: Sequence[Series], wanted: Sequence[
     return [its.whole_buckets() if its.cuts and names[its.place][0] in gone else its for its in wanted]
 
 
-def _curves(
-    asked: Reader, names: Sequence[Series], totals: Mapping[int, Any], wanted: Iterable[View]
-) -> list[Columns]:
+def _curves(asked: Reader, names: Sequence[Series], totals: Mapping[int, Any], wanted: Iterable[View]) -> list[Columns]:
     by_width: dict[int, list[View]] = defaultdict(list)
     for its in wanted:
         by_width[its.k].append(its)
