@@ -17,7 +17,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from runwire.wire import EVENTS, TOPICS
-from runwire_server.local import launch, ports, topics
+from runwire_server.local import kafka, launch, ports, topics
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -103,6 +103,11 @@ def test_formatting_that_was_cut_short_is_done_again(start: Start, home: Path) -
     told = (data / "meta.properties").read_text()
     cluster = next(line.partition("=")[2] for line in told.splitlines() if line.startswith("cluster.id="))
     assert len(base64.urlsafe_b64decode(cluster + "==")) == 16
+
+
+def test_no_clusters_id_looks_like_an_option() -> None:
+    """The tool that formats would refuse one that begins with a dash, as one in 64 would."""
+    assert not any(kafka.cluster_id().startswith("-") for _ in range(2000))
 
 
 def test_no_python_stays_and_only_loopback_listens(start: Start, port: int) -> None:

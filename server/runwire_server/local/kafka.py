@@ -101,9 +101,15 @@ def serve(home: Path, port: int) -> NoReturn:
     os.execve(command[0], [*command, "kafka.Kafka", str(settings)], {**os.environ, "MALLOC_ARENA_MAX": "1"})  # noqa: S606
 
 
+def cluster_id() -> str:
+    """Return a new id of a cluster, which Kafka's tool does not take for an option: one in 64 begins with a dash."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
+
+
 def _format(command: list[str], settings: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = [*command, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(settings)]
+    tool = [*command, "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id(), "--config", str(settings)]
     done = subprocess.run(tool, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise StartError(f"Kafka's storage could not be formatted in {settings.parent}: {done.stderr.strip()}")
