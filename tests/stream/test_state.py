@@ -35,6 +35,7 @@ class Memory(Reader):
     """The store as dictionaries: what the worker has handed over so far, read back by the store's own `Reader`."""
 
     def __init__(self, points_min: int = POINTS_MIN) -> None:
+        super().__init__(lambda _sql, _parameters: b"")  # all that would ask is replaced below
         self.points_min = points_min  # as low as 1, so that few points make rows, too
         self.logged: list[tuple[Series, int, float, int]] = []
         self.rows: dict[tuple[Series, int, int], np.void] = {}
