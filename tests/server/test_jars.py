@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import shutil
 import sys
@@ -86,6 +87,18 @@ def test_a_jar_that_is_not_the_locked_one_is_refused(repository: Path) -> None:
         jars.fetch()
     assert not (jars.folder() / served.name).exists()
     assert list(jars.folder().glob("incoming-*")) == []
+
+
+def test_downloads_given_up_leave_no_connection_open(repository: Path) -> None:
+    """A jar that fails stops the others at once, one of 3 GB among them, and their sockets are closed."""
+    sizes = {jar.size: jar.name for jar in jars.locked()}
+    with next(repository.rglob(sizes[max(sizes)])).open("ab") as endless:
+        endless.truncate(3_000_000_000)
+    served = next(repository.rglob("kafka_2.13-*.jar"))
+    served.write_bytes(served.read_bytes()[:-1])
+    with pytest.raises(JarError, match=r"org\.apache\.kafka:kafka_2\.13:.* came with SHA-256"):
+        jars.fetch()
+    gc.collect()  # a socket left open is a ResourceWarning, an error here
 
 
 def test_without_network_one_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 
 from runwire_server.local.errors import JarError
 
@@ -120,9 +121,10 @@ def _fetch(wanted: list[Jar], incoming: Path, target: Path, progress: Callable[[
     def one(jar: Jar) -> None:
         try:
             came = Path(maven.create_dependency(jar.coordinate).artifact.resolve())
-        except JarError:
-            raise
-        except Exception as error:  # requests' own errors, and the RuntimeError by which jgo says "not there"
+        except Exception as error:  # ours, requests' own, and the RuntimeError by which jgo says "not there"
+            clear_frames(error.__traceback__)  # jgo closes no response that it stops reading: its frames hold it
+            if isinstance(error, JarError):
+                raise
             raise JarError(_why(jar, error, target)) from error
         if not _good(came, jar):
             raise JarError(
@@ -134,7 +136,7 @@ def _fetch(wanted: list[Jar], incoming: Path, target: Path, progress: Callable[[
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         done = [pool.submit(one, jar) for jar in wanted]
         try:
-            for future in done:
+            for future in as_completed(done):
                 future.result()
         except BaseException:
             stop.set()
