@@ -452,12 +452,37 @@ def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str,
             ship.follow(ahead.read(gone=False), start, ahead)
         assert ship.due < math.inf
         until(lambda: time.monotonic() >= ship.due, "it is due")
-        while ship.step(ended=False):
+        while ship.step(ended=False, told=ahead.position):
             pass
         assert ship.due == math.inf, "all that there is is sent"
     until(lambda: ship.settle() or ship.delivered == ahead.position, "acknowledged")
     arrived = reading(meta.run).until(lambda a: len(a.rows) == rows, "all arrives")
     assert arrived.repeated == 0
+    ahead.close()
+    writer.close()
+    ship.close()
+    link.close(5)
+
+
+def test_a_bulk_lane_that_is_behind_by_a_segment_sends_all_of_it(kafka: str, tmp_path: Path, reading: Read) -> None:
+    """The urgent lane has read the next segment, too: that brings no news, and is sent all the same."""
+    folder = tmp_path / "7"
+    folder.mkdir()
+    writer, ahead = Writer(folder, 7, segment_bytes=4096), Reader(folder)
+    link = Link(kafka)
+    until(lambda: link.ready, "connected")
+    meta = Meta(_new(), 0, 7, "p", "n", "h", 1, 0)
+    ship = Ship(folder, meta, Position(0, 0), link)
+    for step in range(200):
+        writer.row(("loss",), step, 0, [1.0])
+    while items := ahead.read(gone=False):
+        start = items[0].end
+        ship.follow(items, start, ahead)
+    assert ahead.position.segment > 1
+    until(lambda: time.monotonic() >= ship.due, "it is due")
+    while ship.step(ended=False, told=ahead.position):
+        pass
+    reading(meta.run).until(lambda a: len(a.rows) == 200, "all arrives")
     ahead.close()
     writer.close()
     ship.close()

@@ -108,7 +108,7 @@ class Delivery:
         """Carry bulk. Return whether there is more at once."""
         if self._ship is None or self._watch is None:
             return False
-        return self._ship.step(ended=self.gone or self._watch.finished)
+        return self._ship.step(ended=self.gone or self._watch.finished, told=self._watch.position)
 
     def settle(self) -> None:
         """Write down what is delivered, now and then; remove the spool once that is all of it."""

@@ -70,18 +70,20 @@ class Ship:
             self._gather(items)
             self._reader.follow(reader)
 
-    def step(self, *, ended: bool) -> bool:
+    def step(self, *, ended: bool, told: Position) -> bool:
         """Read on, and send what is ready. Return whether there is more to do at once.
 
         Args:
             ended: whether nothing more will be written: then nothing is waited for.
+            told: how far the urgent lane is. What that has read is never news again, so it is read up to there: a
+                segment's end is not the spool's if the urgent lane was ahead in the next one.
         """
         self.settle()
         if not self._link.room("bulk") or (time.monotonic() < self.due and not ended):
             return False
         items = [] if self._level and not ended else self._reader.read(gone=ended)
         self._gather(items)
-        if items and (ended or not self._reader.caught_up):
+        if items and (ended or not self._reader.caught_up or self._end < told):
             return True
         # All that there is; until there is more, no file needs to be open.
         self._drained = ended
