@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 from feed import Feed, Training
@@ -23,7 +23,7 @@ from store import settle, stored
 from runwire_server.api.series import MEDIA_TYPE
 from runwire_storage.schema import LEVELS
 
-SERIES, MATRIX = "/api/series", "/api/matrix"
+SERIES, MATRIX = "/api/series", "/api/runs/ranks-0/matrix"
 COLUMNS = 1000
 ROUNDS = 60
 WARM_ROUNDS = 3
@@ -43,7 +43,6 @@ class Curves:
         name: the runs are NAME-0, NAME-1, …
         runs, metrics, ranks: how many of each.
         steps: of each series.
-        path: the route that they are for; a server without it need not have them.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Curves:
     metrics: int = 1
     ranks: int = 1
     steps: int = 1_000_000
-    path: str = SERIES
 
     @property
     def series(self) -> list[Body]:
@@ -69,7 +67,7 @@ MIDDLE = Curves("middle", steps=1_000_000)
 SHORT = Curves("short", steps=100_000)
 WIDE = Curves("wide", metrics=50, steps=200_000)
 OVER = Curves("over", runs=100, steps=1_000_000)
-RANKS = Curves("ranks", ranks=1000, steps=1000, path=MATRIX)
+RANKS = Curves("ranks", ranks=1000, steps=10_000)
 ALL = (LONG, MIDDLE, SHORT, WIDE, OVER, RANKS)
 
 
@@ -81,7 +79,7 @@ class Case:
         name: what it is called.
         goal: how long it may take, ms.
         body: makes its body, each time another one if it likes.
-        path: its route; where the server has none, it is not asked.
+        path: its route; that of the matrix is a GET, whose query is the body.
     """
 
     name: str
@@ -116,7 +114,7 @@ CASES = (
     Case(
         "1,000 ranks over time",
         300.0,
-        lambda _random: {"run": "ranks-0", "metric": "m0", "lo": None, "hi": None, "columns": COLUMNS},
+        lambda _random: {"metric": "m0", "columns": COLUMNS},
         MATRIX,
     ),
 )
@@ -130,8 +128,15 @@ class Connection:
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[float, bytes]:
         """Return how long the whole answer took, ms, and the answer."""
+        return self._ask("POST", path, body, headers)
+
+    def get(self, path: str) -> tuple[float, bytes]:
+        """Return how long the whole answer took, ms, and the answer."""
+        return self._ask("GET", path, None, {})
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[float, bytes]:
         began = time.perf_counter()
-        self._connection.request("POST", path, body, headers)
+        self._connection.request(method, path, body, headers)
         reply = self._connection.getresponse()
         answer = reply.read()
         took = 1000 * (time.perf_counter() - began)
@@ -164,10 +169,13 @@ def ask(up: Pipeline, case: Case, rounds: int) -> Timed:
     size = 0
     for number in range(-WARM_ROUNDS, rounds):
         body = case.body(draw)
-        took, answer = server.post(case.path, json.dumps(body).encode(), headers)
-        alone = 0.0
         if case.path == SERIES:
-            alone, _ = store.post("/", bare(body, answer).encode(), {})
+            took, answer = server.post(case.path, json.dumps(body).encode(), headers)
+            sql = bare(body, answer)
+        else:
+            took, answer = server.get(f"{case.path}?{urlencode(body)}")
+            sql = bare_matrix(answer)
+        alone, _ = store.post("/", sql.encode(), {})
         if number >= 0:
             size = max(size, len(answer))
             timed.api.append(took)
@@ -190,6 +198,16 @@ def bare(body: Body, answer: bytes) -> str:
     level = _source(k)
     where += f" AND level = {level} AND bucket >= {lo >> level}"
     return f"SELECT * FROM runwire.rollups WHERE {where} LIMIT {rows} FORMAT RowBinary"
+
+
+def bare_matrix(answer: bytes) -> str:
+    """Return a SELECT of the rows that a matrix' means are made of."""
+    told = json.loads(answer)
+    level = _source(told["level"])
+    end = told["start"] + (len(told["mean"][0]) << told["level"])
+    where = f"run = '{told['run']}' AND metric = '{told['metric']}' AND level = {level}"
+    where += f" AND bucket >= {told['start'] >> level} AND bucket < {end >> level}"
+    return f"SELECT * FROM runwire.rollups WHERE {where} FORMAT RowBinary"
 
 
 def _source(k: int) -> int:
@@ -223,13 +241,11 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=LOAD_RATE, metavar="POINTS/S", help="what is logged meanwhile")
     args = parser.parse_args()
     with pipeline() as up:
-        paths = _paths(up)
-        fill(up, [curves for curves in ALL if curves.path in paths])
-        cases = [case for case in CASES if case.path in paths]
-        idle = [ask(up, case, args.rounds) for case in cases]
+        fill(up, ALL)
+        idle = [ask(up, case, args.rounds) for case in CASES]
         with training(up, "load", Shape(rate=args.load)) as load:
             load.log(10**9)
-            loaded = [ask(up, case, args.rounds) for case in cases]
+            loaded = [ask(up, case, args.rounds) for case in CASES]
             load.kill()
     rows = [
         (
@@ -237,11 +253,11 @@ def main() -> None:
             case.goal,
             *np.quantile(alone.api, (0.5, 0.95)).tolist(),
             *np.quantile(beside.api, (0.5, 0.95)).tolist(),
-            float(np.median(alone.bare)) if case.path == SERIES else None,
-            float(np.median(alone.api) / np.median(alone.bare)) if case.path == SERIES else None,
+            float(np.median(alone.bare)),
+            float(np.median(alone.api) / np.median(alone.bare)),
             alone.bytes / 1000,
         )
-        for case, alone, beside in zip(cases, idle, loaded, strict=True)
+        for case, alone, beside in zip(CASES, idle, loaded, strict=True)
     ]
     show(
         args.json,
@@ -253,12 +269,6 @@ def main() -> None:
             "view, idle; the ratio is of p50.",
         ),
     )
-
-
-def _paths(up: Pipeline) -> set[str]:
-    connection = http.client.HTTPConnection(urlsplit(up.server).netloc, timeout=60)
-    connection.request("GET", "/api/openapi.json")
-    return set(json.loads(connection.getresponse().read())["paths"])
 
 
 if __name__ == "__main__":
