@@ -58,7 +58,8 @@ def cover(lo: int, hi: int, k: int, newest: int) -> Iterator[Part]:
             enough points.
     """
     levels = sorted((stored for stored in LEVELS if stored <= k), reverse=True)
-    yield from _cover(lo, hi, levels, newest)
+    # Below the columns' own level every other one will do, and the lowest: a range more costs as much as many rows.
+    yield from _cover(lo, hi, [*levels[:1], *levels[2:-1:2], *levels[1:][-1:]], newest)
 
 
 def _cover(lo: int, hi: int, levels: Sequence[int], newest: int) -> Iterator[Part]:

@@ -7,7 +7,7 @@ come, and the latest is taken here, which costs less.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -26,24 +26,7 @@ _ROWS_MAX = 200_000
 WHOLE = 63
 _NOTHING = {level: np.zeros(0, BUCKET) for level in LEVELS}
 
-_SQL = {
-    dtype: f"SELECT run, metric, rank, {', '.join(columns)} FROM {DATABASE}.{table} WHERE {{}}"  # noqa: S608
-    for dtype, table, columns in (
-        (POINT, "stored_points", ["step AS position", "seq", "value"]),
-        (
-            BUCKET,
-            "stored_rollups",
-            ["level", "bucket AS position", "version"]
-            # Quoted: a bare nan is the number.
-            + [f"`{name}`" for name in BUCKET.names or () if name not in {"series", "position", *VERSION}],
-        ),
-        (
-            TOTAL,
-            "stored_series",
-            ["version", *(f"`{name}`" for name in TOTAL.names or () if name not in {"series", *VERSION})],
-        ),
-    )
-}
+
 #: Whoever has no total is looked for no further, so it is asked here alone.
 _SHOWN = f"run NOT IN (SELECT run FROM {DATABASE}.deleted)"  # noqa: S608 - a constant
 
@@ -54,16 +37,29 @@ class Reader:
     Args:
         ask: how the store is asked.
         pool: threads that may ask for points while buckets are on their way, if ``ask`` may be called by several.
+        fields: those of a BUCKET or TOTAL that are wanted, if not all: the others of what is read mean nothing.
     """
 
-    def __init__(self, ask: Ask, pool: Executor | None = None) -> None:
+    def __init__(self, ask: Ask, pool: Executor | None = None, fields: Collection[str] | None = None) -> None:
         self._ask = ask
         self._pool = pool
+        self._sql = {
+            POINT: _select("stored_points", ["step AS position", "seq", "value"]),
+            BUCKET: _select("stored_rollups", ["level", "bucket AS position", *_wanted(BUCKET, fields)]),
+            TOTAL: _select("stored_series", _wanted(TOTAL, fields)),
+        }
 
-    def totals(self, names: Sequence[Series]) -> Rows:
-        """Return the TOTAL of each series that has one, by rising place; those of deleted runs have none."""
-        shown = (Lookup(f"{lookup.condition} AND {_SHOWN}", lookup.keys) for lookup in named(names))
-        found = [rows for rows, _ in self._read(TOTAL, shown, names)]
+    def totals(self, names: Sequence[Series], *, deleted: bool = False) -> Rows:
+        """Return the TOTAL of each series that has one, by rising place.
+
+        Args:
+            names: the series.
+            deleted: whether those of deleted runs are returned, too.
+        """
+        asked = named(names)
+        if not deleted:
+            asked = (Lookup(f"{lookup.condition} AND {_SHOWN}", lookup.keys) for lookup in asked)
+        found = [rows for rows, _ in self._read(TOTAL, asked, names)]
         rows = np.concatenate([np.zeros(0, TOTAL), *found])
         rows = rows[np.lexsort((rows["version_low"], rows["version_high"], rows["series"]))]
         newest: Rows = rows[np.append(rows["series"][1:] != rows["series"][:-1], np.ones(min(len(rows), 1), np.bool_))]
@@ -144,8 +140,18 @@ class Reader:
     ) -> Iterator[tuple[Rows, dict[str, Any]]]:
         places = {name: place for place, name in enumerate(names)}
         for lookup in asked:
-            for block in native.blocks(self._ask(_SQL[dtype].format(lookup.condition), lookup.keys)):
+            for block in native.blocks(self._ask(self._sql[dtype].format(lookup.condition), lookup.keys)):
                 yield _records(block, places, dtype), block
+
+
+def _select(table: str, columns: Sequence[str]) -> str:
+    return f"SELECT run, metric, rank, {', '.join(columns)} FROM {DATABASE}.{table} WHERE {{}}"  # noqa: S608 - ours
+
+
+def _wanted(dtype: np.dtype[np.void], fields: Collection[str] | None) -> list[str]:
+    names = [name for name in dtype.names or () if name not in {"series", "position", *VERSION}]
+    # Quoted: a bare nan is the number.
+    return ["version", *(f"`{name}`" for name in names if fields is None or name in fields)]
 
 
 def _records(block: Mapping[str, Any], places: Mapping[Series, int], dtype: np.dtype[np.void]) -> Rows:

@@ -25,7 +25,9 @@ def latest(rows: Rows) -> Rows:
     if len(rows) < 2:
         return rows
     # Rows mostly come in order within their series; then sorting by series alone, which is cheap, is all.
-    rows = rows[np.argsort(rows["series"], kind="stable")]
+    series = np.ascontiguousarray(rows["series"])
+    if np.any(series[1:] < series[:-1]):
+        rows = rows[np.argsort(series, kind="stable")]
     if not _rising(rows):
         rows = rows[np.lexsort((rows["position"], rows["series"]))]
     if not _rising(rows):
@@ -52,7 +54,7 @@ def roll_up(by_level: Mapping[int, Rows], k: int) -> Rows:
     for level in (level for level in LEVELS if level <= k):
         # In this order what is open, at the end of its series, lies behind what is stored.
         rows, below = latest(np.concatenate((by_level[level], reduce(rows, level - below)))), level
-    return reduce(rows, k - below)
+    return reduce(rows, k - below) if k > below or not below else rows
 
 
 def reduce(rows: Rows, shift: int, *, folded: bool = True) -> Rows:

@@ -43,7 +43,8 @@ TABLES = {
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank, step)
         SETTINGS index_granularity = 1024, min_compress_block_size = 16384
     """,
-    # `version` is the sum of the seqs of the bucket's points: the more complete of two states has the higher.
+    # `version` is the sum of the seqs of the bucket's points: the more complete of two states has the higher. A view
+    # wants all columns of a few rows: in compact parts they lie side by side, in one file instead of thirty.
     "stored_rollups": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_rollups (
             {_SERIES_KEY}
@@ -58,7 +59,8 @@ TABLES = {
             sum Nullable(Float64) CODEC(ZSTD(1)),
             version UInt128 CODEC(ZSTD(1))
         ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, level, rank, bucket)
-        SETTINGS index_granularity = 1024, min_compress_block_size = 16384
+        SETTINGS index_granularity = 1024, min_compress_block_size = 16384,
+            min_rows_for_wide_part = 1000000000000, min_bytes_for_wide_part = 1000000000000000
     """,
     "stored_series": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_series (

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -36,7 +35,7 @@ def ranks(request: Request, store: TheStore, run: _Run, view: Annotated[View, Qu
     found = store.ask(
         lambda client: queries.pool(client, run, view.metric, lo=view.lo, hi=view.hi, columns=view.columns)
     )
-    return json(request, {name: _listed(value) for name, value in vars(found).items()})
+    return json(request, vars(found))
 
 
 @router.get("/api/runs/{run}/matrix")
@@ -45,9 +44,4 @@ def matrix(request: Request, store: TheStore, run: _Run, view: Annotated[View, Q
     found = store.ask(
         lambda client: queries.matrix(client, run, view.metric, lo=view.lo, hi=view.hi, columns=view.columns)
     )
-    told = {name: _listed(value) for name, value in vars(found).items()}
-    return json(request, {**told, "outliers": [asdict(one) for one in found.outliers]})
-
-
-def _listed(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return json(request, {**vars(found), "outliers": [asdict(one) for one in found.outliers]})

@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from runwire_storage.queries.asking import reader, totals_and_expired
+from runwire_storage.queries.asking import ENDS, reader, totals_and_expired
 from runwire_storage.queries.columns import Columns, columns, empty
 from runwire_storage.queries.views import View, view, views
 from runwire_storage.reader import Reader
@@ -33,7 +33,7 @@ def series(
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     unique = list(dict.fromkeys(names))
-    totals, gone = totals_and_expired(client, unique, {run for run, _, _ in unique})
+    totals, gone = totals_and_expired(client, unique, {run for run, _, _ in unique}, ENDS)
     wanted = _to_be_had(gone, unique, list(views(totals, lo, hi, columns)))
     found = dict(zip(unique, _curves(reader(client), unique, totals, wanted), strict=True))
     return [found[name] for name in names]
@@ -66,7 +66,7 @@ def against(
     """
     unique = list(dict.fromkeys(names))
     both = unique + [(run, x, rank) for run, _, rank in unique]
-    totals, gone = totals_and_expired(client, both, {run for run, _, _ in unique})
+    totals, gone = totals_and_expired(client, both, {run for run, _, _ in unique}, ENDS)
     own = {place: total for place, total in totals.items() if place < len(unique)}
     wanted = list(views(own, lo, hi, columns))
     for its in list(wanted):

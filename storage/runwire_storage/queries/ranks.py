@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,10 @@ from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from runwire_storage.cover import level
-from runwire_storage.queries.asking import reader
+from runwire_storage.queries.asking import ENDS, reader
 from runwire_storage.queries.outliers import Outlier, outliers
 from runwire_storage.queries.views import view
-from runwire_storage.rows import BUCKET, Ints, Rows, odd
+from runwire_storage.rows import BUCKET, COUNTS, Ints, Rows, odd
 from runwire_storage.schema import DATABASE
 
 #: So many cells are held at once: with more ranks, columns are wider, which the answer says.
@@ -94,7 +94,7 @@ def pool(
     Raises:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    ranks, _, k, rows = _cells(client, (run, metric), lo, hi, columns)
+    ranks, _, k, rows = _cells(client, (run, metric), (lo, hi, columns), {*COUNTS, "sum", "min", "max"})
     rows = rows[np.lexsort((rows["series"], rows["position"]))]
     column, starts, present = np.unique(rows["position"], return_index=True, return_counts=True)
     mean, nonfinite = _means(rows)
@@ -139,7 +139,7 @@ def matrix(
     Raises:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    ranks, last_step, k, rows = _cells(client, (run, metric), lo, hi, columns)
+    ranks, last_step, k, rows = _cells(client, (run, metric), (lo, hi, columns), {*COUNTS, "sum"})
     start = int(rows["position"].min()) if len(rows) else 0
     width = int(rows["position"].max()) - start + 1 if len(rows) else 0
     mean, nonfinite = np.full((len(ranks), width), np.nan), np.zeros((len(ranks), width), np.int64)
@@ -149,22 +149,29 @@ def matrix(
 
 
 def _cells(
-    client: Client, of: tuple[str, str], lo: int | None, hi: int | None, columns: int
+    client: Client, of: tuple[str, str], where: tuple[int | None, int | None, int], fields: Collection[str]
 ) -> tuple[Ints, Ints, int, Rows]:
-    """Return the ranks, their last steps, the columns' level, and a BUCKET a cell, whose series is the rank's place."""
+    """Return the ranks, their last steps, the columns' level, and a BUCKET a cell, whose series is the rank's place.
+
+    Args:
+        client: of the store.
+        of: run and metric.
+        where: lo, hi, and how many columns.
+        fields: those of the BUCKETs that are wanted; the others mean nothing.
+    """
+    lo, hi, columns = where
     sql = f"SELECT rank FROM {DATABASE}.series WHERE run = {{run:String}} AND metric = {{metric:String}} ORDER BY rank"  # noqa: S608
     run, metric = of
     ranks = [rank for (rank,) in client.query(sql, {"run": run, "metric": metric}).result_rows]
     names = [(run, metric, rank) for rank in ranks]
-    asked = reader(client)
-    totals = asked.totals(names)
+    totals = reader(client, ENDS).totals(names)
     if not len(totals):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), 0, np.zeros(0, BUCKET)
     start = int(totals["first_step"].min()) if lo is None else lo
     end = int(totals["last_step"].max()) + 1 if hi is None else hi
     k = level(start, max(end, start + 1), max(1, min(columns, CELLS_MAX // len(ranks))))
     views = [its for place, total in enumerate(totals) for its in view(place, total, start, end, k)]
-    rows = asked.columns(names, {its.place: its.parts for its in views}, k)
+    rows = reader(client, fields).columns(names, {its.place: its.parts for its in views}, k)
     return np.array(ranks, np.int64), totals["last_step"], k, rows
 
 

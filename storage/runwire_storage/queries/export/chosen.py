@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from clickhouse_connect.driver.client import Client
 
 from runwire_storage.queries.errors import ExpiredError, NoSuchSeriesError
-from runwire_storage.queries.expired import expired
+from runwire_storage.queries.removed import removed
 from runwire_storage.schema import DATABASE
 
 
@@ -48,7 +48,7 @@ def chosen(client: Client, run: str, metrics: Collection[str] = (), ranks: Colle
     ]
     if not found:
         raise NoSuchSeriesError(_nothing(run, metrics, ranks, rows), f"`runwire show {run}` lists its metrics")
-    if expired(client, [run]):
+    if removed(client, [run]).expired:
         raise ExpiredError(f"the points of run {run} have expired", "its rollups stay: SELECT … FROM rollups")
     return found
 
