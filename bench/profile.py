@@ -85,6 +85,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=int, default=20, help="how long it is looked at")
     parser.add_argument("--processes", type=int, default=1, help="how many log")
+    parser.add_argument("--runs", type=int, default=1, help="of each process")
     parser.add_argument("--metrics", type=int, default=10, help="of a row")
     parser.add_argument("--rate", type=float, default=0.0, metavar="POINTS/S", help="else as fast as may be")
     parser.add_argument("--folder", type=Path, help="keep py-spy's files there, folded stacks")
@@ -94,7 +95,7 @@ def main() -> None:
         folder = args.folder or Path(after.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         up = after.enter_context(pipeline())
-        load = after.enter_context(training(up, "load", Shape(args.processes, metrics=args.metrics, rate=args.rate)))
+        load = after.enter_context(training(up, "load", Shape(args.processes, args.runs, args.metrics, rate=args.rate)))
         load.log(10**9)
         time.sleep(WARM)
         programs = {**up.programs(), "trainers": load.pids}
