@@ -15,6 +15,7 @@ from pipeline import Figures, Pipeline, arguments, pipeline, show
 
 from runwire_storage.client import connect
 from runwire_storage.schema import DATABASE
+from runwire_storage.values import SHIFT
 
 RUN = "exported"
 METRICS = 8
@@ -25,7 +26,7 @@ def fill(client: Client, steps: int) -> None:
     for metric in range(METRICS):
         client.command(
             f"INSERT INTO stored_points SELECT '{RUN}', 'm{metric}', 0, number, "
-            "reinterpretAsInt64(cityHash64(number) / 1e18), -1, number "
+            f"reinterpretAsInt64(cityHash64(number) / 1e18) + {SHIFT}, -1, number "
             f"FROM numbers({steps})"
         )
     client.command("OPTIMIZE TABLE stored_points FINAL")

@@ -7,6 +7,8 @@ know of it.
 
 from __future__ import annotations
 
+from runwire_storage.values import SHIFT
+
 DATABASE = "runwire"
 
 #: log2 of the bucket widths, in steps; each level is four buckets of the one below, the lowest is made from points. So
@@ -29,9 +31,9 @@ _EXTREMES = ",\n            ".join(
 )
 
 TABLES = {
-    # A value is `number` / 10^`decimals`, or where it has more decimals than a few, the float whose bits are `number`:
-    # so both kinds lie as integers that share their high bits, which T64 leaves out. Small blocks, because mostly the
-    # ends of many series are read.
+    # A value is `number` / 10^`decimals`, or where it has more decimals than a few, the float whose bits are `number`
+    # less SHIFT: so both kinds lie as integers that share their high bits, which T64 leaves out. Small blocks, because
+    # mostly the ends of many series are read.
     "stored_points": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_points (
             {_SERIES_KEY}
@@ -39,7 +41,7 @@ TABLES = {
             number Int64 CODEC(T64('bit'), ZSTD(1)),
             decimals Int8 CODEC(ZSTD(1)),
             seq UInt64 {_STEPS},
-            value Float64 ALIAS if(decimals < 0, reinterpretAsFloat64(number), number / intExp10(decimals))
+            value Float64 ALIAS if(decimals < 0, reinterpretAsFloat64(number - {SHIFT}), number / intExp10(decimals))
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank, step)
         SETTINGS index_granularity = 1024, min_compress_block_size = 16384
     """,

@@ -19,7 +19,7 @@ from runwire_storage.reader import Reader
 from runwire_storage.rows import BUCKET, POINT, TOTAL, Rows, Series
 from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
-from runwire_storage.values import encode
+from runwire_storage.values import SHIFT, encode
 from runwire_storage.writer import Fact, Writer
 
 _ODD_NAMES = ["lo'ss", "a\\", "%(keys)s", "{a:Int32}", "ü☃", '"`', "?", "x" * 512]
@@ -94,7 +94,7 @@ def test_a_value_is_a_decimal_or_its_bits(series: list[list[float]]) -> None:
     values = np.array([value for one in series for value in one], np.float64)
     starts = np.cumsum([0, *map(len, series)][:-1])[: len(series)]
     number, decimals = encode(values, starts)
-    back = np.where(decimals < 0, number.view(np.float64), number / 10.0 ** np.maximum(decimals, 0))
+    back = np.where(decimals < 0, (number - SHIFT).view(np.float64), number / 10.0 ** np.maximum(decimals, 0))
     assert back.tobytes() == values.tobytes()
     for value, digits in zip(values.tolist(), decimals.tolist(), strict=True):
         if digits < 0:
