@@ -26,7 +26,7 @@ from runwire_storage.schema import LEVELS
 SERIES, MATRIX = "/api/series", "/api/runs/ranks-0/matrix"
 COLUMNS = 1000
 ROUNDS = 60
-WARM_ROUNDS = 3
+WARM_ROUNDS = 20
 #: A tenth of what the pipeline is to take, points/s.
 LOAD_RATE = 100_000.0
 #: A pipeline slower than this is taken for stuck, points/s.

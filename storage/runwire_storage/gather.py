@@ -9,23 +9,26 @@ from runwire_storage.schema import TIME
 
 #: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
 #: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
-ROWS = f"""
+_ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {{db}}.stored_facts FINAL
     WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
     UNION ALL
     SELECT
         run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
-        toString(metric) AS key,
-        multiIf(
-            isNaN(last), '"NaN"',
-            isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
-            match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
-            toString(last)) AS value,
+        {{key}} AS key, {{value}} AS value,
         toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
     FROM {{db}}.stored_series FINAL
     WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
 """  # noqa: S608 - a constant
+_LAST = """multiIf(
+            isNaN(last), '"NaN"',
+            isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
+            match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
+            toString(last))"""
+ROWS = _ROWS.format(db="{db}", key="toString(metric)", value=_LAST)
+#: The same, but for what `summary` alone is made of, which takes long to write down.
+ROWS_BUT_SUMMARY = _ROWS.format(db="{db}", key="''", value="''")
 
 
 def said(kind: str, key: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from runwire_storage.gather import COLUMNS, ROWS
+from runwire_storage.gather import COLUMNS, ROWS_BUT_SUMMARY
 from runwire_storage.queries.filter.tree import (
     Among,
     And,
@@ -99,8 +99,9 @@ class Selection:
     def select(self, columns: str, condition: str) -> str:
         """Return a SELECT of ``columns`` from the runs for which ``condition`` holds, one row a run."""
         gathered = ", ".join(f"{sql} AS {name}" for name, sql in self._facts.items())
+        rows = ROWS_BUT_SUMMARY.format(db=DATABASE)
         return f"""
-            SELECT {columns} FROM (SELECT {gathered} FROM ({ROWS.format(db=DATABASE)}) GROUP BY run) AS gathered
+            SELECT {columns} FROM (SELECT {gathered} FROM ({rows}) GROUP BY run) AS gathered
             {self._joined("metrics", self._metrics, f"{DATABASE}.series WHERE {self._among('metrics')}")}
             {self._joined("firsts", self._firsts, self._first_points())}
             WHERE {condition}
