@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runwire.wire import Event, Pulse
+from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -124,7 +124,7 @@ class Health:
 
     def event(self, event: Event, partition: int, now: int) -> Rank:
         """Take in an event. Return what is known of its rank then, which may be of a later attempt than the event's."""
-        attempt = event.seq >> 32
+        attempt = event.seq >> ATTEMPT_SHIFT
         rank = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
             rank = Rank(

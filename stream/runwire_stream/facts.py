@@ -23,10 +23,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runwire.errors import WireError
-from runwire.wire import Event, dumps
+from runwire.wire import ATTEMPT_SHIFT, Event, dumps
 from runwire_storage.writer import Fact
-
-_ATTEMPT_SHIFT = 32
 
 
 def facts(event: Event) -> list[Fact]:
@@ -53,7 +51,7 @@ def _start(event: Event) -> _Said:
     for key, value in data.items():
         yield "run", key, value
     yield "run", "started_at", event.ts
-    yield "run", "attempt", event.seq >> _ATTEMPT_SHIFT
+    yield "run", "attempt", event.seq >> ATTEMPT_SHIFT
     yield from _flat("config", config)
     yield from _tags(tags)
     yield from _state("running", exit_code=None, exception=None)

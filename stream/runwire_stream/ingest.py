@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from runwire.wire import ATTEMPT_SHIFT
 from runwire_storage.reader import Reader
 from runwire_storage.rollup import latest
 from runwire_storage.session import Session
@@ -41,7 +44,9 @@ class Ingest:
             self._state.forget()
         batch = gather(records)
         if len(batch.points):
-            numbers = self._state.resolve(batch.names)
+            attempts = np.zeros(len(batch.names), np.int64)
+            np.maximum.at(attempts, batch.points["series"], (batch.points["seq"] >> ATTEMPT_SHIFT).astype(np.int64))
+            numbers = self._state.resolve(batch.names, attempts)
             batch.points["series"] = numbers[batch.points["series"]]
             rows = latest(batch.points)
             names = self._state.names

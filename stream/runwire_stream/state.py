@@ -61,19 +61,33 @@ class State:
         self._numbers: dict[Series, int] = {}
         self._batch = 0
         self._used: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the last batch that it was in
+        self._attempt: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the newest of its run that it has of
         self._totals = Totals()
         # What the first level is made of are points, what each further level is made of are the buckets below.
         self._tables = [Table(POINT), *(Table(BUCKET) for _ in LEVELS[1:])]
 
-    def resolve(self, names: Sequence[Series]) -> NDArray[np.int64]:
-        """Return the numbers of the series of the next batch; those not known are read back from the store."""
+    def resolve(self, names: Sequence[Series], attempts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the series of the next batch; those not known are read back from the store.
+
+        So are those of which a new attempt of their run logs: before it began the run may have been deleted, and then
+        what is known of it is true no more.
+
+        Args:
+            names: the series, each once.
+            attempts: the newest attempt of each in the batch.
+        """
         self._batch += 1
+        for name, attempt in zip(names, attempts.tolist(), strict=True):
+            if (number := self._numbers.get(name)) is not None and self._attempt[number] < attempt:
+                del self._numbers[name]  # its rows are in nobody's way until it is evicted
         known = [number for name in names if (number := self._numbers.get(name)) is not None]
         self._used[known] = self._batch
         unknown = [name for name in names if name not in self._numbers]
         if unknown:
+            newest = dict(zip(names, attempts.tolist(), strict=True))
             if len(self.names) + len(unknown) > self._series_max:
                 self._evict(max(self._series_max // 2, len(known)))
+            self._attempt = np.concatenate((self._attempt, [newest[name] for name in unknown]))
             self._add(unknown)
             SERIES.set(len(self.names))
         return np.array([self._numbers[name] for name in names], np.int64)
@@ -152,7 +166,7 @@ class State:
         self.names = [self.names[number] for number in kept]
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._totals.keep(kept)
-        self._used = self._used[kept]
+        self._used, self._attempt = self._used[kept], self._attempt[kept]
 
 
 def _real(parts: Mapping[int, Sequence[Part]]) -> Parts:

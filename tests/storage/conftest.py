@@ -8,13 +8,25 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from embedded_process import Embedded
 
+from runwire_storage.client import connect
 from runwire_storage.migrations import migrate
+from runwire_storage.schema import DATABASE
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     with Embedded(tmp_path_factory.mktemp("clickhouse")) as embedded:
         yield embedded
+
+
+@pytest.fixture(scope="module")
+def client(embedded: Embedded) -> Iterator[Client]:
+    """A client of the product's own database, with the schema in it."""
+    client = connect(embedded.url)
+    migrate(client)
+    client.database = DATABASE
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from runwire.errors import UnavailableError
-from runwire.wire import EVENTS, METRICS, Event, Frame, encode
+from runwire.wire import ATTEMPT_SHIFT, EVENTS, METRICS, Event, Frame, encode
 from runwire_storage.queries.filter import tree
 from runwire_storage.session import Session
 from runwire_stream.decode import Record
@@ -79,12 +79,20 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
             tell(writer, run.id, "finish", _micros(run.ended), {"exit_code": run.exit_code})
 
 
-def log(writer: Ingest, run: str, series: tuple[str, int], points: Mapping[int, float], started: float = 0) -> None:
+def log(
+    writer: Ingest,
+    run: str,
+    series: tuple[str, int],
+    points: Mapping[int, float],
+    started: float = 0,
+    *,
+    attempt: int = 0,
+) -> None:
     """Store one batch of points of a metric and rank, in this order and all of one time."""
     metric, rank = series
     count = len(points)
     planes = [
-        array("Q", [next(_seqs) for _ in points]).tobytes(),
+        array("Q", [(attempt << ATTEMPT_SHIFT) + next(_seqs) for _ in points]).tobytes(),
         array("q", points).tobytes(),
         array("q", [_micros(started)] * count).tobytes(),
         array("d", points.values()).tobytes(),
@@ -95,7 +103,7 @@ def log(writer: Ingest, run: str, series: tuple[str, int], points: Mapping[int, 
 
 def tell(writer: Ingest, run: str, kind: Any, ts: int, data: dict[str, Any], *, attempt: int = 0) -> None:
     """Store one event."""
-    seq = (attempt << 32) + next(_seqs)
+    seq = (attempt << ATTEMPT_SHIFT) + next(_seqs)
     assert not writer.store([Record(EVENTS, 0, seq, None, Event(kind, run, 0, seq, ts, data).encode())])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.csv
@@ -17,10 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from known_runs import START, ingest, log
 
-from runwire_storage.client import connect
-from runwire_storage.migrations import migrate
 from runwire_storage.queries import NoSuchSeriesError, export
-from runwire_storage.schema import DATABASE
 
 RUN = "exported"
 #: Of several lengths; the second batch of "long" repeats a part with other values.
@@ -36,17 +33,14 @@ NUMBERS = {"rank": pa.uint32(), "step": pa.int64(), "value": pa.float64()}
 
 
 @pytest.fixture(scope="module")
-def client(embedded: Embedded) -> Iterator[Client]:
-    client = connect(embedded.url)
-    migrate(client)
-    client.database = DATABASE
+def client(client: Client, embedded: Embedded) -> Client:
+    """The store with two runs in it."""
     writer = ingest(embedded.url)
     log(writer, RUN, ("long", 0), dict.fromkeys(range(0, 300, 3), 0.0))
     for series, points in SERIES.items():
         log(writer, RUN, series, points)
     log(writer, "another", ("a", 0), {0: 2.0})
-    yield client
-    client.close()
+    return client
 
 
 def expected(metrics: tuple[str, ...], lo: int, hi: int) -> list[tuple[str, int, int, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 from known_runs import START, KnownRun, holds, ingest, look, store
 
 from runwire_storage import queries
-from runwire_storage.client import connect
-from runwire_storage.migrations import migrate
 from runwire_storage.queries.filter import FilterError, parse, parse_operand, parse_sort
 from runwire_storage.queries.filter.tree import (
     FIELDS,
@@ -37,7 +35,6 @@ from runwire_storage.queries.filter.tree import (
     SortKey,
     Summary,
 )
-from runwire_storage.schema import DATABASE
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 PROJECT = "filtered"
@@ -262,15 +259,6 @@ _runs = st.builds(
     summary=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=2),
     points=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from([0, 1, 2])), _points, max_size=5),
 )
-
-
-@pytest.fixture(scope="module")
-def client(embedded: Embedded) -> Iterator[Client]:
-    client = connect(embedded.url)
-    migrate(client)
-    client.database = DATABASE
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import itertools
 import math
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -18,11 +18,9 @@ from hypothesis import strategies as st
 from runwire.errors import UnavailableError
 from runwire.wire import EVENTS, METRICS, Event, Frame, encode
 from runwire_storage import queries
-from runwire_storage.client import connect
 from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
-from runwire_storage.migrations import migrate
 from runwire_storage.queries.filter import parse
-from runwire_storage.schema import DATABASE, LEVELS
+from runwire_storage.schema import LEVELS
 from runwire_storage.session import Session
 from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
@@ -38,15 +36,6 @@ class _Impatient:
 
     def over(self) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def client(embedded: Embedded) -> Iterator[Client]:
-    client = connect(embedded.url)
-    migrate(client)
-    client.database = DATABASE
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,26 +13,15 @@ from embedded_process import Embedded
 from known_runs import START, KnownRun, ingest, log, store, tell
 
 from runwire_storage import queries, removal
-from runwire_storage.client import connect
-from runwire_storage.migrations import migrate
 from runwire_storage.queries import export
 from runwire_storage.queries.filter import parse
-from runwire_storage.schema import DATABASE, LEVELS
+from runwire_storage.schema import LEVELS
 from runwire_stream.ingest import Ingest
 
 TABLES = ("stored_points", "stored_rollups", "stored_series", "stored_alerts", "stored_facts")
 VIEWS = ("points", "rollups", "series", "alerts")
 #: Dense, but for one bucket of 64 steps that holds too few points to be worth a row.
 LOSS = {step: (math.nan if step == 700 else step / 7) for step in range(3000) if not 1280 < step < 1344}
-
-
-@pytest.fixture(scope="module")
-def client(embedded: Embedded) -> Iterator[Client]:
-    client = connect(embedded.url)
-    migrate(client)
-    client.database = DATABASE
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +111,22 @@ def test_a_run_started_again_under_a_deleted_id_is_shown(client: Client, writer:
     assert {"points", "series", "runs", "filter", "metrics", "curves"} <= set(seen(client, "again"))
     assert queries.run(client, "again")["project"] == "new"
     assert removal.sweep(client) == 0
+
+
+def test_a_run_started_again_owes_nothing_to_the_deleted_one(client: Client, writer: Ingest) -> None:
+    """The worker that knew the old one's totals and open buckets counts and rolls up the new one's points alone."""
+    store(writer, [run("anew")])
+    removal.delete(client, "anew")
+    attempt = int(time.time()) + 5
+    log(writer, "anew", ("loss", 0), {70: 2.0}, attempt=attempt)
+    tell(writer, "anew", "start", 0, {"project": "new"}, attempt=attempt)
+    log(writer, "anew", ("loss", 0), dict.fromkeys(range(71, 200), 1.0), attempt=attempt)
+    told = client.query("SELECT count, min, first_step, last_step FROM series WHERE run = 'anew'").result_rows
+    assert told == [(130, 1.0, 70, 199)]
+    rolled = client.query(
+        "SELECT level, bucket, count, sum FROM rollups WHERE run = 'anew' ORDER BY bucket"
+    ).result_rows
+    assert rolled == [(6, 1, 58, 59.0), (6, 2, 64, 64.0)]
 
 
 def test_points_of_old_runs_go_where_rollups_tell_of_them(client: Client, writer: Ingest) -> None:

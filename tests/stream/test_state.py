@@ -106,7 +106,8 @@ def bits(row: np.void) -> tuple[Any, ...]:
 def advance(state: State, archive: Memory, rows: Sequence[Logged], upto: int = 3) -> None:
     """Let a batch pass; ``upto`` < 3: the worker dies when so much of it is stored."""
     local = {number: place for place, number in enumerate(dict.fromkeys(row[0] for row in rows))}
-    numbers = state.resolve([("run", f"m{number}", 0) for number in local])
+    names = [("run", f"m{number}", 0) for number in local]
+    numbers = state.resolve(names, np.zeros(len(names), np.int64))
     points = latest(np.array([(numbers[local[number]], step, seq, value) for number, step, value, seq in rows], POINT))
     if upto >= 1:
         archive.store_points(state.names, points)
@@ -219,7 +220,7 @@ def test_a_step_repeated_for_ever_takes_no_more_memory() -> None:
     """Of a thousand series that log step 0 again and again most versions are dropped, not all are kept."""
     archive = Memory()
     state = State(archive)
-    numbers = state.resolve([("run", f"m{place}", 0) for place in range(1000)])
+    numbers = state.resolve([("run", f"m{place}", 0) for place in range(1000)], np.zeros(1000, np.int64))
     rows = np.zeros(len(numbers), POINT)
     rows["series"] = numbers
     for seq in range(1, 300):

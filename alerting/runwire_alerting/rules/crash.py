@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire.wire import Event, Pulse
+from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.rule import SECOND, Rule, joined
@@ -22,7 +22,7 @@ class Crash(Rule):
 
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge how a process ended, and that a next one started."""
-        attempt = event.seq >> 32
+        attempt = event.seq >> ATTEMPT_SHIFT
         yield from self._resolve(event.run, event.rank, attempt, book)
         if attempt != rank.attempt or rank.ended not in ("killed", "failed"):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire.wire import Event
+from runwire.wire import ATTEMPT_SHIFT, Event
 from runwire.wire.messages import Severity
 from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.health import Rank
@@ -33,7 +33,7 @@ class User(Rule):
             rule=self.name,
             run=event.run,
             rank=event.rank,
-            attempt=event.seq >> 32,
+            attempt=event.seq >> ATTEMPT_SHIFT,
             which=event.seq,
             title=str(event.data.get("title") or "Alert"),
             text=str(event.data.get("text") or ""),

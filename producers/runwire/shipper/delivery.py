@@ -17,6 +17,7 @@ from runwire.spool import DELIVERED, LOCK, Meta, Position
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe
+from runwire.wire import ATTEMPT_SHIFT
 
 _ALIVE_SECONDS = 0.2
 _WAITING_SECONDS = 1.0
@@ -212,7 +213,7 @@ class Delivery:
 
 def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
     """Return how far the spool was delivered, as its last shipper wrote down."""
-    start = Mark(Position(0, 0), meta.attempt << 32, Progress(None, 0, meta.started))
+    start = Mark(Position(0, 0), meta.attempt << ATTEMPT_SHIFT, Progress(None, 0, meta.started))
     told = read_json(folder / DELIVERED)
     try:
         mark = told["watch"]

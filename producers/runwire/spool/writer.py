@@ -20,6 +20,7 @@ from runwire.spool.format import (
     row_packer,
     segment_name,
 )
+from runwire.wire import ATTEMPT_SHIFT
 
 #: Room that is taken at the start and given back when the disk is full, so that the run's end can still be told.
 _RESERVE, _RESERVE_BYTES = "reserve", 1 << 16
@@ -37,7 +38,7 @@ class Writer:
 
     def __init__(self, folder: Path, attempt: int, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
-        self._seq = attempt << 32
+        self._seq = attempt << ATTEMPT_SHIFT
         self._segment_bytes = segment_bytes
         self._index = -1
         self._fd = -1

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
-from runwire.wire.messages import VERSION, Alert, Event, MetricPulse, Pulse
+from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
 from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TOPICS, Topic
 
 __all__ = [
     "ALERTS",
+    "ATTEMPT_SHIFT",
     "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",

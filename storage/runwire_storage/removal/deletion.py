@@ -6,13 +6,12 @@ import time
 
 from clickhouse_connect.driver.client import Client
 
+from runwire.wire import ATTEMPT_SHIFT
 from runwire_storage.queries.errors import NoSuchRunError, RunningError
 from runwire_storage.schema import DATABASE
 
 #: Where rows of runs are. Facts last: until they are gone, what is left of a run can be told by name.
 _TABLES = ("stored_points", "stored_rollups", "stored_series", "stored_alerts", "stored_facts")
-#: A seq begins with the second at which its attempt began.
-_ATTEMPT_SHIFT = 32
 
 
 def delete(client: Client, run: str, *, force: bool = False) -> int:
@@ -46,7 +45,7 @@ def delete(client: Client, run: str, *, force: bool = False) -> int:
         f"SELECT sum(count) FROM {DATABASE}.series WHERE run = {{run:String}}",  # noqa: S608 - a constant
         told,
     ).result_rows
-    begun_until = (int(time.time()) + 1) << _ATTEMPT_SHIFT
+    begun_until = (int(time.time()) + 1) << ATTEMPT_SHIFT
     client.command(
         f"INSERT INTO {DATABASE}.stored_deletions SELECT {{run:String}}, {{seq:UInt64}}, true, now64(6, 'UTC')",
         {**told, "seq": begun_until},
