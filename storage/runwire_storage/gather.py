@@ -91,6 +91,7 @@ COLUMNS = {
     "exit_code": """toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),
             kind = 'state' AND key = 'exit_code'))""",
     "exception": "argMaxIf(value, (ts, seq), kind = 'state' AND key = 'exception' AND value != 'null')",
+    "dropped_rows": "sumIf(JSONExtractUInt(value, 'rows'), kind = 'dropped')",
 }
 
 #: One pass over facts and last values, one group a run.

@@ -12,7 +12,7 @@
 | exception | state   | exception: all of its data                                                    |
 | finish    | state   | state "finished" or "failed", exit_code                                       |
 | lost      | state   | state "crashed", reason                                                       |
-| dropped   | run     | dropped: all of its data                                                      |
+| dropped   | dropped | its seq, for it may happen again: all of its data                             |
 
 An alert event is no fact: alerting makes an alert of it, which comes by the topic of alerts.
 """
@@ -101,5 +101,5 @@ _SAID: dict[str, Callable[[Event], _Said]] = {
     "exception": lambda event: iter([("state", "exception", event.data)]),
     "finish": _finish,
     "lost": lambda event: _state("crashed", reason=event.data.get("reason")),
-    "dropped": lambda event: iter([("run", "dropped", event.data)]),
+    "dropped": lambda event: iter([("dropped", str(event.seq), event.data)]),
 }

@@ -51,6 +51,7 @@ class KnownRun:
     config: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     points: Mapping[tuple[str, int], Mapping[int, float]] = field(default_factory=dict)
+    dropped: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return self.id
@@ -73,6 +74,8 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
         tell(writer, run.id, "start", first, {**begin, "tags": sorted(run.tags)})
         if run.summary:
             tell(writer, run.id, "summary", first, dict(run.summary))
+        for rows in run.dropped:
+            tell(writer, run.id, "dropped", first, {"rows": rows, "reason": "No space left on device"})
         for series, points in run.points.items():
             log(writer, run.id, series, points, run.started)
         if run.ended is not None:
@@ -158,6 +161,7 @@ def look(operand: tree.Operand, run: KnownRun) -> Any:
         "ranks": lambda: float(len({0, *(rank for _, rank in run.points)})),
         "last_step": lambda: max((float(max(points)) for points in run.points.values()), default=None),
         "exit_code": lambda: None if run.exit_code is None else float(run.exit_code),
+        "dropped_rows": lambda: float(sum(run.dropped)),
     }
     return fields[operand.name]()
 

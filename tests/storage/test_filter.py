@@ -258,6 +258,7 @@ _runs = st.builds(
     config=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=5),
     summary=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=2),
     points=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from([0, 1, 2])), _points, max_size=5),
+    dropped=st.sampled_from([(), (), (1,), (2, 3)]),
 )
 
 

@@ -100,6 +100,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
         "config": {"lr": 0.1, "optimizer.name": "adam", "layers": [1, 2], "od\"d\n/ke\\y'": True},
         "summary": {"best": 3, "val/acc": 0.75},
         "tag": {"b": True, "a": True, "gone": False},
+        "dropped": {"17": {"rows": 3, "reason": "full"}, "23": {"rows": 4, "reason": "full"}},
     }
     write_facts(store, *(("a", 0, kind, key, value, 0) for kind, facts in said.items() for key, value in facts.items()))
     write_facts(store, ("a", 0, "state", "state", "finished", 20), ("a", 0, "state", "exit_code", 0, 20))
@@ -122,6 +123,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "seen_at": "2026-01-02 03:04:25.678901",
             "exit_code": 0,
             "exception": "",
+            "dropped_rows": 7,
         }
     ]
     query = "SELECT config.lr::Float64, config.optimizer.name, summary.`val/acc`, summary.loss::Float64 FROM runs"

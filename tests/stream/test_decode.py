@@ -153,7 +153,7 @@ def test_a_start_states_all_that_is_known() -> None:
         ("finish", {"exit_code": 3}, {("state", "state"): '"failed"', ("state", "exit_code"): "3"}),
         ("lost", {"reason": "killed"}, {("state", "state"): '"crashed"', ("state", "reason"): '"killed"'}),
         ("exception", {"kind": "E"}, {("state", "exception"): '{"kind":"E"}'}),
-        ("dropped", {"rows": 4}, {("run", "dropped"): '{"rows":4}'}),
+        ("dropped", {"rows": 4}, {("dropped", "1"): '{"rows":4}'}),
         ("tags", {"tags": ["x"]}, {("tag", "x"): "true"}),
         ("summary", {"a": {"b": 1}, "a.b": 2}, {("summary", "a.b"): "2"}),
         ("alert", {"title": "t"}, {}),

@@ -23,6 +23,7 @@ export interface Run {
   ranks: number;
   last_step: number | null;
   exit_code: number | null;
+  dropped_rows: number;
   exception: { kind?: string; message?: string; traceback?: string } | null;
 }
 

@@ -55,6 +55,8 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
     yield f"[dim]started {about['started_at']}, {'took' if ended else 'so far'} {took}, on {host}[/]"
     if about["tags"]:
         yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
+    if about["dropped_rows"]:
+        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
     if about["exception"]:
         yield f"[red]{escape(value(about['exception'], 400))}[/]"
     for title in ("config", "summary"):

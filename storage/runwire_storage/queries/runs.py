@@ -26,8 +26,8 @@ class Run(TypedDict, total=False):
     """A run as it is known now.
 
     ``state`` is running, finished, failed or crashed. ``last_step`` is the highest of its metrics' steps. ``summary``
-    holds each metric's last value and what the run itself said. A run in brief lacks config, summary, command and
-    exception.
+    holds each metric's last value and what the run itself said; ``dropped_rows`` is how many rows could not be kept,
+    for a disk was full or damaged. A run in brief lacks config, summary, command and exception.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Run(TypedDict, total=False):
     seen_at: datetime
     exit_code: int | None
     exception: dict[str, Any] | None
+    dropped_rows: int
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
         <Fact name="Started">{moment(api.time(run.started_at))}</Fact>
         <Fact name={run.state === "running" ? "Runs for" : "Took"}>{duration(took(run))}</Fact>
         {!!run.exit_code && <Fact name="Exit code">{run.exit_code}</Fact>}
+        {run.dropped_rows > 0 && <Fact name="Rows lost, disk full or damaged">{integer(run.dropped_rows)}</Fact>}
         {run.host && <Fact name="Host">{run.host}</Fact>}
         {run.ranks > 1 && <Fact name="Ranks">{integer(run.ranks)}</Fact>}
         <Fact name="Project">{run.project}</Fact>

@@ -22,6 +22,7 @@ FIELDS: dict[str, Type] = {
     "ranks": "number",
     "last_step": "number",
     "exit_code": "number",
+    "dropped_rows": "number",
 }
 
 #: What is known of a metric over all of its steps.
