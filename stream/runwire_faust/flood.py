@@ -68,9 +68,10 @@ class Flood:
 
     def note(self, bad: int, seen: int) -> None:
         """Take in how many records could not be read of how many that were handled."""
-        if self.limits.share_max == 1:
-            bad = 0  # told that they may go: they are not to count once that is over
         before = round(self._bad)
+        if self.limits.share_max == 1:
+            # Told that they may go: neither these nor those that came before are to count once that is over.
+            bad, self._bad = 0, 0.0
         self._bad, self._seen = self._with(bad, seen)
         if bad or round(self._bad) != before:
             with suppress(OSError):  # a full disk is no reason to read nothing

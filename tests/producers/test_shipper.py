@@ -433,60 +433,57 @@ def test_the_next_pulse_is_due_within_its_interval(kafka: str, tmp_path: Path) -
     link.close(5)
 
 
-def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str, tmp_path: Path, reading: Read) -> None:
-    """A little at a time, or more than it takes over and then a little: each row is sent, and once."""
+@contextlib.contextmanager
+def _lanes(kafka: str, tmp_path: Path, **how: int) -> Iterator[tuple[Writer, Reader, Ship, str]]:
+    """A spool's writer, what reads it for the urgent lane, its bulk lane, and its run; ``how`` is it written?"""
     folder = tmp_path / "7"
     folder.mkdir()
-    writer, ahead = Writer(folder, 7), Reader(folder)
-    link = Link(kafka)
+    run = _new()
+    writer, ahead, link = Writer(folder, 7, **how), Reader(folder), Link(kafka)
     until(lambda: link.ready, "connected")
-    meta = Meta(_new(), 0, 7, "p", "n", "h", 1, 0)
-    ship = Ship(folder, meta, Position(0, 0), link)
-    rows = 0
-    for counts in ((3, 2), (5_000, 2, 2), (1,), (5_000,), (1, 1)):
-        for count in counts:
-            for _ in range(count):
-                writer.row(("loss",), rows, 0, [1.0])
-                rows += 1
-            start = ahead.position
-            ship.follow(ahead.read(gone=False), start, ahead)
-        assert ship.due < math.inf
-        until(lambda: time.monotonic() >= ship.due, "it is due")
-        while ship.step(ended=False, told=ahead.position):
-            pass
-        assert ship.due == math.inf, "all that there is is sent"
-    until(lambda: ship.settle() or ship.delivered == ahead.position, "acknowledged")
-    arrived = reading(meta.run).until(lambda a: len(a.rows) == rows, "all arrives")
-    assert arrived.repeated == 0
+    ship = Ship(folder, Meta(run, 0, 7, "p", "n", "h", 1, 0), Position(0, 0), link)
+    yield writer, ahead, ship, run
     ahead.close()
     writer.close()
     ship.close()
     link.close(5)
+
+
+def _ship_all(ship: Ship, ahead: Reader) -> None:
+    until(lambda: time.monotonic() >= ship.due, "it is due")
+    while ship.step(ended=False, told=ahead.position):
+        pass
+
+
+def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str, tmp_path: Path, reading: Read) -> None:
+    """A little at a time, or more than it takes over and then a little: each row is sent, and once."""
+    rows = 0
+    with _lanes(kafka, tmp_path) as (writer, ahead, ship, run):
+        for counts in ((3, 2), (5_000, 2, 2), (1,), (5_000,), (1, 1)):
+            for count in counts:
+                for _ in range(count):
+                    writer.row(("loss",), rows, 0, [1.0])
+                    rows += 1
+                start = ahead.position
+                ship.follow(ahead.read(gone=False), start, ahead)
+            assert ship.due < math.inf
+            _ship_all(ship, ahead)
+            assert ship.due == math.inf, "all that there is is sent"
+        until(lambda: ship.settle() or ship.delivered == ahead.position, "acknowledged")
+        arrived = reading(run).until(lambda a: len(a.rows) == rows, "all arrives")
+        assert arrived.repeated == 0
 
 
 def test_a_bulk_lane_that_is_behind_by_a_segment_sends_all_of_it(kafka: str, tmp_path: Path, reading: Read) -> None:
     """The urgent lane has read the next segment, too: that brings no news, and is sent all the same."""
-    folder = tmp_path / "7"
-    folder.mkdir()
-    writer, ahead = Writer(folder, 7, segment_bytes=4096), Reader(folder)
-    link = Link(kafka)
-    until(lambda: link.ready, "connected")
-    meta = Meta(_new(), 0, 7, "p", "n", "h", 1, 0)
-    ship = Ship(folder, meta, Position(0, 0), link)
-    for step in range(200):
-        writer.row(("loss",), step, 0, [1.0])
-    while items := ahead.read(gone=False):
-        start = items[0].end
-        ship.follow(items, start, ahead)
-    assert ahead.position.segment > 1
-    until(lambda: time.monotonic() >= ship.due, "it is due")
-    while ship.step(ended=False, told=ahead.position):
-        pass
-    reading(meta.run).until(lambda a: len(a.rows) == 200, "all arrives")
-    ahead.close()
-    writer.close()
-    ship.close()
-    link.close(5)
+    with _lanes(kafka, tmp_path, segment_bytes=4096) as (writer, ahead, ship, run):
+        for step in range(200):
+            writer.row(("loss",), step, 0, [1.0])
+        while items := ahead.read(gone=False):
+            ship.follow(items, items[0].end, ahead)  # that is not where the bulk lane is: it takes nothing over
+        assert ahead.position.segment > 1
+        _ship_all(ship, ahead)
+        reading(run).until(lambda a: len(a.rows) == 200, "all arrives")
 
 
 def test_what_is_delivered_of_a_living_run_is_written_down(kafka: str, home: Path, train: Train) -> None:

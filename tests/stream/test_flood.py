@@ -139,7 +139,14 @@ def test_what_was_seen_outlives_a_restart_and_is_forgotten_behind_what_is_good(t
 
 
 def test_records_that_were_allowed_to_go_count_no_more_later(tmp_path: Path) -> None:
-    """With a share of 1 nothing is a flood, and once that is taken back one bad record is none either."""
+    """With a share of 1 nothing is a flood, and once that is taken back one bad record is none either.
+
+    Nor do those count that came just before, and were too few yet to stop the worker.
+    """
+    Flood(tmp_path / "file", Limits()).note(99, 99)
+    assert Flood(tmp_path / "file", Limits()).is_one(1, 1)
+    Flood(tmp_path / "file", Limits(share_max=1)).note(1, 2)
+    assert not Flood(tmp_path / "file", Limits()).is_one(3, 3)
     Flood(tmp_path / "file", Limits(share_max=1)).note(5000, 5000)
     assert not Flood(tmp_path / "file", Limits(share_max=1)).is_one(5000, 5000)
     assert not Flood(tmp_path / "file", Limits()).is_one(1, 1)
