@@ -70,11 +70,9 @@ class Feed(threading.Thread):
                 raise ValueError(f"there is no topic {ALERTS}")
             consumer.assign(partitions)
             since = int(self._since / 1000 - _CLOCKS_SECONDS * 1000)
+            ends = consumer.end_offsets(partitions)  # asked first, so that what comes meanwhile lies behind them
             for partition, found in consumer.offsets_for_times(dict.fromkeys(partitions, since)).items():
-                if found is None:
-                    consumer.seek_to_end(partition)
-                else:
-                    consumer.seek(partition, found.offset)
+                consumer.seek(partition, ends[partition] if found is None else found.offset)
             while not self._halt.is_set():
                 for records in consumer.poll(timeout_ms=_POLL_MS).values():
                     for record in records:
