@@ -77,18 +77,20 @@ class State:
             attempts: the newest attempt of each in the batch.
         """
         self._batch += 1
+        known: list[int] = []
+        unknown: dict[Series, int] = {}
         for name, attempt in zip(names, attempts.tolist(), strict=True):
-            if (number := self._numbers.get(name)) is not None and self._attempt[number] < attempt:
-                del self._numbers[name]  # its rows are in nobody's way until it is evicted
-        known = [number for name in names if (number := self._numbers.get(name)) is not None]
+            number = self._numbers.get(name)
+            if number is None or self._attempt[number] < attempt:
+                unknown[name] = attempt  # the rows under its old number are in nobody's way until they are evicted
+            else:
+                known.append(number)
         self._used[known] = self._batch
-        unknown = [name for name in names if name not in self._numbers]
         if unknown:
-            newest = dict(zip(names, attempts.tolist(), strict=True))
             if len(self.names) + len(unknown) > self._series_max:
                 self._evict(max(self._series_max // 2, len(known)))
-            self._attempt = np.concatenate((self._attempt, [newest[name] for name in unknown]))
-            self._add(unknown)
+            self._attempt = np.concatenate((self._attempt, list(unknown.values())))
+            self._add(list(unknown))
             SERIES.set(len(self.names))
         return np.array([self._numbers[name] for name in names], np.int64)
 

@@ -28,11 +28,8 @@ def removed(client: Client, runs: Collection[str]) -> Removed:
     Raises:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    # The newest word on a run's deletion counts, and neither table has more than a few rows of a run: without FINAL,
-    # which would cost more than all else here.
     sql = f"""
-        SELECT run, argMax(deleted, seq), false FROM {DATABASE}.stored_deletions
-        WHERE run IN {{runs:Array(String)}} GROUP BY run
+        SELECT run, true, false FROM {DATABASE}.deleted WHERE run IN {{runs:Array(String)}}
         UNION ALL
         SELECT DISTINCT run, false, true FROM {DATABASE}.stored_facts
         WHERE run IN {{runs:Array(String)}} AND kind = 'run' AND key = 'points_expired'
