@@ -91,6 +91,18 @@ def test_the_command_writes_whole_files_by_suffix(server: serving.Server, tmp_pa
     assert {file.name for file in tmp_path.iterdir()} == {"points.parquet", "points.arrow", "points.csv"}
 
 
+def test_the_command_writes_a_wide_table(server: serving.Server, tmp_path: Path) -> None:
+    """With --wide each metric is a column beside rank and step; NaN is NaN."""
+    file = tmp_path / "curves.parquet"
+    done = runwire("export", serving.RUN, "--wide", "--times", "-o", str(file), server=server)
+    assert (done.returncode, done.stderr) == (0, b"")
+    table = pa.parquet.read_table(file)
+    assert table.column_names == ["run", "rank", "step", "ts", "lr", "train/loss"]
+    assert table["step"].to_pylist() == list(range(serving.STEPS))
+    assert table["train/loss"].to_numpy().tobytes() == LOSSES.tobytes()
+    assert table["ts"].cast(pa.int64()).to_pylist() == [serving.TIME + step for step in range(serving.STEPS)]
+
+
 def test_the_command_writes_to_stdout(server: serving.Server) -> None:
     """``-`` is stdout, for pipes."""
     done = runwire("export", serving.RUN, "--hi", "1", "-o", "-", "--format", "csv", server=server)

@@ -34,9 +34,14 @@ def export(
     lo: _Step = None,
     hi: _Step = None,
     times: Annotated[bool, Query(description="Tell of each point when its step was logged.")] = False,
+    wide: Annotated[
+        bool, Query(description="A row a rank and step with a column a metric, not a row a point.")
+    ] = False,
     format: Literal["arrow", "parquet", "csv"] = "arrow",  # noqa: A002 - as the URL has it
 ) -> StreamingResponse:
     """Send the points with ``lo <= step < hi`` by metric, rank and step: run, metric, rank, step, value.
+
+    Or, wide, by rank and step: run, rank, step, and each metric under its name, null where it was not logged.
 
     As an Arrow stream, a Parquet file or CSV. If the store fails on the way, the reply breaks off instead of ending.
     """
@@ -45,9 +50,11 @@ def export(
     kind = exports.FORMATS[format]
     about = store.ask(lambda client: queries.run(client, run))
     series = store.ask(lambda client: exports.chosen(client, about["id"], metric or (), rank or ()))
-    batches = _asked(store, lambda client: exports.points(client, about["id"], series, lo, hi, times=times))
+    schema = exports.wide_schema(series, times=times) if wide else exports.schema(times=times)
+    ask = exports.wide if wide else exports.points
+    batches = _asked(store, lambda client: ask(client, about["id"], series, lo, hi, times=times))
     return StreamingResponse(
-        exports.encoded(exports.schema(times=times), batches, kind),
+        exports.encoded(schema, batches, kind),
         media_type=kind.media_type,
         headers={"Content-Disposition": f'attachment; filename="{about["id"]}{kind.suffix}"'},
     )

@@ -39,6 +39,7 @@ def export(
     lo: Annotated[int | None, typer.Option(help="From this step on.")] = None,
     hi: Annotated[int | None, typer.Option(help="Up to this step, which is left out.")] = None,
     times: Annotated[bool, typer.Option("--times", help="Also when each point's step was logged: ts.")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="A row a rank and step, with a column a metric.")] = False,
     format: Annotated[  # noqa: A002 - as the option is called
         str | None, typer.Option(help="arrow, parquet or csv. [default: by the file's suffix]")
     ] = None,
@@ -49,8 +50,9 @@ def export(
         raise UsageError(f"{out} does not say its format: end it with .parquet, .arrow or .csv, or give --format")
     if out == "-" and kind != "csv" and sys.stdout.isatty():
         raise UsageError(f"a terminal cannot show {kind}: give -o FILE, or --format csv")
-    asked = {"metric": metric, "rank": rank, "lo": lo, "hi": hi, "times": "true" if times else None, "format": kind}
-    with Remote(server, home).stream("runs", run, "export", **asked) as read, _file(out) as file:
+    asked = {"metric": metric, "rank": rank, "lo": lo, "hi": hi, "format": kind}
+    flags = {name: "true" for name, given in (("times", times), ("wide", wide)) if given}
+    with Remote(server, home).stream("runs", run, "export", **asked, **flags) as read, _file(out) as file:
         _copy(read, file)
 
 
