@@ -24,12 +24,13 @@ from parts import own, until
 
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
+from runwire.shipper.host import Host
 from runwire.shipper.link import Link
 from runwire.shipper.partitions import home as home_of
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import INTERVAL, Mark, Watch
-from runwire.spool import Meta, Position, Reader, Writer
+from runwire.spool import DELIVERED, Meta, Position, Reader, Writer
 from runwire.spool.folder import found, read_json
 from runwire.spool.lock import held
 from runwire.wire import ALERTS, METRICS, Alert
@@ -574,6 +575,24 @@ def _kafka(home: Path, port: int | None = None) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_spool_that_cannot_be_written_for_a_while_is_delivered_soon_after(
+    kafka: str, home: Path, train: Train, reading: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when its disk is full for a moment: it is left alone for a second, and for longer only where that recurs."""
+    run = _new()
+    train(_logging(run, 8, 100)).communicate(timeout=60)
+    (folder,) = found(spools(home))
+    (folder / DELIVERED).mkdir()  # which no file can replace
+    host = Host(home, spools(home), kafka)
+    with caplog.at_level("WARNING"):
+        until(lambda: host.tick() or f"{folder} is left alone for 2 s" in caplog.text, "it failed twice")
+    assert f"{folder} is left alone for 1 s" in caplog.text
+    (folder / DELIVERED).rmdir()
+    until(lambda: host.tick() or not folder.exists(), "delivered", 15)
+    host.close(1)
+    reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
 
 
 def test_a_shipper_without_work_ends_and_leaves_nothing_in_the_way(home: Path, train: Train) -> None:

@@ -26,7 +26,6 @@ _BULK_SECONDS = 0.03
 #: So many spools of ended runs are delivered at a time; it bounds open files and memory.
 _ENDED_MAX = 64
 _BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.5, 5.0
-_PAUSE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -205,9 +204,7 @@ class Host:
         try:
             return bool(call())
         except OSError as error:
-            log.warning("%s is left alone for %g s: %s", delivery.folder, _PAUSE_SECONDS, error)
-            delivery.paused_until = time.monotonic() + _PAUSE_SECONDS
-            delivery.attach(None)
+            log.warning("%s is left alone for %g s: %s", delivery.folder, delivery.pause(), error)
             return False
 
     def _feed(self) -> None:

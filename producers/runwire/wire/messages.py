@@ -84,7 +84,7 @@ class MetricPulse(NamedTuple):
             before it, oldest first; None if there was none.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name, for which nobody looks here
     last: float
     min: float | None = None
     max: float | None = None
