@@ -65,25 +65,28 @@ class Book:
 
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
-        self._runs: dict[str, set[str]] = {}
+        #: By run, then by rule and metric, then by id. Most runs have none, and all are asked about at each pulse.
+        self._runs: dict[str, dict[tuple[str, str], dict[str, Alert]]] = {}
         #: How many alerts of each rule are firing.
         self.counts: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Alert]:
         return iter(self._alerts.values())
 
-    def get(self, id_: str) -> Alert | None:
-        """Return an alert's present state."""
-        return self._alerts.get(id_)
-
     def of(self, run: str, rule: str, metric: str = "") -> list[Alert]:
         """Return a rule's alerts about a run and metric, of whatever rank and state."""
-        alerts = (self._alerts[id_] for id_ in self._runs.get(run, ()))
-        return [alert for alert in alerts if alert.rule == rule and alert.metric == metric]
+        return list(self._runs.get(run, {}).get((rule, metric), {}).values())
 
-    def firing(self, run: str) -> list[Alert]:
-        """Return what is firing about a run."""
-        alerts = (self._alerts[id_] for id_ in self._runs.get(run, ()))
+    def own(self, run: str, rule: str, rank: int, metric: str = "") -> Alert | None:
+        """Return a rule's alert about one rank, of whatever state. Rules that use ``which`` have more than one."""
+        if run not in self._runs:
+            return None
+        return next((alert for alert in self.of(run, rule, metric) if alert.rank == rank), None)
+
+    def firing(self, run: str, rule: str) -> list[Alert]:
+        """Return a rule's alerts about a run that are firing, of whatever metric and rank."""
+        known = self._runs.get(run, {}).items()
+        alerts = (alert for (name, _), alerts in known if name == rule for alert in alerts.values())
         return [alert for alert in alerts if alert.state == "firing"]
 
     def fold(self, alert: Alert) -> None:
@@ -106,15 +109,16 @@ class Book:
         return self._put(replace(alert, version=alert.version + 1, delivered_at={**alert.delivered_at, receiver: now}))
 
     def _fire(self, fire: Fire, now: int) -> Alert | None:
-        known = self._alerts.get(fire.id)
-        if known is not None and known.state == "firing":
-            return None
         # One cause, one incident: while a rank's alert stands, other ranks with the same trouble join it.
         if fire.which is None and any(alert.state == "firing" for alert in self.of(fire.run, fire.rule, fire.metric)):
             return None
+        id_ = fire.id
+        known = self._alerts.get(id_)
+        if known is not None and known.state == "firing":
+            return None
         return self._put(
             Alert(
-                id=fire.id,
+                id=id_,
                 episode=known.episode + 1 if known else 1,
                 version=known.version + 1 if known else 1,
                 state="firing",
@@ -157,5 +161,5 @@ class Book:
         known = self._alerts.get(alert.id)
         self.counts[alert.rule] += (alert.state == "firing") - (known is not None and known.state == "firing")
         self._alerts[alert.id] = alert
-        self._runs.setdefault(alert.run, set()).add(alert.id)
+        self._runs.setdefault(alert.run, {}).setdefault((alert.rule, alert.metric), {})[alert.id] = alert
         return alert

@@ -36,14 +36,14 @@ class Rank:
     run: str
     rank: int
     attempt: int
-    partition: int
-    project: str
-    name: str
-    host: str
-    sent: int
-    arrived: int
-    progressed: int
     watched: int
+    progressed: int
+    project: str = ""
+    name: str = ""
+    host: str = ""
+    partition: int = 0
+    sent: int = 0
+    arrived: int = 0
     step: int | None = None
     steps: int = 0
     step_seconds_max: float | None = None
@@ -90,57 +90,38 @@ class Health:
 
     def pulse(self, pulse: Pulse, partition: int, now: int) -> Rank:
         """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
-        known = self.get(pulse.run, pulse.rank)
-        if known is not None and (pulse.attempt, pulse.sent) < (known.attempt, known.sent):
-            return known
-        same = known is not None and known.attempt == pulse.attempt
-        watched = pulse.progressed
-        if known is not None and same:
-            gap = pulse.sent - known.sent
-            watched = pulse.sent if gap > _gap_max(pulse.interval) else known.watched
-        ended = None if pulse.alive else pulse.ended or "killed"
-        rank = Rank(
-            run=pulse.run,
-            rank=pulse.rank,
-            attempt=pulse.attempt,
-            partition=partition,
-            project=pulse.project,
-            name=pulse.name,
-            host=pulse.host,
-            sent=pulse.sent,
-            arrived=now,
-            progressed=pulse.progressed,
-            watched=watched,
-            step=pulse.step,
-            steps=pulse.steps,
-            step_seconds_max=pulse.step_seconds_max,
-            interval=pulse.interval,
-            ended=known.ended or ended if known is not None and same else ended,
-            said=known.said if known is not None and same else False,
-            waiting_bytes=pulse.waiting_bytes,
-        )
-        self._put(rank)
+        rank = self.get(pulse.run, pulse.rank)
+        if rank is None or rank.attempt < pulse.attempt:
+            rank = self._begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
+        elif rank.attempt > pulse.attempt or rank.sent > pulse.sent:
+            return rank
+        elif pulse.sent - rank.sent > _gap_max(pulse.interval):
+            rank.watched = pulse.sent
+        rank.partition = partition
+        rank.project = pulse.project
+        rank.name = pulse.name
+        rank.host = pulse.host
+        rank.sent = pulse.sent
+        rank.arrived = now
+        rank.progressed = pulse.progressed
+        rank.step = pulse.step
+        rank.steps = pulse.steps
+        rank.step_seconds_max = pulse.step_seconds_max
+        rank.interval = pulse.interval
+        rank.waiting_bytes = pulse.waiting_bytes
+        if rank.ended is None and not pulse.alive:
+            rank.ended = pulse.ended or "killed"
         return rank
 
     def event(self, event: Event, partition: int, now: int) -> Rank:
         """Take in an event. Return what is known of its rank then, which may be of a later attempt than the event's."""
         attempt = event.seq >> ATTEMPT_SHIFT
-        rank = self.get(event.run, event.rank)
+        rank = known = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
-            rank = Rank(
-                run=event.run,
-                rank=event.rank,
-                attempt=attempt,
-                partition=partition,
-                project=rank.project if rank else "",
-                name=rank.name if rank else "",
-                host=rank.host if rank else "",
-                sent=0,
-                arrived=now,
-                progressed=event.ts,
-                watched=event.ts,
-            )
-            self._put(rank)
+            rank = self._begin(event.run, event.rank, attempt, event.ts)
+            rank.partition, rank.arrived = partition, now
+            if known is not None:
+                rank.project, rank.name, rank.host = known.project, known.name, known.host
         if rank.attempt != attempt:
             return rank
         if event.type == "start":
@@ -154,15 +135,17 @@ class Health:
 
     def forget(self, now: int) -> None:
         """Drop ranks that ended, or were last heard of, long ago."""
-        for run, ranks in list(self._runs.items()):
-            for number, rank in list(ranks.items()):
-                if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT):
-                    del ranks[number]
+        old = [rank for rank in self if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT)]
+        for rank in old:
+            ranks = self._runs[rank.run]
+            del ranks[rank.rank]
             if not ranks:
-                del self._runs[run]
+                del self._runs[rank.run]
 
-    def _put(self, rank: Rank) -> None:
-        self._runs.setdefault(rank.run, {})[rank.rank] = rank
+    def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
+        rank = Rank(run, number, attempt, watched=at, progressed=at)
+        self._runs.setdefault(run, {})[number] = rank
+        return rank
 
 
 def _gap_max(interval: float) -> float:

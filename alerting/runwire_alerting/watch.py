@@ -20,6 +20,10 @@ class Watch:
         self.health = Health()
         self.book = Book()
         self._rules = rules
+        # A rule is asked only about what it judges, for a thousand runs are a thousand pulses and ranks a second.
+        self._on_pulse = [rule.pulse for rule in rules if type(rule).pulse is not Rule.pulse]
+        self._on_event = [rule.event for rule in rules if type(rule).event is not Rule.event]
+        self._on_tick = [rule.tick for rule in rules if type(rule).tick is not Rule.tick]
 
     def read(self, records: Records, now: int) -> list[Alert]:
         """Take in records with their partitions, in order. Return the alerts that changed, in order."""
@@ -35,8 +39,8 @@ class Watch:
         self.health.forget(now)
         for rank in self.health:
             if rank.partition in seen:
-                for rule in self._rules:
-                    for verdict in rule.tick(rank, self.book, now, seen[rank.partition]):
+                for judge in self._on_tick:
+                    for verdict in judge(rank, self.book, now, seen[rank.partition]):
                         self._apply(verdict, now, changed)
         return changed
 
@@ -47,20 +51,20 @@ class Watch:
     def company(self, record: Pulse | Event) -> bool:
         """Return whether a record tells of a NaN loss that other ranks of the run may be about to tell of, too."""
         return (
-            _offence(record) is not None
-            and self.health.ranks(record.run) > 1
-            and not any(alert.rule == "nonfinite" for alert in self.book.firing(record.run))
+            self.health.ranks(record.run) > 1
+            and _offence(record) is not None
+            and not self.book.firing(record.run, "nonfinite")
         )
 
     def _judge(self, record: Pulse | Event, partition: int, now: int) -> Iterator[Verdict]:
         if isinstance(record, Pulse):
             rank = self.health.pulse(record, partition, now)
-            for rule in self._rules:
-                yield from rule.pulse(record, rank, self.book)
+            for judge_pulse in self._on_pulse:
+                yield from judge_pulse(record, rank, self.book)
         else:
             rank = self.health.event(record, partition, now)
-            for rule in self._rules:
-                yield from rule.event(record, rank, self.book)
+            for judge_event in self._on_event:
+                yield from judge_event(record, rank, self.book)
 
     def _apply(self, verdict: Verdict, now: int, changed: list[Alert]) -> None:
         alert = self.book.apply(verdict, now)
@@ -75,10 +79,13 @@ def offenders_first(records: Records) -> Records:
     first whose word is judged is named in the alert, and the others join it. Of its own words an offender's passes
     none but pulses of the same attempt, which then are known to be older.
     """
+    offences = [_offence(record) for record, _ in records]
+    if not any(offences):
+        return records
     order = list(range(len(records)))
     judged: set[str] = set()
     for index, (record, _) in enumerate(records):
-        offence = _offence(record)
+        offence = offences[index]
         if offence is None or record.run in judged:
             continue
         judged.add(record.run)
@@ -91,7 +98,7 @@ def offenders_first(records: Records) -> Records:
             attempt = other.attempt if isinstance(other, Pulse) else None
             if attempts.setdefault(other.rank, attempt) != attempt:
                 attempts[other.rank] = attempt = None
-            words = _offence(other)
+            words = offences[later]
             if attempt is not None and words is not None and words < offence:
                 best, offence = later, words
         if best != index:
@@ -105,5 +112,6 @@ def _offence(record: Pulse | Event) -> tuple[int, int] | None:
     if not isinstance(record, Pulse):
         return None
     firsts = [seen.first_nonfinite for metric, seen in record.metrics.items() if seen.nonfinite and is_loss(metric)]
-    steps = [first["step"] if first else record.step or 0 for first in firsts]
-    return (min(steps), record.rank) if steps else None
+    if not firsts:
+        return None
+    return min(first["step"] if first else record.step or 0 for first in firsts), record.rank

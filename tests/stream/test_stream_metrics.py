@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -79,6 +79,52 @@ def test_what_it_counts_is_what_was_logged(clickhouse: str, start: Start, log: L
     assert more("runwire_store_insert_seconds_count", table="stored_points") == batches
     assert more("runwire_store_insert_seconds_sum", table="stored_points") > 0
     assert after["runwire_stream_inbox_bytes"] == 0
+
+
+def test_the_buckets_that_late_rows_make_anew_are_counted(clickhouse: str, start: Start, log: Log) -> None:
+    """Each closed bucket into which a late row falls counts, on every level and for each series, and so does one whose
+    rows come again; rows in order count for nothing.
+    """
+    url, _ = start(clickhouse)
+    store = Store(clickhouse)
+    until(lambda: settled(url), "nothing waits")
+    name = "runwire_stream_recomputed_buckets_total"
+
+    def recomputed_by(steps: Sequence[int]) -> float:
+        before = scrape(url)[name]
+        log.send(steps)
+        log.flush()
+        until(partial(store.caught_up, log), "stored")
+        return scrape(url)[name] - before
+
+    series = 4  # three metrics, and the times of steps
+    assert recomputed_by(range(300)) == 0
+    # Of 64 steps a bucket, the fifth is open, and of 256 the second.
+    assert recomputed_by([10, 20, 100]) == (2 + 1) * series
+    assert recomputed_by([260]) == 0
+    assert recomputed_by(range(300, 400)) == 0
+    assert recomputed_by([10]) == (1 + 1) * series
+
+
+def test_the_series_that_are_held_are_told(kafka: str, clickhouse: str, start: Start, log: Log) -> None:
+    """One more for each metric of each run and rank, and for the times of its steps; none for further rows of them."""
+    url, _ = start(clickhouse)
+    store = Store(clickhouse)
+    until(lambda: settled(url), "nothing waits")
+    other = Log(f"{log.run}.other", kafka)
+
+    def held_after(source: Log, *keys: str) -> float:
+        source.send(range(source.seq, source.seq + 10), keys)
+        source.flush()
+        until(partial(store.caught_up, source), "stored")
+        return scrape(url)["runwire_stream_series"]
+
+    # What was held before is forgotten with the first batch of an assignment.
+    held = held_after(log, "loss", "lr")
+    assert held_after(log, "loss", "lr") == held
+    assert held_after(log, "acc") == held + 1
+    assert held_after(other, "loss", "lr", "acc") == held + 1 + 4
+    other.close()
 
 
 def test_an_unreadable_record_is_counted_by_its_topic(kafka: str, clickhouse: str, start: Start) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
-from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, joined
+from runwire_alerting.rules.rule import SECOND, Rule, joined, outlived
 
 #: A pulse may say that a run failed before the event comes that says why; so long is waited for it.
 _PATIENCE = 2 * SECOND
 _TRACEBACK_LINES_MAX = 30
 _TITLE_MAX = 200
+_RESUMED = "the run was resumed."
 
 
 class Crash(Rule):
@@ -23,7 +24,9 @@ class Crash(Rule):
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge how a process ended, and that a next one started."""
         attempt = event.seq >> ATTEMPT_SHIFT
-        yield from self._resolve(event.run, event.rank, attempt, book)
+        own = book.own(event.run, self.name, event.rank)
+        if outlived(own, attempt):
+            yield Resolve(own, attempt, _RESUMED)
         if attempt != rank.attempt or rank.ended not in ("killed", "failed"):
             return
         if event.type == "lost":
@@ -35,7 +38,9 @@ class Crash(Rule):
 
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge last pulses, and the first ones of a next attempt."""
-        yield from self._resolve(pulse.run, pulse.rank, pulse.attempt, book)
+        own = book.own(pulse.run, self.name, pulse.rank)
+        if outlived(own, pulse.attempt):
+            yield Resolve(own, pulse.attempt, _RESUMED)
         if pulse.attempt == rank.attempt and not pulse.alive and rank.ended == "killed":
             yield from self._fire(rank, pulse.sent, *_killed(rank), book)
 
@@ -44,13 +49,8 @@ class Crash(Rule):
         if rank.ended == "failed" and not rank.said and now - rank.arrived >= _PATIENCE:
             yield from self._fire(rank, rank.sent, *_failed(rank, None), book)
 
-    def _resolve(self, run: str, rank: int, attempt: int, book: Book) -> Iterator[Verdict]:
-        alert = book.get(identity(self.name, run, "", rank))
-        if alert is not None and alert.state == "firing" and attempt > (alert.attempt or 0):
-            yield Resolve(alert, attempt, "the run was resumed.")
-
     def _fire(self, rank: Rank, ts: int, title: str, text: str, book: Book) -> Iterator[Verdict]:
-        own = book.get(identity(self.name, rank.run, "", rank.rank))
+        own = book.own(rank.run, self.name, rank.rank)
         if own is not None and rank.attempt < (own.attempt or 0):
             return
         if joined(book.of(rank.run, self.name), rank.rank, ts):

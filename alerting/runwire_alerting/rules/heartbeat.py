@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire_alerting.book import Book, Fire, Verdict, identity
+from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.rule import SECOND, Rule, ended, news
 from runwire_alerting.settings import Settings
@@ -27,15 +27,14 @@ class Heartbeat(Rule):
 
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:
         """Judge a rank's silence."""
-        alert = book.get(identity(self.name, rank.run, "", rank.rank))
-        heard = news(alert, rank, rank.heard)
+        alert = book.own(rank.run, self.name, rank.rank)
         if alert is not None and alert.state == "firing":
-            yield from ended(alert, rank, well=heard, words="it is heard again.")
+            yield from ended(alert, rank, well=news(alert, rank, rank.heard), words="it is heard again.")
             return
         silence = (now - max(rank.arrived, seen)) / SECOND
-        if rank.ended is not None or not heard:
-            return
         if silence <= max(self._settings.heartbeat_after, _PULSES_MISSING * rank.interval):
+            return
+        if rank.ended is not None or not news(alert, rank, rank.heard):
             return
         step = "" if rank.step is None else f" Its last known step is {rank.step}."
         yield Fire(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from runwire.wire import MetricPulse, Pulse
-from runwire_alerting.book import Book, Fire, Resolve, Verdict, identity
+from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import Rule, joined
+from runwire_alerting.rules.rule import Rule, joined, outlived
 
 
 class Nonfinite(Rule):
@@ -27,12 +28,14 @@ class Nonfinite(Rule):
             if seen.nonfinite:
                 yield from self._fire(pulse, rank, metric, seen, book)
             elif seen.count:
-                yield from self._resolve(pulse, metric, book)
+                own = book.own(pulse.run, self.name, pulse.rank, metric)
+                if outlived(own, pulse.attempt):
+                    yield Resolve(own, pulse.attempt, f"the run was resumed, and {metric} is a number again.")
 
     def _fire(self, pulse: Pulse, rank: Rank, metric: str, seen: MetricPulse, book: Book) -> Iterator[Verdict]:
         first = seen.first_nonfinite or {"step": pulse.step or 0, "ts": pulse.sent, "value": seen.last, "before": []}
         step, ts, value, before = first["step"], first["ts"], first["value"], first["before"]
-        own = book.get(identity(self.name, pulse.run, metric, pulse.rank))
+        own = book.own(pulse.run, self.name, pulse.rank, metric)
         if pulse.attempt < rank.attempt or (own is not None and pulse.attempt < (own.attempt or 0)):
             return
         if joined(book.of(pulse.run, self.name, metric), pulse.rank, ts):
@@ -58,12 +61,8 @@ class Nonfinite(Rule):
             before=before,
         )
 
-    def _resolve(self, pulse: Pulse, metric: str, book: Book) -> Iterator[Verdict]:
-        alert = book.get(identity(self.name, pulse.run, metric, pulse.rank))
-        if alert is not None and alert.state == "firing" and pulse.attempt > (alert.attempt or 0):
-            yield Resolve(alert, pulse.attempt, f"the run was resumed, and {metric} is a number again.")
 
-
+@lru_cache(maxsize=1 << 14)  # the same few names come with every pulse
 def is_loss(metric: str) -> bool:
     """Return whether a metric is a loss by its name: the last part of its path says so."""
     return "loss" in metric.rpartition("/")[2].casefold()

@@ -8,6 +8,7 @@ by the alert's ``attempt`` and ``caused_at`` what it has spoken of before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting.book import Book, Resolve, Verdict
@@ -17,7 +18,11 @@ SECOND = 1_000_000
 
 
 class Rule:
-    """The base of all rules; each method yields verdicts, none unless a rule says so."""
+    """The base of all rules; each method yields verdicts, and is called only if a rule has its own.
+
+    They are called for every pulse and, each second, for every rank, so a rule first looks at what tells that all is
+    well. It keeps no rank: what comes of the same attempt changes it in place.
+    """
 
     #: The rule's name in alerts.
     name: str
@@ -37,6 +42,11 @@ class Rule:
         everything that Kafka holds of it has been read; ``seen`` is since when.
         """
         yield from ()
+
+
+def outlived(alert: Alert | None, attempt: int) -> TypeGuard[Alert]:
+    """Return whether an alert is firing that is about an attempt before this one."""
+    return alert is not None and alert.state == "firing" and attempt > (alert.attempt or 0)
 
 
 def news(alert: Alert | None, rank: Rank, ts: int) -> bool:

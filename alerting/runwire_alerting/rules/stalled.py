@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwire_alerting.book import Book, Fire, Verdict, identity
+from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.rule import SECOND, Rule, ended, news
 from runwire_alerting.settings import Settings
@@ -23,16 +23,16 @@ class Stalled(Rule):
 
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a rank's progress."""
-        alert = book.get(identity(self.name, rank.run, "", rank.rank))
-        moved = news(alert, rank, rank.progressed)
+        alert = book.own(rank.run, self.name, rank.rank)
         if alert is not None and alert.state == "firing":
+            moved = news(alert, rank, rank.progressed)
             yield from ended(alert, rank, well=moved, words=f"it goes on, at step {rank.step}.")
-            return
-        if rank.ended is not None or not moved or rank.sent == 0 or rank.steps < self._settings.stalled_steps:
             return
         pause = (rank.sent - max(rank.progressed, rank.watched)) / SECOND
         limit = self._settings.stalled_limit(rank.step_seconds_max)
-        if pause <= limit or _crashed_first(rank, book):
+        if pause <= limit or rank.ended is not None or rank.sent == 0 or rank.steps < self._settings.stalled_steps:
+            return
+        if not news(alert, rank, rank.progressed) or _crashed_first(rank, book):
             return
         longest = rank.step_seconds_max
         pace = "" if longest is None else f", its longest recent step took {longest:.3g} s"
@@ -56,6 +56,4 @@ class Stalled(Rule):
 def _crashed_first(rank: Rank, book: Book) -> bool:
     """Return whether another rank's crash is what this one waits for: it happened no earlier than the last step."""
     steps = round(2 * (rank.step_seconds_max or 0) * SECOND)
-    return any(
-        alert.rule == "crash" and (alert.caused_at or 0) + steps >= rank.progressed for alert in book.firing(rank.run)
-    )
+    return any((alert.caused_at or 0) + steps >= rank.progressed for alert in book.firing(rank.run, "crash"))
