@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +33,7 @@ from runwire_faust import app, logs
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.endpoint import Endpoint
 from runwire_faust.lag import Lag
+from runwire_faust.message import Message, unpack
 from runwire_faust.partitions import Partitions
 from runwire_faust.slot import Slot
 from runwire_faust.strays import Strays, home
@@ -50,15 +52,12 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _Read:
-    event: Any
-    record: Pulse | Event
+class _Came:
+    """A Faust event: the messages that it brought, parsed, and those that cannot be read."""
 
-
-@dataclass(frozen=True)
-class _Bad:
     event: Any
-    reason: str
+    read: list[tuple[Message, Pulse | Event]]
+    refused: list[tuple[Message, str]]
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,7 @@ class Alerting:
 
     async def _take(self) -> list[Any]:
         batch = [await self._inbox.get(), *self._waiting()]
-        if any(isinstance(item, _Read) and self._watch.company(item.record) for item in batch):
+        if any(self._watch.company(said) for item in batch if isinstance(item, _Came) for _, said in item.read):
             await asyncio.sleep(_COMPANY_SECONDS)
             batch += self._waiting()
         return batch
@@ -179,16 +178,8 @@ class Alerting:
 
     async def _handle(self, kind: type, items: list[Any]) -> None:
         now = _now()
-        if kind is _Read or kind is _Bad:
-            items = [item for item in items if self._partitions.present(item.event)]
-            strays = self._strays.find([item.event.message for item in items])
-            away = set(strays)
-            here = [item for item in items if item.event.message not in away]
-            if kind is _Read:
-                await self._tell(self._watch.read([(item.record, item.event.message.partition) for item in here], now))
-            letters = self._letters(here if kind is _Bad else []) + await self._strays.send_home(strays)
-            await self._dead_letters.bury(letters, len(items))
-            self._acknowledge([item.event for item in items], now)
+        if kind is _Came:
+            await self._handle_came([item for item in items if self._partitions.present(item.event)], now)
         elif kind is _Tick:
             seen = self._sight.look(items[-1].ends, now)
             self._blind = {place.partition for place in self._assigned} - seen.keys()
@@ -201,6 +192,17 @@ class Alerting:
             await self._publish([alert for alert in noted if alert is not None])
         else:
             await self._load(items[-1].partitions)
+
+    async def _handle_came(self, items: list[_Came], now: int) -> None:
+        stray = self._strays.is_one
+        read = [(record, said.partition) for item in items for said, record in item.read if not stray(said)]
+        await self._tell(self._watch.read(read, now))
+        refused = [both for item in items for both in item.refused]
+        letters = _letters([both for both in refused if not stray(both[0])])
+        strays = [said for item in items for said, _ in item.read + item.refused if stray(said)]
+        letters += await self._strays.send_home(strays)
+        await self._dead_letters.bury(letters, sum(len(item.read) for item in items) + len(refused))
+        self._acknowledge([item.event for item in items], now)
 
     def _acknowledge(self, events: list[Any], now: int) -> None:
         for event in events:
@@ -221,16 +223,6 @@ class Alerting:
     async def _publish(self, alerts: list[Alert]) -> None:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
         await asyncio.gather(*sent)
-
-    def _letters(self, items: list[_Bad]) -> list[tuple[Any, str]]:
-        letters = []
-        for item in items:
-            message = item.event.message
-            if message.topic == PULSE:
-                letters.append((message, item.reason))
-            else:  # the stream reads events, too, and buries them
-                _log.warning("unreadable event", reason=item.reason, partition=message.partition, offset=message.offset)
-        return letters
 
     async def _delivered(self, alert: Alert, receiver: str) -> None:
         await self._inbox.put(_Delivered(alert, receiver))
@@ -256,14 +248,13 @@ class Alerting:
         window = 2 * self._settings.heartbeat_after
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
-            at = record.partition if record.key is None else home(record.key, counts[record.topic])
-            if at not in mine:
-                continue
-            try:
-                parsed = (Pulse if record.topic == PULSE else Event).parse(record.value)
-            except WireError:
-                continue
-            changed += self._watch.read([(parsed, at)], _now())
+            for message in unpack([record])[0]:
+                at = record.partition if message.key is None else home(message.key, counts[record.topic])
+                if at not in mine:
+                    continue
+                with suppress(WireError):
+                    said = (Pulse if record.topic == PULSE else Event).parse(message.value or b"")
+                    changed += self._watch.read([(said, at)], _now())
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
         self._blind = set(mine)
@@ -298,12 +289,24 @@ class Alerting:
         await self._history.stop()
 
 
-def _parse(event: Any) -> _Read | _Bad:
-    try:
-        kind = Pulse if event.message.topic == PULSE else Event
-        return _Read(event, kind.parse(event.message.value or b""))
-    except WireError as error:
-        return _Bad(event, str(error))
+def _parse(event: Any) -> _Came:
+    messages, refused = unpack([event.message])
+    kind = Pulse if event.message.topic == PULSE else Event
+    read: list[tuple[Message, Pulse | Event]] = []
+    for message in messages:
+        try:
+            read.append((message, kind.parse(message.value or b"")))
+        except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
+            refused.append((message, str(error)))
+    return _Came(event, read, refused)
+
+
+def _letters(refused: list[tuple[Message, str]]) -> list[tuple[Message, str]]:
+    """Return what is ours to bury: the stream reads events, too, and buries those that cannot be read."""
+    for message, reason in refused:
+        if message.topic != PULSE:
+            _log.warning("unreadable event", reason=reason, partition=message.partition, offset=message.offset)
+    return [letter for letter in refused if letter[0].topic == PULSE]
 
 
 def _alert(value: bytes | None) -> Alert | None:

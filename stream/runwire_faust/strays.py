@@ -1,8 +1,8 @@
-"""Records that lie in a partition where their key no longer belongs, because their topic was given more partitions.
+"""Messages that lie in a partition where their key no longer belongs, for their topic was given more partitions.
 
 Were they handled where they lie, two workers would handle the same key at the same time: one its old records, the
-other its new ones, neither knowing of the other's. So they are sent to where their key belongs now, and only its owner
-handles them. They come there later than they were written, which no reader of ours minds.
+other its new ones, neither knowing of the other's. So they are sent to where their key belongs now, as records of their
+own, and only its owner handles them. They come there later than they were written, which no reader of ours minds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
 from runwire_faust.app import producer
+from runwire_faust.message import Message
 from runwire_faust.partitions import Partitions
 
 _KEYS_MAX = 1 << 16
@@ -43,11 +44,11 @@ class Strays:
         self._partitions = partitions
         self._topics = frozenset(topics)
 
-    def find(self, messages: Sequence[Any]) -> list[Any]:
-        """Return those of Faust's messages that are strays."""
-        return [message for message in messages if self._home(message) != message.partition]
+    def is_one(self, message: Message) -> bool:
+        """Return whether a message is a stray."""
+        return self._home(message) != message.partition
 
-    async def send_home(self, strays: Sequence[Any]) -> list[tuple[Any, str]]:
+    async def send_home(self, strays: Sequence[Message]) -> list[tuple[Message, str]]:
         """Publish strays to where they belong, and return when all are there: only then may they be acknowledged.
 
         Returns:
@@ -69,7 +70,7 @@ class Strays:
                 key=message.key,
                 partition=self._home(message),
                 timestamp_ms=message.timestamp and round(message.timestamp * 1000),
-                headers=message.headers,
+                headers=message.headers or None,
             )
             for message in strays
         ]
@@ -81,7 +82,7 @@ class Strays:
                 refused.append((message, _TOO_LARGE))
         return refused
 
-    def _home(self, message: Any) -> int:
+    def _home(self, message: Message) -> int:
         if message.key is None or message.topic not in self._topics:
-            return int(message.partition)
+            return message.partition
         return home(message.key, self._partitions.counts[message.topic])

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from runwire.wire import ALERTS, EVENTS, METRICS
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.lag import Lag
+from runwire_faust.message import Message, unpack
 from runwire_faust.partitions import Partitions
 from runwire_faust.slot import Slot
 from runwire_faust.strays import Strays
 from runwire_faust.watchdog import Watchdog, vital
 from runwire_storage.session import Session
 from runwire_stream import metrics
-from runwire_stream.decode import Record
 from runwire_stream.inbox import Inbox
 from runwire_stream.ingest import Ingest
 
@@ -81,19 +82,20 @@ class Stream:
             while not self.app.should_stop:
                 events = [event for event in await self._inbox.take() if self._partitions.present(event)]
                 began = time.monotonic()
-                strays = self._strays.find([event.message for event in events])
-                away = set(strays)
-                refused = await self._store([event for event in events if event.message not in away])
+                messages, refused = unpack(event.message for event in events)
+                seen = len(messages) + len(refused)
+                strays = list(filter(self._strays.is_one, messages))
+                refused += await self._store(list(filterfalse(self._strays.is_one, messages)))
                 refused += await self._strays.send_home(strays)
-                await self._dead_letters.bury(refused, len(events))
+                await self._dead_letters.bury(refused, seen)
                 for event in events:
                     if self._partitions.ours(event):
                         event.ack()
                         self.lag.handled(event.message)
                 metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
-    async def _store(self, events: Sequence[Any]) -> list[tuple[Record, str]]:
-        self._storing = self._thread.submit(self._ingest.store, [_record(event) for event in events])
+    async def _store(self, messages: Sequence[Message]) -> list[tuple[Message, str]]:
+        self._storing = self._thread.submit(self._ingest.store, messages)
         return await asyncio.wrap_future(self._storing)
 
     async def _watch_partitions(self) -> None:
@@ -111,8 +113,3 @@ class Stream:
         self._ingest.forget()
         _log.info("assigned", partitions=sorted(f"{place.topic}/{place.partition}" for place in assigned))
         _ready.tell()
-
-
-def _record(event: Any) -> Record:
-    message = event.message
-    return Record(message.topic, message.partition, message.offset, message.key, message.value)

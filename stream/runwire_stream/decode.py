@@ -1,4 +1,4 @@
-"""From records to what they hold: points as columns, facts, alerts; and which records hold nothing readable."""
+"""From messages to what they hold: points as columns, facts, alerts; and which of them hold nothing readable."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, decode
+from runwire_faust.message import Message
 from runwire_storage.rows import POINT, Rows, Series
 from runwire_storage.schema import TIME
 from runwire_storage.writer import Fact
@@ -25,64 +26,49 @@ _MICROSECONDS = 1e6
 _EPISODE_MAX = 2**32 - 1
 
 
-@dataclass(frozen=True)
-class Record:
-    """A Kafka record.
-
-    Attributes:
-        offset: its place in its partition.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 @dataclass
 class Batch:
-    """What records hold.
+    """What messages hold.
 
     Attributes:
         names: the series of the points, each once.
         points: POINTs; their series are places in ``names``.
-        refused: records that hold nothing readable, each with the reason.
+        refused: messages that hold nothing readable, each with the reason.
     """
 
     names: list[Series]
     points: Rows
     facts: list[Fact] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
-    refused: list[tuple[Record, str]] = field(default_factory=list)
+    refused: list[tuple[Message, str]] = field(default_factory=list)
 
 
-def gather(records: Sequence[Record]) -> Batch:
-    """Decode records, in their order."""
+def gather(messages: Sequence[Message]) -> Batch:
+    """Decode messages, in their order."""
     places: dict[Series, int] = {}
     blocks: list[Block] = []
     found: list[Fact] = []
     alerts: list[Alert] = []
     refused = []
-    for record in records:
+    for message in messages:
         try:
-            _add(record, places, blocks, found, alerts)
-        except WireError as error:  # noqa: PERF203 -- one record's fault is not the next one's
-            refused.append((record, str(error)))
+            _add(message, places, blocks, found, alerts)
+        except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
+            refused.append((message, str(error)))
     return Batch(list(places), _points(blocks), found, alerts, refused)
 
 
 def _add(
-    record: Record, places: dict[Series, int], blocks: list[Block], found: list[Fact], alerts: list[Alert]
+    message: Message, places: dict[Series, int], blocks: list[Block], found: list[Fact], alerts: list[Alert]
 ) -> None:
-    if record.value is None:
+    if message.value is None:
         raise WireError("it has no value")
-    if record.topic == METRICS:
-        blocks += _blocks(record.value, places)
-    elif record.topic == EVENTS:
-        found += facts(Event.parse(record.value))
-    elif record.topic == ALERTS:
-        alerts.append(_alert(record.value))
+    if message.topic == METRICS:
+        blocks += _blocks(message.value, places)
+    elif message.topic == EVENTS:
+        found += facts(Event.parse(message.value))
+    elif message.topic == ALERTS:
+        alerts.append(_alert(message.value))
 
 
 def _blocks(value: bytes, places: dict[Series, int]) -> list[Block]:

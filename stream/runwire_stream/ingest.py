@@ -1,4 +1,4 @@
-"""One batch's way from records to rows that are in the store."""
+"""One batch's way from messages to rows that are in the store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from runwire.wire import ATTEMPT_SHIFT
+from runwire_faust.message import Message
 from runwire_storage.reader import Reader
 from runwire_storage.rollup import latest
 from runwire_storage.session import Session
 from runwire_storage.writer import Writer
-from runwire_stream.decode import Record, gather
+from runwire_stream.decode import gather
 from runwire_stream.state import State
 
 
@@ -31,8 +32,8 @@ class Ingest:
         """Forget the series before the next batch: others may have written to them. Any thread may call it."""
         self._stale = True
 
-    def store(self, records: Sequence[Record]) -> list[tuple[Record, str]]:
-        """Store what the records hold, and return those that hold nothing readable, each with the reason.
+    def store(self, messages: Sequence[Message]) -> list[tuple[Message, str]]:
+        """Store what messages hold, and return those that hold nothing readable, each with the reason.
 
         Waits for as long as the store is away.
 
@@ -42,7 +43,7 @@ class Ingest:
         if self._stale:
             self._stale = False  # before, not after: what is said meanwhile is for the next batch
             self._state.forget()
-        batch = gather(records)
+        batch = gather(messages)
         if len(batch.points):
             attempts = np.zeros(len(batch.names), np.int64)
             np.maximum.at(attempts, batch.points["series"], (batch.points["seq"] >> ATTEMPT_SHIFT).astype(np.int64))

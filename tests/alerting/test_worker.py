@@ -24,7 +24,7 @@ from receiver import Receiver, listening
 from scrape import health, readiness, scrape
 
 from runwire.errors import WireError
-from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse
+from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse, bundle
 from runwire_alerting.book import identity
 from runwire_faust.strays import home
 from runwire_server.local import ports, topics
@@ -51,6 +51,11 @@ class Host:
         self.attempt = int(time.time())
 
     def pulse(self, run: str, *, nan: bool = False, **more: Any) -> Pulse:
+        record = self.pulse_of(run, nan=nan, **more)
+        self.send(PULSE, run, record.encode())
+        return record
+
+    def pulse_of(self, run: str, *, nan: bool = False, **more: Any) -> Pulse:
         sent = now()
         first = {"step": 7, "ts": sent, "value": float("nan"), "before": [(5, 1.5), (6, 2.5)]}
         loss = MetricPulse(3, 2.5, 1.5, 2.5, 4.0, nonfinite=int(nan), first_nonfinite=first if nan else None)
@@ -59,9 +64,7 @@ class Host:
             "alive": True, "started": sent, "progressed": sent, "step": 7, "steps": 50, "step_seconds_max": 0.01,
             "metrics": {"train/loss": loss}, **more,
         }  # fmt: skip
-        record = Pulse(run=run, attempt=self.attempt, sent=sent, **given)
-        self.send(PULSE, run, record.encode())
-        return record
+        return Pulse(run=run, attempt=self.attempt, sent=sent, **given)
 
     def event(self, run: str, kind: str, place: int = 1, **data: Any) -> None:
         record = Event(type=kind, run=run, rank=0, seq=(self.attempt << 32) + place, ts=now(), data=data)  # type: ignore[arg-type]
@@ -301,6 +304,27 @@ def test_an_unreadable_pulse_goes_to_the_dead_letters_and_stops_nothing(
         assert headers["topic"] == PULSE.encode()
         assert (int(headers["partition"]), int(headers["offset"])) == (place.partition, place.offset)
     assert b"version 99" in dict(dead[1].headers)["reason"]
+
+
+def test_each_pulse_of_a_bundle_is_judged_as_if_it_had_come_alone(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """Of twelve runs in one record, wherever their keys belong, those with a NaN are told of, and who starts later
+    knows the others, too; what cannot be read among them is a dead letter.
+    """
+    hook = listen()
+    first = start(hook.url)
+    runs = [f"{run}-{number}" for number in range(12)]
+    pulses = [(one.encode(), host.pulse_of(one, nan=number % 2 == 0).encode()) for number, one in enumerate(runs)]
+    bad = (runs[0].encode(), b"nothing readable")
+    host.producer.send(PULSE, value=bundle([*pulses[:5], bad, *pulses[5:]]), partition=2).get(PATIENCE)
+    until(lambda: all(hook.of(one) for one in runs[::2]), "a notice of each NaN")
+    dead = [record for record in records(kafka, DEAD_LETTER) if record.key == bad[0]]
+    assert [record.value for record in dead] == [bad[1]]
+    first.kill()
+    start(hook.url, RUNWIRE_ALERT_HEARTBEAT_AFTER="2")
+    until(lambda: all(any(told["rule"] == "heartbeat" for *_, told in hook.of(one)) for one in runs), "silence of all")
+    assert not any(told["rule"] == "nonfinite" for one in runs[1::2] for *_, told in hook.of(one))
 
 
 def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(

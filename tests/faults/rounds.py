@@ -60,7 +60,7 @@ def play(plan: Plan, cluster: Cluster) -> Outcome:
         for rank in plan.ranks:
             host = cluster.small if rank.kind == "small" else cluster.hosts[rank.seed % len(cluster.hosts)]
             trainings.append(Training(rank, host, ledgers))
-        _await_begin(trainings)
+        _begin(trainings)
         _happen(plan, cluster, trainings, outcome)
         outcome.wrong += filter(None, (training.wait(_END_SECONDS) for training in trainings))
     finally:
@@ -80,12 +80,15 @@ def look_again(cluster: Cluster, outcome: Outcome) -> None:
     store.client.close()
 
 
-def _await_begin(trainings: Sequence[Training]) -> None:
+def _begin(trainings: Sequence[Training]) -> None:
+    """Let all of them log from the same moment on, once they and their shippers are up: faults are to find victims."""
     end = time.monotonic() + _BEGIN_SECONDS
-    while not all(training.begun() for training in trainings):
+    while not all(training.ready() and training.host.shipper() for training in trainings):
         if time.monotonic() > end:
-            raise TimeoutError("a trainer does not begin to log")
+            raise TimeoutError("a trainer or its shipper does not come up")
         time.sleep(_POLL_SECONDS)
+    for training in trainings:
+        training.go()
 
 
 def _happen(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from faults.cluster import Host
 from runwire.shipper.start import LOCK
 from runwire.spool.lock import held
 from runwire.wire import DEAD_LETTER, EVENTS, TOPICS, Event
+from runwire_faust.message import unpack
 from runwire_stream.app import GROUP
 from runwire_stream.app import TOPICS as READ
 
@@ -95,5 +96,5 @@ def _events(kafka: str) -> list[Event]:
         found: list[Event] = []
         while any(consumer.position(place) < end for place, end in ends.items()):
             for records in consumer.poll(500).values():
-                found += [Event.parse(record.value) for record in records]
+                found += [Event.parse(message.value or b"") for message in unpack(records)[0]]
         return found

@@ -1,4 +1,4 @@
-"""A training process of the fault rounds: logs known rows at a rate, and keeps its ledger.
+"""A training process of the fault rounds: logs known rows at a rate, from the end of its input on; keeps its ledger.
 
 python trainer.py --run ID --rank 0 --seed 1 --rows 1000 --metrics 8 --start 0 --unrest 0.004 --pause 0.004 --ledger F
 """
@@ -6,6 +6,7 @@ python trainer.py --run ID --rank 0 --seed 1 --rows 1000 --metrics 8 --start 0 -
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def main() -> None:
     ledger = Ledger(args.ledger)
     run = runwire.init(project="faults", id=args.run, rank=args.rank, config={"seed": args.seed})
     rows = known.rows(args.seed, args.rows, args.metrics, start=args.start, unrest=args.unrest)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
     for call, (step, values) in enumerate(rows, 1):
         ledger.begin(call)
         run.log(values, step=step)

@@ -23,7 +23,7 @@ _TRAINER = Path(__file__).with_name("trainer.py")
 _FOLDERS = [str(Path(__file__).parents[1]), str(Path(known.__file__).parent)]
 _BACK_MAX = 150
 _ROWS_MIN = 300
-#: A shipper that could not write to a spool leaves it alone for half a minute: no reason to wait for it.
+#: A shipper that could not write to a spool leaves it alone for a while: no reason to wait for it.
 _SMALL_WAIT_SECONDS = "2"
 #: Attempts are told apart by the second at which they begin.
 _AGE_MIN_SECONDS = 2.0
@@ -100,11 +100,17 @@ class Training:
         done = sum(attempt.ledger.read()[1] for attempt in self.attempts)
         step = last[-1][0] if last else self.attempts[-1].start
         self._start(max(self.rank.rows - done, _ROWS_MIN), step - self._rng.randrange(back))
+        self.go()
         return True
 
-    def begun(self) -> bool:
-        """Tell whether it has logged something."""
-        return self.attempts[-1].ledger.read()[1] > 0
+    def ready(self) -> bool:
+        """Tell whether it could log."""
+        return "ready" in self._said.read_text()
+
+    def go(self) -> None:
+        """Let it log."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def wait(self, seconds: float) -> str | None:
         """Wait for its end; return what is wrong with that, if anything is."""
@@ -145,4 +151,5 @@ class Training:
         self._began = time.time()
         flags = [f"--{option}={value}" for option, value in told.items()]
         with self._said.open("wb") as said:
-            self._process = own([sys.executable, str(_TRAINER), *flags], env=environment, stdout=said, stderr=said)
+            command = [sys.executable, str(_TRAINER), *flags]
+            self._process = own(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)

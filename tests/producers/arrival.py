@@ -10,6 +10,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from runwire.wire import EVENTS, METRICS, PULSE, Event, Pulse, decode
+from runwire_faust.message import unpack
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Arrived:
         rows: by (rank, seq): step, and the 64 bits of each metric's value.
         times: by (rank, seq): microseconds since the epoch.
         events, pulses: in the order of their arrival.
-        records: how many metric records there were.
+        records: how many metric messages there were.
         repeated: how many of their rows had come before.
     """
 
@@ -65,8 +66,8 @@ class Reading:
                     f"{what}: not within {timeout:.0f} s; {len(self.arrived.rows)} rows, ended {self.arrived.ended}"
                 )
             for records in self._consumer.poll(timeout_ms=100).values():
-                for record in records:
-                    self._take(record.topic, record.key.decode(), record.value)
+                for message in unpack(records)[0]:
+                    self._take(message.topic, (message.key or b"").decode(), message.value or b"")
         return self.arrived
 
     def close(self) -> None:

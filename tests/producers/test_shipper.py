@@ -24,12 +24,13 @@ from parts import own, until
 
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
+from runwire.shipper.host import Host
 from runwire.shipper.link import Link
-from runwire.shipper.partitions import Keyed
+from runwire.shipper.partitions import home as home_of
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import INTERVAL, Mark, Watch
-from runwire.spool import Meta, Position, Reader, Writer
+from runwire.spool import DELIVERED, Meta, Position, Reader, Writer
 from runwire.spool.folder import found, read_json
 from runwire.spool.lock import held
 from runwire.wire import ALERTS, METRICS, Alert
@@ -141,11 +142,12 @@ def test_an_acknowledged_event_does_not_stand_for_the_values_before_it(kafka: st
     writer.row(("loss",), 0, 0, [1.0])
     writer.event({"type": "summary", "ts": 0, "data": {"best": 1.0}})
     watch.step(gone=False, waiting=int)
-    until(lambda: watch.settle() or not watch._flight, "pulse and event are acknowledged")
+    until(lambda: link.flush("urgent") or watch.settle() or not watch._flight, "pulse and event are acknowledged")
     assert watch.delivered.position == Position(0, 0)
 
     def told() -> bool:
         watch.step(gone=False, waiting=int)
+        link.flush("urgent")
         return watch.delivered.position == Position(0, (folder / "00000000.seg").stat().st_size)
 
     until(told, "the next pulse tells of the values")
@@ -387,13 +389,10 @@ def test_keys_go_to_the_partitions_of_any_client(kafka: str) -> None:
     """The shipper works a key's partition out by itself, and once: it is that of kafka-python, which is Kafka's own."""
     producer = KafkaProducer(bootstrap_servers=kafka)
     producer.partitions_for(METRICS)
-    keyed, default = Keyed(), DefaultPartitioner()
+    default, count = DefaultPartitioner(), len(producer.partitions_for(METRICS))
     for number in [*range(200), *range(200)]:
         key = f"run-{number}/{number % 3}".encode()
-        record = (METRICS, key, key, b"", b"", producer._metadata)
-        assert keyed.partition(*record) == default.partition(*record)
-    with pytest.raises(ValueError, match="there is no topic nowhere"):
-        keyed.partition("nowhere", b"", b"", b"", b"", producer._metadata)
+        assert home_of(key, count) == default.partition(METRICS, key, key, b"", b"", producer._metadata)
     producer.close()
 
 
@@ -409,8 +408,9 @@ def test_what_is_under_way_makes_room_once_it_is_acknowledged(kafka: str) -> Non
     while link.room("urgent"):
         sent.append(link.send("urgent", topic, "key", bytes(100_000)))
         assert len(sent) < 10_000
+    link.flush("urgent")
     until(lambda: link.room("urgent"), "there is room again")
-    until(lambda: all(one.acknowledged() for one in sent), "all of it is acknowledged")
+    until(lambda: link.settle("urgent") or all(one.acknowledged for one in sent), "all of it is acknowledged")
     link.close(5)
 
 
@@ -434,31 +434,32 @@ def test_the_next_pulse_is_due_within_its_interval(kafka: str, tmp_path: Path) -
 
 
 @contextlib.contextmanager
-def _lanes(kafka: str, tmp_path: Path, **how: int) -> Iterator[tuple[Writer, Reader, Ship, str]]:
-    """A spool's writer, what reads it for the urgent lane, its bulk lane, and its run; ``how`` is it written?"""
+def _lanes(kafka: str, tmp_path: Path, **how: int) -> Iterator[tuple[Writer, Reader, Ship, Link, str]]:
+    """A spool's writer, what reads it for the urgent lane, its bulk lane, its link and run; ``how`` is it written?"""
     folder = tmp_path / "7"
     folder.mkdir()
     run = _new()
     writer, ahead, link = Writer(folder, 7, **how), Reader(folder), Link(kafka)
     until(lambda: link.ready, "connected")
     ship = Ship(folder, Meta(run, 0, 7, "p", "n", "h", 1, 0), Position(0, 0), link)
-    yield writer, ahead, ship, run
+    yield writer, ahead, ship, link, run
     ahead.close()
     writer.close()
     ship.close()
     link.close(5)
 
 
-def _ship_all(ship: Ship, ahead: Reader) -> None:
+def _ship_all(ship: Ship, ahead: Reader, link: Link) -> None:
     until(lambda: time.monotonic() >= ship.due, "it is due")
     while ship.step(ended=False, told=ahead.position):
-        pass
+        link.flush("bulk")
+    link.flush("bulk")
 
 
 def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str, tmp_path: Path, reading: Read) -> None:
     """A little at a time, or more than it takes over and then a little: each row is sent, and once."""
     rows = 0
-    with _lanes(kafka, tmp_path) as (writer, ahead, ship, run):
+    with _lanes(kafka, tmp_path) as (writer, ahead, ship, link, run):
         for counts in ((3, 2), (5_000, 2, 2), (1,), (5_000,), (1, 1)):
             for count in counts:
                 for _ in range(count):
@@ -467,22 +468,22 @@ def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str,
                 start = ahead.position
                 ship.follow(ahead.read(gone=False), start, ahead)
             assert ship.due < math.inf
-            _ship_all(ship, ahead)
+            _ship_all(ship, ahead, link)
             assert ship.due == math.inf, "all that there is is sent"
-        until(lambda: ship.settle() or ship.delivered == ahead.position, "acknowledged")
+        until(lambda: link.settle("bulk") or ship.settle() or ship.delivered == ahead.position, "acknowledged")
         arrived = reading(run).until(lambda a: len(a.rows) == rows, "all arrives")
         assert arrived.repeated == 0
 
 
 def test_a_bulk_lane_that_is_behind_by_a_segment_sends_all_of_it(kafka: str, tmp_path: Path, reading: Read) -> None:
     """The urgent lane has read the next segment, too: that brings no news, and is sent all the same."""
-    with _lanes(kafka, tmp_path, segment_bytes=4096) as (writer, ahead, ship, run):
+    with _lanes(kafka, tmp_path, segment_bytes=4096) as (writer, ahead, ship, link, run):
         for step in range(200):
             writer.row(("loss",), step, 0, [1.0])
         while items := ahead.read(gone=False):
             ship.follow(items, items[0].end, ahead)  # that is not where the bulk lane is: it takes nothing over
         assert ahead.position.segment > 1
-        _ship_all(ship, ahead)
+        _ship_all(ship, ahead, link)
         reading(run).until(lambda a: len(a.rows) == 200, "all arrives")
 
 
@@ -574,6 +575,24 @@ def _kafka(home: Path, port: int | None = None) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_spool_that_cannot_be_written_for_a_while_is_delivered_soon_after(
+    kafka: str, home: Path, train: Train, reading: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when its disk is full for a moment: it is left alone for a second, and for longer only where that recurs."""
+    run = _new()
+    train(_logging(run, 8, 100)).communicate(timeout=60)
+    (folder,) = found(spools(home))
+    (folder / DELIVERED).mkdir()  # which no file can replace
+    host = Host(home, spools(home), kafka)
+    with caplog.at_level("WARNING"):
+        until(lambda: host.tick() or f"{folder} is left alone for 2 s" in caplog.text, "it failed twice")
+    assert f"{folder} is left alone for 1 s" in caplog.text
+    (folder / DELIVERED).rmdir()
+    until(lambda: host.tick() or not folder.exists(), "delivered", 15)
+    host.close(1)
+    reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
 
 
 def test_a_shipper_without_work_ends_and_leaves_nothing_in_the_way(home: Path, train: Train) -> None:

@@ -15,11 +15,11 @@ from parts import ready
 
 from runwire.errors import UnavailableError
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, Frame, encode
+from runwire_faust.message import Message
 from runwire_server.local import ports
 from runwire_storage.client import connect
 from runwire_storage.migrations import migrate
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
 
 PROJECT = "served"
@@ -82,7 +82,7 @@ def fill(clickhouse: str, steps: int = STEPS) -> None:
         *((METRICS, rows(range(start, min(start + _ROWS, steps)))) for start in range(0, steps, _ROWS)),
         (ALERTS, alert.encode()),
     ]
-    records = [Record(topic, 0, place, None, value) for place, (topic, value) in enumerate(values)]
+    records = [Message(topic, 0, place, None, value) for place, (topic, value) in enumerate(values)]
     assert Ingest(Session(clickhouse, _Impatient())).store(records) == []
 
 
@@ -104,8 +104,8 @@ def log_ranks(clickhouse: str, run: str, values: list[float]) -> None:
     for rank, value in enumerate(values):
         planes = [array("Q", range(1, 501)), array("q", range(500)), array("q", range(500)), array("d", [value] * 500)]
         frame = Frame(["step_seconds"], 500, [plane.tobytes() for plane in planes])
-        records.append(Record(METRICS, 0, rank, None, encode(run, rank, [frame])))
-    records.append(Record(EVENTS, 0, 0, None, Event("start", run, 0, 1, TIME, {"project": PROJECT}).encode()))
+        records.append(Message(METRICS, 0, rank, None, encode(run, rank, [frame])))
+    records.append(Message(EVENTS, 0, 0, None, Event("start", run, 0, 1, TIME, {"project": PROJECT}).encode()))
     assert Ingest(Session(clickhouse, _Impatient())).store(records) == []
 
 

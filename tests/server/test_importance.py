@@ -18,11 +18,11 @@ import pytest
 import serving
 
 from runwire.wire import EVENTS, Event
+from runwire_faust.message import Message
 from runwire_server.importance import ImportanceError, importance
 from runwire_server.importance.columns import MISSING, columns
 from runwire_storage.queries import Parameters
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
 
 PROJECT = "searched"
@@ -128,7 +128,7 @@ def server(clickhouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             for number, (config, loss) in enumerate(zip(configs, losses, strict=True))
             for kind, data in (("start", {"project": PROJECT, "config": config}), ("summary", {"loss": loss}))
         ]
-        records = [Record(EVENTS, 0, event.seq, None, event.encode()) for event in events]
+        records = [Message(EVENTS, 0, event.seq, None, event.encode()) for event in events]
         assert not Ingest(Session(clickhouse, serving._Impatient())).store(records)
         yield server
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from runwire.errors import UnavailableError
 from runwire.wire import ATTEMPT_SHIFT, EVENTS, METRICS, Event, Frame, encode
+from runwire_faust.message import Message
 from runwire_storage.queries.filter import tree
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -100,14 +100,14 @@ def log(
         array("q", [_micros(started)] * count).tobytes(),
         array("d", points.values()).tobytes(),
     ]
-    record = Record(METRICS, 0, next(_seqs), None, encode(run, rank, [Frame([metric], count, planes)]))
+    record = Message(METRICS, 0, next(_seqs), None, encode(run, rank, [Frame([metric], count, planes)]))
     assert not writer.store([record])
 
 
 def tell(writer: Ingest, run: str, kind: Any, ts: int, data: dict[str, Any], *, attempt: int = 0) -> None:
     """Store one event."""
     seq = (attempt << ATTEMPT_SHIFT) + next(_seqs)
-    assert not writer.store([Record(EVENTS, 0, seq, None, Event(kind, run, 0, seq, ts, data).encode())])
+    assert not writer.store([Message(EVENTS, 0, seq, None, Event(kind, run, 0, seq, ts, data).encode())])
 
 
 def _micros(seconds: float) -> int:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from runwire.errors import UnavailableError
 from runwire.wire import EVENTS, METRICS, Event, Frame, encode
+from runwire_faust.message import Message
 from runwire_storage import queries
 from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
 from runwire_storage.queries.filter import parse
 from runwire_storage.schema import LEVELS
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
 
 Points = Mapping[int, float]
@@ -67,14 +67,14 @@ def store(
         array("d", [value for _, value in rows]).tobytes(),
     ]
     value = encode(run, rank, [Frame([metric], len(rows), planes)])
-    assert not ingest.store([Record(METRICS, 0, seqs[0], None, value)])
+    assert not ingest.store([Message(METRICS, 0, seqs[0], None, value)])
 
 
 def tell(ingest: Ingest, run: str, kind: Any, data: dict[str, Any]) -> None:
     """Store one event."""
     seq = next(_numbers)
     event = Event(kind, run, 0, seq, 1_700_000_000_000_000 + seq, data)
-    assert not ingest.store([Record(EVENTS, 0, seq, None, event.encode())])
+    assert not ingest.store([Message(EVENTS, 0, seq, None, event.encode())])
 
 
 def bits(value: float) -> bytes:

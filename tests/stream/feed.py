@@ -89,21 +89,23 @@ class Log:
     def send(
         self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc"), partition: int | None = None
     ) -> None:
-        """Send one record of a row a step, with values that rollups are likely to get wrong.
+        """Send one record of a row a step, into the partition that the key names, unless another one is given."""
+        key, value = self.message(steps, keys)
+        self._producer.send(METRICS, key=key, value=value, partition=partition)
 
-        Into the partition that the key names, unless another one is given.
-        """
+    def message(self, steps: Sequence[int], keys: Sequence[str] = ("loss", "lr", "acc")) -> tuple[bytes, bytes]:
+        """Log a row a step, with values that rollups are likely to get wrong. Return the message that tells of it."""
         count = len(steps)
         seq = np.arange(self.seq + 1, self.seq + 1 + count, dtype=np.uint64)
         self.seq += count
         values = [[self._value() for _ in steps] for _ in keys]
         step = np.array(steps, np.int64)
         planes = [seq, step, step * 1000 + 1_700_000_000_000_000, *(np.array(row) for row in values)]
-        value = encode(self.run, self.rank, [Frame(list(keys), count, [plane.tobytes() for plane in planes])])
-        self._producer.send(METRICS, key=f"{self.run}/{self.rank}".encode(), value=value, partition=partition)
         for key, row in zip(keys, values, strict=True):
             columns = zip(steps, row, seq.tolist(), strict=True)
             self.rows += [((self.run, key, self.rank), at, number, its) for at, number, its in columns]
+        frame = Frame(list(keys), count, [plane.tobytes() for plane in planes])
+        return f"{self.run}/{self.rank}".encode(), encode(self.run, self.rank, [frame])
 
     def renew(self) -> None:
         """Send by a new producer from here on, which knows what partitions there are now."""

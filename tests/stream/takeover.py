@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from clickhouse_connect.driver.client import Client
 
+from runwire_faust.message import Message
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.ingest import Ingest
 from runwire_stream.outage import Outages
 
@@ -212,5 +212,5 @@ class Crew:
             thread.shutdown()
 
 
-def _record(offset: int, value: bytes) -> Record:
-    return Record("runwire.metrics", 0, offset, b"key", value)
+def _record(offset: int, value: bytes) -> Message:
+    return Message("runwire.metrics", 0, offset, b"key", value)

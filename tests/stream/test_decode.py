@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event, Frame, dumps, encode, loads
+from runwire_faust.message import Message
 from runwire_storage.schema import TIME
-from runwire_stream.decode import Record, gather
+from runwire_stream.decode import gather
 from runwire_stream.facts import facts
 
 GOOD = encode(
@@ -46,8 +47,8 @@ ALERT = Alert("i", 1, "firing", "crash", "info", "run", "p", "n", "h", "t", "t",
 _OTHERS: list[Any] = [None, 1, -1, 2**63, 2**64 - 1, 0.5, "", "NaN", [], [1], [[1, 2]], {}, {"a": "b"}, {"a": {}}, True]
 
 
-def record(topic: str, value: bytes | None, offset: int = 0) -> Record:
-    return Record(topic, 0, offset, b"k", value)
+def record(topic: str, value: bytes | None, offset: int = 0) -> Message:
+    return Message(topic, 0, offset, b"k", value)
 
 
 def test_frames_become_columns() -> None:

@@ -16,11 +16,11 @@ from aiokafka.partitioner import DefaultPartitioner as Workers
 from feed import Log, Store, Worker
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.partitioner.default import murmur2
+from kafka import KafkaConsumer, TopicPartition
 from parts import until
 from relay import relay
 
+from runwire.shipper.partitions import home as shippers
 from runwire.wire import METRICS
 from runwire_faust.strays import home
 from runwire_server.local import topics
@@ -53,15 +53,9 @@ def _acknowledged(kafka: str, partitions: int) -> int:
 
 @given(st.binary(max_size=80), st.integers(1, 64))
 def test_everybody_puts_a_key_into_the_same_partition(key: bytes, partitions: int) -> None:
-    """The shipper's Kafka client, the workers', and what is called a key's home."""
-    shippers = murmur2(key) & 0x7FFFFFFF
-    assert home(key, partitions) == shippers % partitions
+    """Shippers, the Kafka client of the workers, and what is called a key's home."""
+    assert home(key, partitions) == shippers(key, partitions)
     assert home(key, partitions) == Workers()(key, list(range(partitions)), [])
-
-
-def test_a_shipper_leaves_the_choice_to_the_default_partitioner() -> None:
-    """kafka-python's default is the partitioner by murmur2 that the property above is about."""
-    assert type(KafkaProducer.DEFAULT_CONFIG["partitioner"]).__module__ == murmur2.__module__
 
 
 def test_points_and_rollups_stay_exact_while_topics_grow(

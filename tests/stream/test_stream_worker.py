@@ -16,7 +16,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import NoError
 from parts import until
 
-from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, METRICS, Alert, Event
+from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, METRICS, Alert, Event, bundle
 from runwire_stream.app import GROUP
 
 StartWorker = Callable[..., Worker]
@@ -258,6 +258,40 @@ def test_unreadable_records_go_to_the_dead_letters(
     pytest.fail(f"never buried: {sorted(sent)}")
 
 
+def test_each_message_of_a_bundle_is_handled_as_if_it_had_come_alone(
+    kafka: str, clickhouse: str, start_worker: StartWorker, new_log: NewLog
+) -> None:
+    """Rows of many runs in one record, of which most belong into other partitions, and one that cannot be read."""
+    logs = [new_log(str(number)) for number in range(12)]
+    messages = [log.message(range(start, start + 50)) for start in (0, 40, 90) for log in logs]
+    bad = messages[0][0], b"nothing readable"
+    lies = _send(kafka, bundle([*messages[:20], bad, *messages[20:]]))
+    start_worker(kafka, clickhouse)
+    letter = next(letter for letter in _dead_letters(kafka) if (letter.key, letter.value) == bad)
+    told = {name: value.decode() for name, value in letter.headers}
+    assert (told["topic"], int(told["partition"]), int(told["offset"])) == lies
+    for log in logs:
+        log.close()
+    Store(clickhouse).check(*logs)
+
+
+def test_a_bundle_that_is_not_whole_is_put_aside_as_it_is(
+    kafka: str, clickhouse: str, start_worker: StartWorker, new_log: NewLog
+) -> None:
+    """Nothing of it is stored: where one of its messages ends cannot be told. What comes behind it is."""
+    lost, log = new_log("lost"), new_log("kept")
+    value = bundle([lost.message(range(10)), lost.message(range(10, 20))])[:-1]
+    _send(kafka, value)
+    log.send(range(10))
+    log.close()
+    start_worker(kafka, clickhouse)
+    Store(clickhouse).check(log)
+    letter = next(letter for letter in _dead_letters(kafka) if letter.value == value)
+    assert letter.key is None
+    assert b"the bundle's messages end at" in dict(letter.headers)["reason"]
+    assert not Store(clickhouse).points(lost.run)
+
+
 def test_the_largest_record_that_kafka_takes_does_not_stop_the_worker(
     kafka: str, clickhouse: str, start_worker: StartWorker, new_log: NewLog
 ) -> None:
@@ -275,6 +309,13 @@ def test_the_largest_record_that_kafka_takes_does_not_stop_the_worker(
     letter = next(letter for letter in _dead_letters(kafka) if letter.value.startswith(log.run.encode()))
     assert letter.value == value[: len(letter.value)]
     assert int(dict(letter.headers).get("cut", len(letter.value))) == len(value)
+
+
+def _send(kafka: str, value: bytes) -> tuple[str, int, int]:
+    """Send a metric record without a key; return where it lies."""
+    with contextlib.closing(KafkaProducer(bootstrap_servers=kafka, acks="all")) as producer:
+        there = producer.send(METRICS, value=value, partition=1).get(30)
+    return there.topic, there.partition, there.offset
 
 
 def _dead_letters(kafka: str) -> Iterator[ConsumerRecord]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from runwire.spool import Rows
 from runwire.spool.format import HEADER
 from runwire.wire import Frame, encode
@@ -11,6 +13,8 @@ _HEADER_WORDS = HEADER.size // 8
 #: What a record's own header takes at most besides its names.
 _HEADER_BYTES = 1024
 _FRAME_BYTES = 64
+#: So many lists of keys are remembered: runs of one host often log the same.
+_NAMES_MAX = 256
 
 
 class Columns:
@@ -60,9 +64,14 @@ class Columns:
     def _added(self, rows: Rows) -> int:
         new = 0
         if rows.keys not in self._rows:
-            # A name's quotes, comma and escapes: few need one, so twice their length is plenty.
-            new = _FRAME_BYTES + sum(2 * len(key.encode()) + 3 for key in rows.keys)
+            new = _FRAME_BYTES + _names_bytes(rows.keys)
         return len(rows.data) - rows.count * HEADER.size + new
+
+
+@lru_cache(_NAMES_MAX)
+def _names_bytes(keys: tuple[str, ...]) -> int:
+    # A name's quotes, comma and escapes: few need one, so twice their length is plenty.
+    return sum(2 * len(key.encode()) + 3 for key in keys)
 
 
 def _frame(keys: tuple[str, ...], data: bytearray) -> Frame:

@@ -26,6 +26,8 @@ _WAITING_SECONDS = 1.0
 _SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 30.0
 _SAVE_BYTES = 1 << 16
 _ALERTING_SECONDS = 3.0
+#: How long it is left alone after something failed: longer each time that it fails again soon.
+_PAUSE_SECONDS_MIN, _PAUSE_SECONDS_MAX = 1.0, 30.0
 
 
 class Delivery:
@@ -39,7 +41,6 @@ class Delivery:
         folder, meta: as given.
         gone: whether the run's process is known to be gone.
         removed: whether all was delivered and the spool removed.
-        paused_until: when to go on after something failed, by the monotonic clock.
     """
 
     def __init__(self, folder: Path, meta: Meta) -> None:
@@ -47,7 +48,7 @@ class Delivery:
         self._lock = Probe(folder / LOCK)
         self.gone = not self._lock.held()
         self.removed = False
-        self.paused_until = 0.0
+        self._pause, self._paused_until = 0.0, 0.0
         self._ship_from, self._watch_from = _saved(folder, meta)
         self._lowest = min(segments(folder), default=0)
         self._link: Link | None = None
@@ -82,7 +83,7 @@ class Delivery:
         Args:
             now: time of the monotonic clock.
         """
-        if now < self.paused_until:
+        if now < self._paused_until:
             return False
         if now >= self._next_look:
             self._next_look = now + _ALIVE_SECONDS
@@ -93,6 +94,19 @@ class Delivery:
         return self.gone or (
             watch is not None and ship is not None and (now >= watch.due or now >= ship.due or watch.grown())
         )
+
+    def pause(self) -> float:
+        """Leave the spool alone for a while, since it cannot be read or written: its disk is full, say.
+
+        Returns:
+            For how many seconds.
+        """
+        self.attach(None)
+        now = time.monotonic()
+        again = now < self._paused_until + 2 * self._pause
+        self._pause = min(2 * self._pause, _PAUSE_SECONDS_MAX) if again else _PAUSE_SECONDS_MIN
+        self._paused_until = now + self._pause
+        return self._pause
 
     def watch(self) -> bool:
         """Tell what is urgent. Return whether there is more at once."""

@@ -6,13 +6,13 @@ import time
 from collections import deque
 from typing import Generic, TypeVar
 
-from runwire.shipper.link import Sent
+from runwire.shipper.batch import Batch
 
 _Mark = TypeVar("_Mark")
 
 
 class Flight(Generic[_Mark]):
-    """Records in the order in which they were sent, each with the mark that holds once it is acknowledged.
+    """Batches in the order in which they were sent, each with the mark that holds once it is acknowledged.
 
     Args:
         mark: what holds from the start.
@@ -20,23 +20,25 @@ class Flight(Generic[_Mark]):
 
     def __init__(self, mark: _Mark) -> None:
         self.acknowledged = mark
-        self._sent: deque[tuple[Sent, _Mark]] = deque()
+        self._sent: deque[tuple[Batch, _Mark]] = deque()
 
     def __len__(self) -> int:
         return len(self._sent)
 
     @property
     def age(self) -> float:
-        """How long the oldest record has been on its way, seconds."""
+        """How long the oldest batch has been on its way, seconds."""
         return time.monotonic() - self._sent[0][0].at if self._sent else 0.0
 
-    def add(self, sent: Sent, mark: _Mark) -> None:
-        """Take in a record that was sent after all others."""
-        self._sent.append((sent, mark))
+    def add(self, batch: Batch, mark: _Mark) -> None:
+        """Take in the batch of a message that was sent after all others."""
+        if self._sent and self._sent[-1][0] is batch:
+            self._sent.pop()
+        self._sent.append((batch, mark))
 
     def settle(self) -> None:
-        """Move the mark behind every record that is acknowledged with all before it."""
-        while self._sent and self._sent[0][0].acknowledged():
+        """Move the mark behind every batch that is acknowledged with all before it."""
+        while self._sent and self._sent[0][0].acknowledged:
             self.acknowledged = self._sent.popleft()[1]
 
     def skip(self, mark: _Mark) -> None:

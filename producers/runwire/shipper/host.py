@@ -12,7 +12,7 @@ from runwire import _settings
 from runwire.errors import ConfigError
 from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
-from runwire.shipper.link import Link
+from runwire.shipper.link import Lane, Link
 from runwire.shipper.tally import Tally
 from runwire.spool import Meta
 from runwire.spool.folder import found
@@ -26,7 +26,6 @@ _BULK_SECONDS = 0.03
 #: So many spools of ended runs are delivered at a time; it bounds open files and memory.
 _ENDED_MAX = 64
 _BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.5, 5.0
-_PAUSE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +102,7 @@ class Host:
         more = False
         for delivery in active:
             more |= self._guard(delivery, delivery.watch)
+        self._flush("urgent")
         deadline = time.monotonic() + _BULK_SECONDS
         for index in range(len(active)):
             delivery = active[(self._turn + index) % len(active)]
@@ -111,6 +111,7 @@ class Host:
                 self._turn += index + 1
                 more = True
                 break
+        self._flush("bulk")
         for delivery in active:
             self._guard(delivery, delivery.settle)
             if delivery.removed:
@@ -132,6 +133,11 @@ class Host:
         for link in self._links.values():
             link.settle("bulk")
             link.settle("urgent")
+
+    def _flush(self, lane: Lane) -> None:
+        """Let what all spools had to send at this moment go together."""
+        for link in self._links.values():
+            link.flush(lane)
 
     def _find(self) -> None:
         try:
@@ -198,9 +204,7 @@ class Host:
         try:
             return bool(call())
         except OSError as error:
-            log.warning("%s is left alone for %g s: %s", delivery.folder, _PAUSE_SECONDS, error)
-            delivery.paused_until = time.monotonic() + _PAUSE_SECONDS
-            delivery.attach(None)
+            log.warning("%s is left alone for %g s: %s", delivery.folder, delivery.pause(), error)
             return False
 
     def _feed(self) -> None:

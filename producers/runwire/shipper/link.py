@@ -9,24 +9,23 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from runwire.shipper.partitions import Keyed
+from runwire.shipper.batch import Batch
 from runwire.shipper.tally import Tally
 from runwire.wire import EVENTS, METRICS, PULSE
 
 Lane = Literal["bulk", "urgent"]
 
-#: Broker and client both refuse more than a mebibyte and a little; one bulk record nearly fills a batch.
+#: Broker and client both refuse more than a mebibyte and a little; one bulk record nearly fills as much.
 _BATCH_BYTES = 1 << 20
-#: A request costs as much as dozens of records, so those of many runs share one.
-_BULK_MS, _URGENT_MS = 50, 5
+#: A request costs as much as dozens of records, so those of one batch share it, whatever partitions they go to.
+_LINGER_MS = 5
 _REQUEST_BYTES_MAX = 4 << 20
 _IN_FLIGHT_BYTES_MAX: dict[Lane, int] = {"bulk": 8 << 20, "urgent": 4 << 20}
 _KNOCK_SECONDS = 3.0
@@ -58,7 +57,8 @@ class Link:
         self.problem: str | None = None
         self.broken = False
         self._producers: dict[Lane, KafkaProducer] | None = None
-        self._under_way: dict[Lane, deque[Sent]] = {"bulk": deque(), "urgent": deque()}
+        self._open: dict[Lane, Batch] = {}
+        self._under_way: dict[Lane, deque[Batch]] = {"bulk": deque(), "urgent": deque()}
         self._in_flight: dict[Lane, int] = {"bulk": 0, "urgent": 0}
         self._closed = False
         threading.Thread(target=self._connect, name=f"connect {address}", daemon=True).start()
@@ -76,24 +76,31 @@ class Link:
     def settle(self, lane: Lane) -> None:
         """Take note of what has been acknowledged."""
         under_way = self._under_way[lane]
-        while under_way and under_way[0].settled():
-            sent = under_way.popleft()
-            self._in_flight[lane] -= sent.size
-            if sent.acknowledged():
-                self._tally.acknowledged(lane, sent.size, sent.rows)
+        while under_way and under_way[0].settle():
+            batch = under_way.popleft()
+            self._in_flight[lane] -= batch.size
+            if batch.acknowledged:
+                self._tally.acknowledged(lane, batch)
+            else:
+                self.fail(f"a record was not taken: {batch.failure!r:.300}")
 
-    def send(self, lane: Lane, topic: str, key: str, value: bytes, rows: int = 0) -> Sent:
-        """Hand a record, which holds so many rows, to the producer; it does not wait for the broker."""
-        assert self._producers is not None  # noqa: S101 -- callers ask for room first
-        try:
-            future = self._producers[lane].send(topic, value=value, key=key.encode())
-        except (KafkaError, OSError, ValueError, AssertionError) as error:
-            self.fail(f"{topic} takes no record: {error!r:.300}")
-            return Sent(None, self, 0, 0)
-        sent = Sent(future, self, len(value), rows)
-        self._under_way[lane].append(sent)
-        self._in_flight[lane] += sent.size
-        return sent
+    def send(self, lane: Lane, topic: str, key: str, value: bytes, rows: int = 0) -> Batch:
+        """Take in a message, which holds so many rows. Return the batch with which it goes: at the next `flush`."""
+        batch = self._open.get(lane)
+        if batch is None:
+            batch = self._open[lane] = Batch()
+            self._under_way[lane].append(batch)
+        batch.add(topic, key.encode(), value, rows)
+        self._in_flight[lane] += len(value)
+        if batch.size >= _BATCH_BYTES:
+            self.flush(lane)
+        return batch
+
+    def flush(self, lane: Lane) -> None:
+        """Hand what has been taken in to the producer, which does not wait for the broker."""
+        if self._producers is not None and (batch := self._open.pop(lane, None)) is not None:
+            batch.send(self._producers[lane])
+        self.settle(lane)
 
     def fail(self, reason: str) -> None:
         """Give the link up."""
@@ -105,10 +112,15 @@ class Link:
 
     def close(self, seconds: float) -> None:
         """Send what is still to be sent, for at most so long, and let go."""
+        if not self.broken:
+            for lane in self._under_way:
+                self.flush(lane)
         self._closed = True
         producers, self._producers = self._producers, None
         for producer in (producers or {}).values():
             _quietly(lambda producer=producer: producer.close(timeout=seconds))  # type: ignore[misc]
+        for lane in self._under_way:
+            self.settle(lane)
 
     def _connect(self) -> None:
         # Tried first, since the client takes its whole patience to find out that nobody listens.
@@ -118,8 +130,8 @@ class Link:
             return
         try:
             made = {
-                "urgent": self._producer(1 << 16, linger_ms=_URGENT_MS),
-                "bulk": self._producer(_BATCH_BYTES, linger_ms=_BULK_MS),
+                "urgent": self._producer(1 << 16),
+                "bulk": self._producer(_BATCH_BYTES),
             }
             for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS,))):
                 for topic in topics:
@@ -134,7 +146,7 @@ class Link:
         self._producers = {"bulk": made["bulk"], "urgent": made["urgent"]}
         log.info("connected to Kafka at %s", self.address)
 
-    def _producer(self, batch_size: int, linger_ms: int) -> KafkaProducer:
+    def _producer(self, batch_size: int) -> KafkaProducer:
         return KafkaProducer(
             bootstrap_servers=self.address.split(","),
             client_id="runwire-shipper",
@@ -142,39 +154,16 @@ class Link:
             enable_idempotence=True,
             allow_auto_create_topics=False,  # whoever runs the pipeline makes them, with their settings
             batch_size=batch_size,
-            linger_ms=linger_ms,
+            linger_ms=_LINGER_MS,
             max_request_size=_REQUEST_BYTES_MAX,
             max_block_ms=_BLOCK_MS,
             request_timeout_ms=_REQUEST_MS,
             delivery_timeout_ms=_DELIVERY_MS,
             metadata_max_age_ms=_METADATA_AGE_MS,
-            partitioner=Keyed(),
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1000,
             metrics_enabled=False,
         )
-
-
-class Sent:
-    """A record on its way, of ``size`` bytes and ``rows`` rows, sent ``at`` a time of the monotonic clock."""
-
-    __slots__ = ("_future", "_link", "at", "rows", "size")
-
-    def __init__(self, future: Any, link: Link, size: int, rows: int) -> None:
-        self._future, self._link, self.size, self.rows = future, link, size, rows
-        self.at = time.monotonic()
-
-    def settled(self) -> bool:
-        """Return whether its fate is known; a failure breaks the link."""
-        if self._future is None or not self._future.is_done:
-            return False
-        if self._future.exception is not None:
-            self._link.fail(f"a record was not taken: {self._future.exception!r:.300}")
-        return True
-
-    def acknowledged(self) -> bool:
-        """Return whether Kafka has it; a failure breaks the link."""
-        return self.settled() and self._future.exception is None
 
 
 def _knock(broker: str) -> str | None:

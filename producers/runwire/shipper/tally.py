@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runwire.shipper.batch import Batch
+
 FILE = "shipper.prom"
 
 
@@ -29,11 +31,11 @@ class Tally:
     rows: int = 0
     failures: int = 0
 
-    def acknowledged(self, lane: str, size: int, rows: int) -> None:
-        """Count a record that Kafka has."""
-        self.records[lane] += 1
-        self.sent_bytes[lane] += size
-        self.rows += rows
+    def acknowledged(self, lane: str, batch: Batch) -> None:
+        """Count a batch that Kafka has."""
+        self.records[lane] += batch.records
+        self.sent_bytes[lane] += batch.size
+        self.rows += batch.rows
 
 
 def write(folder: Path, tally: Tally, *, waiting_bytes: int, spools: int, connected: bool) -> None:

@@ -25,7 +25,6 @@ INTERVAL = 1.0
 _PHASES = round(INTERVAL / slots.SECONDS)
 #: While Kafka does not answer, pulses are not piled up: the next one will tell it all.
 _STALE = 3.0
-_RECORDS_MAX = 2000
 #: A pulse of more metrics becomes several, so that each stays below a record's limit.
 _METRICS_MAX = 500
 _EXIT_SIGINT = 130
@@ -127,7 +126,7 @@ class Watch:
         """
         self.settle()
         self.items = []
-        if self._here.closed or not self._link.room("urgent") or len(self._flight) >= _RECORDS_MAX:
+        if self._here.closed or not self._link.room("urgent"):
             return False
         self._seen_alive |= not gone
         self.items = items = self._reader.read(gone=gone)

@@ -32,6 +32,8 @@ from runwire.spool.format import (
 STRETCH_BYTES = 1 << 18
 #: Read at once; no less than the largest record, so that a read always gets on.
 _CHUNK_BYTES = RECORD_BYTES_MAX
+#: Tried before: a slow run has no more, and to allocate a large chunk takes ten times as long as to read a small one.
+_LITTLE_BYTES = 1 << 14
 
 
 class Position(NamedTuple):
@@ -155,7 +157,9 @@ class Reader:
         while not items:
             # Looked for before reading: once there is a next segment, nothing is written to this one.
             more = look and os.path.exists(self._next_path)  # noqa: PTH110 -- a Path's own takes several times as long
-            chunk = os.pread(self._fd, _CHUNK_BYTES, self._offset)
+            chunk = os.pread(self._fd, _LITTLE_BYTES, self._offset)
+            if len(chunk) == _LITTLE_BYTES:
+                chunk = os.pread(self._fd, _CHUNK_BYTES, self._offset)
             end = len(chunk) < _CHUNK_BYTES
             self.caught_up = end and not more
             before = self._offset

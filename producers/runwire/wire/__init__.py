@@ -1,10 +1,11 @@
-"""The one contract of what travels: topics, metric frames, and the JSON of events, pulses and alerts.
+"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses and alerts.
 
 Whoever writes to Kafka or reads from it does so through this package, and through nothing else.
 """
 
 from __future__ import annotations
 
+from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
@@ -26,8 +27,11 @@ __all__ = [
     "MetricPulse",
     "Pulse",
     "Topic",
+    "bundle",
     "decode",
     "dumps",
     "encode",
+    "is_bundle",
     "loads",
+    "unbundle",
 ]

@@ -7,7 +7,8 @@ with the reason, whatever is not one. Times are int64 microseconds since the Uni
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from runwire.errors import WireError
 from runwire.wire.json import dumps, loads, number
@@ -27,6 +28,9 @@ Severity = Literal["info", "warning", "critical"]
 BEFORE_MAX = 10
 
 _T = TypeVar("_T")
+
+#: The same names come again and again.
+_metric = lru_cache(1 << 14)(check_metric)
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,8 @@ class Event:
         )
 
 
-@dataclass(frozen=True)
-class MetricPulse:
-    """What was logged of one metric since the last pulse.
+class MetricPulse(NamedTuple):
+    """What was logged of one metric since the last pulse. One finite value is told as that number.
 
     Attributes:
         count: how many values, non-finite ones included.
@@ -81,7 +84,7 @@ class MetricPulse:
             before it, oldest first; None if there was none.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name, for which nobody looks here
     last: float
     min: float | None = None
     max: float | None = None
@@ -130,8 +133,10 @@ class Pulse:
 
     def encode(self) -> bytes:
         """Return the record's value."""
-        metrics = {name: _known(metric) for name, metric in self.metrics.items()}
-        return dumps({"v": VERSION, **_known(self), "metrics": metrics})
+        metrics = {name: _told(metric) for name, metric in self.metrics.items()}
+        # Not `asdict`, which would copy each field, every second of every run.
+        known = {key: value for key, value in vars(self).items() if value is not None}
+        return dumps({"v": VERSION, **known, "metrics": metrics})
 
     @classmethod
     def parse(cls, value: bytes) -> Pulse:
@@ -161,7 +166,7 @@ class Pulse:
             ended=_optional(record, "ended", str),
             phase=_optional(record, "phase", str),
             waiting_bytes=_natural(record, "waiting_bytes"),
-            metrics={check_metric(name): _metric_pulse(item) for name, item in metrics.items()},
+            metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
 
 
@@ -242,9 +247,10 @@ class Alert:
         )
 
 
-def _known(told: MetricPulse | Pulse) -> dict[str, Any]:
-    """Return the fields that are not None: `asdict` would copy each of them, every second for every metric."""
-    return {key: value for key, value in vars(told).items() if value is not None}
+def _told(metric: MetricPulse) -> float | dict[str, Any]:
+    if metric.count == 1 and not metric.nonfinite:
+        return metric.last
+    return {key: value for key, value in metric._asdict().items() if value is not None}
 
 
 def _record(value: bytes) -> dict[str, Any]:
@@ -257,6 +263,8 @@ def _record(value: bytes) -> dict[str, Any]:
 
 
 def _metric_pulse(item: Any) -> MetricPulse:
+    if type(item) is float:
+        return MetricPulse(1, item, item, item, item)
     if not isinstance(item, dict):
         raise WireError(f"a metric of a pulse is {item!r:.80}, not an object")
     first = _optional(item, "first_nonfinite", dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from runwire.errors import UnavailableError, UsageError, WireError
-from runwire.wire import METRICS, decode, loads
+from runwire.wire import METRICS, decode, is_bundle, loads, unbundle
 
 _PATIENCE_MS = 10_000
 _TEXT_MAX = 2_000
@@ -81,7 +81,7 @@ def reading(kafka: str, topic: str) -> Iterator[Reader]:
 
 
 def newest(kafka: str, topic: str, count: int) -> list[Any]:
-    """Return the newest ``count`` records of a topic, oldest first.
+    """Return the newest ``count`` messages of a topic, oldest first, as Kafka has records.
 
     Raises:
         UsageError: there is no such topic.
@@ -90,7 +90,16 @@ def newest(kafka: str, topic: str, count: int) -> list[Any]:
     with reading(kafka, topic) as reader:
         starts = {place: max(start, reader.ends[place] - count) for place, start in reader.starts.items()}
         found = list(reader.read(starts, reader.ends))
-    return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-count:]
+    found.sort(key=lambda record: (record.timestamp, record.partition, record.offset))
+    return [message for record in found for message in _messages(record)][-count:]
+
+
+def _messages(record: Any) -> list[Any]:
+    """Return what a record says: itself, or the messages of a bundle, each as if it had come alone."""
+    if record.value is not None and is_bundle(record.value):
+        with suppress(WireError):
+            return [record._replace(key=key, value=value) for key, value in unbundle(record.value)]
+    return [record]
 
 
 def readable(record: Any) -> dict[str, Any]:
