@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runwire.wire import Alert, dumps
 from runwire_storage import values, version
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, strings
-from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, odd
+from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, odd
 from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
 
@@ -61,8 +61,10 @@ class Writer:
 
     def buckets(self, names: Sequence[Series], buckets: Sequence[Rows]) -> None:
         """Insert BUCKETs of each of LEVELS, those that are not too thin; their series are places in ``names``."""
-        kept = [part[part["count"] >= POINTS_MIN] for part in buckets]
-        rows = np.concatenate(kept)
+        kept = [part.compress(part["count"] >= POINTS_MIN) for part in buckets]
+        rows = joined(*kept)
+        if not len(rows):
+            return
         bad = odd(rows)
         empty = rows["count"] == bad
         columns = {

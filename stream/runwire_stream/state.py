@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from runwire_storage.cover import Part, Parts
 from runwire_storage.rollup import latest, reduce
-from runwire_storage.rows import BUCKET, POINT, Rows, Series
+from runwire_storage.rows import BUCKET, POINT, Rows, Series, joined
 from runwire_storage.schema import LEVELS
 from runwire_stream.metrics import RECOMPUTED, SERIES
 from runwire_stream.table import Table
@@ -107,14 +107,14 @@ class State:
         buckets = []
         for (below, level), table in zip(_STEPS, self._tables, strict=True):
             parent = rows["position"] >> (level - below)
-            late = parent < before[rows["series"]] >> level
-            table.append(rows[~late])
-            made = reduce(table.take(newest >> level, level - below), level - below)
-            if late.any():
-                changed = latest(np.concatenate((stored[below], rows[late])))
-                anew = reduce(changed, level - below)
+            late = parent < before.take(rows["series"]) >> level
+            among = rows.compress(late)
+            moved = newest >> level != before >> level
+            made = table.close(rows.compress(~late) if len(among) else rows, newest >> level, moved, level - below)
+            if len(among):
+                anew = reduce(latest(joined(stored[below], among)), level - below)
                 RECOMPUTED.inc(len(anew))
-                made = np.concatenate((made, anew))
+                made = joined(made, anew)
             buckets.append(made)
             rows = made
         return buckets
@@ -151,7 +151,9 @@ class State:
         """Read back what the closed buckets are made of into which points fall, on every level."""
         parts: dict[int, list[Part]] = {}
         for below, level in _STEPS:
-            rows = rows[rows["position"] >> level < before[rows["series"]] >> level]
+            rows = rows.compress(rows["position"] >> level < before.take(rows["series"]) >> level)
+            if not len(rows):
+                break  # what is late for a level is so for those below
             parents = np.stack((rows["series"], rows["position"] >> level), axis=1)
             for number, position in np.unique(parents, axis=0).tolist():
                 first = position << (level - below)
