@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pipeline import Figures, arguments, show
 
 from runwire.wire import METRICS, Frame, encode
+from runwire_faust.message import Message
 from runwire_storage.native import Column, block
 from runwire_storage.session import Session
-from runwire_stream.decode import Record
 from runwire_stream.inbox import BATCH_BYTES
 from runwire_stream.ingest import Ingest
 from runwire_stream.outage import Outages
@@ -100,7 +100,7 @@ CASES = (
 )
 
 
-def batches(case: Case) -> Iterator[list[Record]]:
+def batches(case: Case) -> Iterator[list[Message]]:
     """Yield the batches of a case."""
     random = np.random.default_rng(1)
     keys = [f"train/m{number}" for number in range(case.metrics)]
@@ -110,7 +110,7 @@ def batches(case: Case) -> Iterator[list[Record]]:
         batch = []
         for _ in range(case.records):
             run = offset % case.runs
-            batch.append(Record(METRICS, 0, offset, None, _record(case, random, f"run-{run}", keys, int(rows[run]))))
+            batch.append(Message(METRICS, 0, offset, None, _record(case, random, f"run-{run}", keys, int(rows[run]))))
             rows[run] += case.rows
             offset += 1
         yield batch

@@ -59,6 +59,9 @@ class State:
         """Forget every series: what is needed again is read back."""
         self.names: list[Series] = []
         self._numbers: dict[Series, int] = {}
+        # Whose numbers were asked for last, and what they were, -1 for those that are not known.
+        self._asked: Sequence[Series] = ()
+        self._answers: NDArray[np.int64] = np.zeros(0, np.int64)
         self._batch = 0
         self._used: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the last batch that it was in
         self._attempt: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the newest of its run that it has of
@@ -67,32 +70,36 @@ class State:
         self._tables = [Table(POINT), *(Table(BUCKET) for _ in LEVELS[1:])]
 
     def resolve(self, names: Sequence[Series], attempts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the numbers of the series of the next batch; those not known are read back from the store.
+        """Return the numbers of the series of the next batch, by place; those not known are read back from the store.
 
         So are those of which a new attempt of their run logs: before it began the run may have been deleted, and then
         what is known of it is true no more.
 
         Args:
-            names: the series, each once.
-            attempts: the newest attempt of each in the batch.
+            names: series, each once; the same list as before, grown at its end, is answered at little cost.
+            attempts: by place, the newest attempt of each in the batch; negative for those that are not in it.
         """
         self._batch += 1
-        known: list[int] = []
-        unknown: dict[Series, int] = {}
-        for name, attempt in zip(names, attempts.tolist(), strict=True):
-            number = self._numbers.get(name)
-            if number is None or self._attempt[number] < attempt:
-                unknown[name] = attempt  # the rows under its old number are in nobody's way until they are evicted
-            else:
-                known.append(number)
-        self._used[known] = self._batch
-        if unknown:
+        if names is not self._asked:
+            self._asked, self._answers = names, np.zeros(0, np.int64)
+        if len(names) > len(self._answers):
+            more = [self._numbers.get(name, -1) for name in names[len(self._answers) :]]
+            self._answers = np.append(self._answers, more).astype(np.int64)
+        (places,) = np.nonzero(attempts >= 0)
+        numbers = self._answers.take(places)
+        known = numbers >= 0
+        known[known] = self._attempt.take(numbers[known]) >= attempts.take(places[known])
+        self._used[numbers[known]] = self._batch
+        unknown = places[~known]
+        if len(unknown):
             if len(self.names) + len(unknown) > self._series_max:
-                self._evict(max(self._series_max // 2, len(known)))
-            self._attempt = np.concatenate((self._attempt, list(unknown.values())))
-            self._add(list(unknown))
+                self._evict(max(self._series_max // 2, int(known.sum())))
+            # The rows under an old number are in nobody's way until they are evicted.
+            self._attempt = np.append(self._attempt, attempts[unknown])
+            self._add([names[place] for place in unknown.tolist()])
+            self._answers = np.array([self._numbers.get(name, -1) for name in names], np.int64)
             SERIES.set(len(self.names))
-        return np.array([self._numbers[name] for name in names], np.int64)
+        return self._answers
 
     def advance(self, rows: Rows) -> list[Rows]:
         """Take in a batch's POINTs, as `latest` returns them, whose series are numbers from `resolve`.
