@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwire_storage.cover import Part, Parts
+from runwire_storage.names import Names
 from runwire_storage.rollup import latest, reduce
 from runwire_storage.rows import BUCKET, POINT, Rows, Series, joined
 from runwire_storage.schema import LEVELS
@@ -57,7 +58,7 @@ class State:
 
     def forget(self) -> None:
         """Forget every series: what is needed again is read back."""
-        self.names: list[Series] = []
+        self.names = Names()
         self._numbers: dict[Series, int] = {}
         # Whose numbers were asked for last, and what they were, -1 for those that are not known.
         self._asked: Sequence[Series] = ()
@@ -174,7 +175,7 @@ class State:
         numbers[kept] = np.arange(len(kept))
         for table in self._tables:
             table.renumber(numbers)
-        self.names = [self.names[number] for number in kept]
+        self.names = Names(self.names[number] for number in kept.tolist())
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._totals.keep(kept)
         self._used, self._attempt = self._used[kept], self._attempt[kept]
