@@ -65,6 +65,7 @@ class Case:
         records: of a batch.
         batches: how many.
         every: steps between two rows.
+        apart: rows that each run has behind it more than the one before: so that their buckets do not close at once.
         values: of so many (metrics, rows).
     """
 
@@ -75,6 +76,7 @@ class Case:
     records: int
     batches: int
     every: int = 1
+    apart: int = 0
     values: Callable[[np.random.Generator, tuple[int, int]], Values] = lambda random, shape: random.normal(size=shape)
 
     @property
@@ -96,6 +98,7 @@ CASES = (
     _bulk("metrics-1000", 1000, 8),
     _bulk("metrics-10000", 10_000, 8),
     Case("runs-1000", 1000, 10, 1, 250, 4 * 70),
+    Case("runs-1000-apart", 1000, 10, 1, 250, 4 * 70, apart=7),
     Case("runs-1000-every-100", 1000, 10, 1, 250, 4 * 70, every=100),
 )
 
@@ -104,7 +107,7 @@ def batches(case: Case) -> Iterator[list[Message]]:
     """Yield the batches of a case."""
     random = np.random.default_rng(1)
     keys = [f"train/m{number}" for number in range(case.metrics)]
-    rows = np.zeros(case.runs, np.int64)
+    rows = np.arange(case.runs, dtype=np.int64) * case.apart
     offset = 0
     for _ in range(case.batches):
         batch = []

@@ -73,68 +73,104 @@ def reduce(rows: Rows, shift: int, *, folded: bool = True) -> Rows:
         shift: log2 of a bucket's width.
         folded: whether sums are added in the order that defines them, which costs a loop as long as the longest bucket.
     """
-    names = ("series", "position") if rows.dtype == BUCKET else POINT.names or ()
-    columns = {name: np.ascontiguousarray(rows[name]) for name in names}
     if rows.dtype == POINT:
-        return reduce_points(columns, shift, folded=folded)
+        return reduce_points(_plain(rows, *POINT.names or ()), shift, folded=folded)
+    columns = _plain(rows, "series", "position")
     bucket = columns["position"] >> shift
     starts = _heads(columns["series"], bucket)
     if len(starts) == len(rows):  # of one row each: these with another number
         out: Rows = whole(rows).copy().view(BUCKET)
         out["position"] = bucket
         return out
-
-    add = _fold if folded else _add
-
-    def fill(out: Rows, part: slice, starts: Ints) -> None:
-        its = {name: rows[name][part] for name in _SUMMED}
-        bad = odd(its)
-        its.update((name, rows[name][part]) for name in _PICKED)
-        _fill(out, its, bad if bad.any() else None, starts, add)
-
-    return _reduced(columns["series"], bucket, starts, fill)
+    return _reduced(columns["series"], bucket, starts, _of_buckets(rows, _fold if folded else _add))
 
 
 def reduce_points(points: Mapping[str, NDArray[Any]], shift: int, *, folded: bool = True) -> Rows:
     """Reduce POINTs as `reduce` does, of which each field is an array of its own."""
-    step, value = points["position"], points["value"]
-    bucket = step >> shift
-    high, low = version.of(points["seq"])
-    all_finite = bool(np.isfinite(value).all())
-    add = _fold if folded else _add
-
-    def fill(out: Rows, part: slice, starts: Ints) -> None:
-        its: dict[str, NDArray[Any]] = dict(zip(VERSION, (high[part], low[part]), strict=True))
-        its.update(dict.fromkeys((*EXTREMES, "sum"), value[part]))
-        its.update(dict.fromkeys((*(f"{name}_step" for name in EXTREMES), "first_nonfinite_step"), step[part]))
-        bad = None
-        if not all_finite:
-            kinds = {"nan": np.isnan(value[part]), "pos_inf": value[part] == np.inf, "neg_inf": value[part] == -np.inf}
-            its.update((name, flags.astype(np.uint64)) for name, flags in kinds.items())
-            its["count"] = np.ones(len(bucket[part]), np.uint64)
-            bad = odd(its)
-        _fill(out, its, bad, starts, add)
-
-    return _reduced(points["series"], bucket, _heads(points["series"], bucket), fill)
+    bucket = points["position"] >> shift
+    starts = _heads(points["series"], bucket)
+    return _reduced(points["series"], bucket, starts, _of_points(points, _fold if folded else _add))
 
 
-#: Of a bucket, what its rows' are added up, and what is one row's; of the former, those that are 0 where all is finite.
+def close(rows: Rows, shift: int, newest: Ints) -> tuple[Rows, Rows]:
+    """Reduce rows as `reduce` does, but those of buckets that are open; return the BUCKETs, and the rows of open ones.
+
+    Args:
+        rows: POINTs or BUCKETs.
+        shift: log2 of a bucket's width.
+        newest: by series, the first bucket that is open.
+    """
+    points = rows.dtype == POINT
+    columns = _plain(rows, *(POINT.names or () if points else ("series", "position")))
+    bucket = columns["position"] >> shift
+    starts = _heads(columns["series"], bucket)
+    is_open = bucket.take(starts) >= newest.take(columns["series"].take(starts))
+    waiting = np.flatnonzero(np.repeat(is_open, np.diff(starts, append=len(rows))))
+    fill = _of_points(columns, _fold) if points else _of_buckets(rows, _fold)
+    return _reduced(columns["series"], bucket, starts, fill, ~is_open), rows.take(waiting)
+
+
+def _plain(rows: Rows, *names: str) -> dict[str, NDArray[Any]]:
+    """Return fields as arrays of their own."""
+    return {name: np.ascontiguousarray(rows[name]) for name in names}
+
+
+#: Fills buckets but for their key: is told which rows they are made of, and where in these each begins.
+_Fill: TypeAlias = Callable[[Rows, slice, Ints], None]
+
 _ODD = COUNTS[1:]
+#: Of a bucket, what its rows' are added up, and what is one row's.
 _SUMMED = (*VERSION, *COUNTS)
 _PICKED = (*EXTREMES, *(f"{name}_step" for name in EXTREMES), "first_nonfinite_step", "sum")
 #: Buckets that are made at once: their columns are written one by one, while all of them lie in the processor's cache.
 _CHUNK = 4096
 
 
-def _reduced(series: Ints, bucket: Ints, starts: Ints, fill: Callable[[Rows, slice, Ints], None]) -> Rows:
-    """Make the buckets whose rows begin at ``starts``; ``fill`` is told which rows, and where each begins in them."""
-    out = np.zeros(len(starts), BUCKET)
+def _of_buckets(rows: Rows, add: _Add) -> _Fill:
+    def fill(out: Rows, part: slice, starts: Ints) -> None:
+        its = {name: rows[name][part] for name in _SUMMED}
+        bad = odd(its)
+        its.update((name, rows[name][part]) for name in _PICKED)
+        _fill(out, its, bad if bad.any() else None, starts, add)
+
+    return fill
+
+
+def _of_points(points: Mapping[str, NDArray[Any]], add: _Add) -> _Fill:
+    def fill(out: Rows, part: slice, starts: Ints) -> None:
+        step, value = points["position"][part], points["value"][part]
+        its: dict[str, NDArray[Any]] = dict(zip(VERSION, version.of(points["seq"][part]), strict=True))
+        its.update(dict.fromkeys((*EXTREMES, "sum"), value))
+        its.update(dict.fromkeys((*(f"{name}_step" for name in EXTREMES), "first_nonfinite_step"), step))
+        bad = None
+        if not np.isfinite(value).all():
+            kinds = {"nan": np.isnan(value), "pos_inf": value == np.inf, "neg_inf": value == -np.inf}
+            its.update((name, flags.astype(np.uint64)) for name, flags in kinds.items())
+            its["count"] = np.ones(len(value), np.uint64)
+            bad = odd(its)
+        _fill(out, its, bad, starts, add)
+
+    return fill
+
+
+def _reduced(series: Ints, bucket: Ints, starts: Ints, fill: _Fill, wanted: NDArray[np.bool_] | None = None) -> Rows:
+    """Make the buckets whose rows begin at ``starts``, or those of them that are wanted."""
+    if wanted is None:
+        wanted = np.ones(len(starts), np.bool_)
+    out = np.zeros(np.count_nonzero(wanted), BUCKET)
+    done = 0
     for first in range(0, len(starts), _CHUNK):
         begins = starts[first : first + _CHUNK]
         end = int(starts[first + _CHUNK]) if first + _CHUNK < len(starts) else len(series)
-        made = out[first : first + _CHUNK]
+        some = wanted[first : first + _CHUNK]
+        every = bool(some.all())
+        made = out[done : done + len(begins)] if every else np.zeros(len(begins), BUCKET)
         made["series"], made["position"] = series.take(begins), bucket.take(begins)
         fill(made, slice(int(begins[0]), end), begins - begins[0])
+        if not every:
+            made = made.compress(some)
+            whole(out)[done : done + len(made)] = whole(made)
+        done += len(made)
     return out
 
 
@@ -153,10 +189,12 @@ def _fill(
     rows = len(columns["sum"])
     lengths = np.diff(starts, append=rows)
     out["count"] = lengths
+    alone = len(starts) == rows  # each row is a bucket
     for name in _SUMMED:
         if name in columns and (bad is not None or name not in _ODD):
-            out[name] = np.add.reduceat(columns[name], starts)
-    out["version_high"], out["version_low"] = version.carried(out["version_high"], out["version_low"])
+            out[name] = columns[name] if alone else np.add.reduceat(columns[name], starts)
+    if not alone:
+        out["version_high"], out["version_low"] = version.carried(out["version_high"], out["version_low"])
     if bad is None:
         _fill_finite(out, columns, starts, lengths, add)
         return
@@ -177,6 +215,11 @@ def _fill(
 
 def _fill_finite(out: Rows, columns: Mapping[str, NDArray[Any]], starts: Ints, lengths: Ints, add: _Add) -> None:
     """Fill first, last, min, max and sum of buckets from rows all of which have them."""
+    if len(starts) == len(columns["sum"]):
+        for name in _PICKED:
+            if name != "first_nonfinite_step":
+                out[name] = columns[name]
+        return
     picks = {"first": starts, "last": starts + lengths - 1}
     group = np.repeat(np.arange(len(starts)), lengths)
     for name, extreme in (("min", np.minimum), ("max", np.maximum)):
@@ -185,8 +228,8 @@ def _fill_finite(out: Rows, columns: Mapping[str, NDArray[Any]], starts: Ints, l
         ties = np.flatnonzero(values == extreme.reduceat(values, starts).take(group))
         picks[name] = ties[_heads(group.take(ties))]
     for name, rows in picks.items():
-        out[name] = columns[name].take(rows)
-        out[f"{name}_step"] = columns[f"{name}_step"].take(rows)
+        out[name] = columns[name][rows]  # not by take, which would copy all of a field
+        out[f"{name}_step"] = columns[f"{name}_step"][rows]
     out["sum"] = add(columns["sum"], starts, lengths)
 
 

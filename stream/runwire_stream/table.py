@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire_storage.rollup import latest, reduce
+from runwire_storage.rollup import close, latest
 from runwire_storage.rows import Rows, joined, whole
 
 _ROWS_MIN = 1024
@@ -57,13 +57,9 @@ class Table:
             self.append(rows.compress(~moving))
             rows = rows.compress(moving)
         # Of most batches no series moves on in the higher levels; of large ones all do in the lower.
-        rows = latest(joined(self._take(moved), rows))
-        if not len(rows):
-            return reduce(rows, shift)
-        # Of what is still open there is little: to reduce it, too, costs less than to copy all the rest.
-        made = reduce(rows, shift)
-        self.append(rows.compress(rows["position"] >> shift >= newest.take(rows["series"])))
-        return made.compress(made["position"] < newest.take(made["series"]))
+        made, waiting = close(latest(joined(self._take(moved), rows)), shift, newest)
+        self.append(waiting)
+        return made
 
     def renumber(self, numbers: NDArray[np.int64]) -> None:
         """Give each series the number ``numbers[series]``, and drop the rows of those for which it is negative."""
