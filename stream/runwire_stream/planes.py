@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 def points(frames: Sequence[Frame], series: int) -> tuple[Rows, Ints]:
-    """Return the POINTs of frames, in their order, and by series the newest attempt that has some, else -1.
+    """Return the POINTs of frames, those of a series in order, and by series the newest attempt that has some, else -1.
 
     Args:
         frames: whose series are places.
@@ -51,17 +51,28 @@ def points(frames: Sequence[Frame], series: int) -> tuple[Rows, Ints]:
     out = np.empty(sum(len(frame.series) * frame.rows for frame in frames), POINT)
     attempts = np.full(series, -1, np.int64)
     start = 0
-    for small, some in itertools.groupby(frames, lambda frame: len(frame.series) * frame.rows < _SMALL):
-        if small:
-            rows = _fill_together(out[start:], list(some))
+    for alike, group in itertools.groupby(frames, _alike):
+        some = list(group)
+        if not alike:
+            rows = _fill_together(out[start:], some)
             np.maximum.at(attempts, rows["series"], _attempts(rows["seq"]))
             start += len(rows)
             continue
+        # Side by side, so that all of a series lies together: what is in order needs not to be sorted.
+        its, count = some[0].series, sum(frame.rows for frame in some)
+        table = out[start : start + len(its) * count].reshape(len(its), count)
+        start += table.size
+        done = 0
         for frame in some:
-            rows = _fill(out[start:], frame)
-            attempts[frame.series] = np.maximum(attempts[frame.series], _attempts(rows["seq"][: frame.rows]).max())
-            start += len(rows)
+            _fill(table[:, done : done + frame.rows], frame)
+            done += frame.rows
+        attempts[its] = np.maximum(attempts[its], _attempts(table["seq"][0]).max())
     return out, attempts
+
+
+def _alike(frame: Frame) -> int:
+    """Return the same for large frames of the same series, and 0 for all small ones."""
+    return id(frame.series) if len(frame.series) * frame.rows >= _SMALL else 0
 
 
 def _attempts(seq: NDArray[np.uint64]) -> Ints:
@@ -69,19 +80,16 @@ def _attempts(seq: NDArray[np.uint64]) -> Ints:
     return attempts
 
 
-def _fill(out: Rows, frame: Frame) -> Rows:
-    """Put a frame's points at the beginning of ``out``; return them."""
+def _fill(table: Rows, frame: Frame) -> None:
+    """Put a frame's points into a table of series and rows."""
     planes = PLANES_FIXED + frame.keys
     words = np.frombuffer(frame.value, "<i8", planes * frame.rows, frame.start).reshape(planes, frame.rows)
-    rows = out[: len(frame.series) * frame.rows]
-    table = rows.reshape(len(frame.series), frame.rows)
     table["series"] = frame.series[:, None]
     table["position"] = words[1]
     table["seq"] = words[0].view(np.uint64)
     table["value"][: frame.keys] = words[PLANES_FIXED:].view(np.float64)
     if frame.keys < len(frame.series):
         table["value"][-1] = words[2] / _MICROSECONDS
-    return rows
 
 
 def _fill_together(out: Rows, frames: Sequence[Frame]) -> Rows:
