@@ -34,7 +34,7 @@ def block(columns: Mapping[str, Column], rows: int) -> bytes:
     """Return one block of ``rows`` rows."""
     parts = [varint(len(columns)), varint(rows)]
     for name, (kind, data) in columns.items():
-        parts += [_string(name), _string(kind), data]
+        parts += [string(name), string(kind), data]
     return b"".join(parts)
 
 
@@ -50,21 +50,33 @@ def nullable(kind: str, values: NDArray[Any], null: NDArray[np.bool_]) -> Column
 
 def strings(values: Iterable[str]) -> Column:
     """Return a String column."""
-    return "String", b"".join(map(_string, values))
+    return "String", b"".join(map(string, values))
 
 
 def low_cardinality(dictionary: Sequence[str], codes: NDArray[Any]) -> Column:
     """Return a LowCardinality(String) column: row i holds ``dictionary[codes[i]]``."""
-    size = len(dictionary) + 1  # ClickHouse's entry 0 is the type's default
+    return coded([string(word) for word in dictionary], codes + 1, np.ones(len(codes), np.int64))
+
+
+def coded(words: Sequence[bytes], entries: NDArray[Any], lengths: NDArray[np.int64]) -> Column:
+    """Return a LowCardinality(String) column of stretches of equal rows.
+
+    Args:
+        words: as `string` returns them.
+        entries: of each stretch, the place of its word, plus one.
+        lengths: of each stretch, how many rows.
+    """
+    size = len(words) + 1  # ClickHouse's entry 0 is the type's default
     width = 0 if size <= 1 << 8 else 1 if size <= 1 << 16 else 2
-    words = (width | _ADDITIONAL_KEYS | _UPDATE_DICTIONARY, size)
+    rows = np.repeat(entries.astype(f"<u{1 << width}"), lengths)
+    numbers = (width | _ADDITIONAL_KEYS | _UPDATE_DICTIONARY, size)
     data = [
         _SHARED_DICTIONARIES,
-        *(word.to_bytes(8, "little") for word in words),
-        _string(""),
-        *map(_string, dictionary),
-        len(codes).to_bytes(8, "little"),
-        (codes + 1).astype(f"<u{1 << width}").tobytes(),
+        *(number.to_bytes(8, "little") for number in numbers),
+        string(""),
+        *words,
+        len(rows).to_bytes(8, "little"),
+        rows.tobytes(),
     ]
     return "LowCardinality(String)", b"".join(data)
 
@@ -142,6 +154,8 @@ class _Reader:
 
 def varint(value: int) -> bytes:
     """Return ``value`` in base 128, least first."""
+    if value < 128:
+        return bytes((value,))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -150,6 +164,7 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _string(value: str) -> bytes:
+def string(value: str) -> bytes:
+    """Return a string as it lies in a block: its length, and UTF-8."""
     data = value.encode()
     return varint(len(data)) + data

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from runwire.wire import Alert, dumps
 from runwire_storage import values, version
+from runwire_storage.names import Names
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, strings
-from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, odd
+from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, odd
 from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
 
@@ -47,11 +48,11 @@ class Writer:
 
     def points(self, names: Sequence[Series], rows: Rows) -> None:
         """Insert POINTs, sorted by series, which are places in ``names``."""
-        series = rows["series"]
-        starts = np.flatnonzero(np.concatenate((np.ones(min(len(rows), 1), np.bool_), series[1:] != series[:-1])))
+        series = np.ascontiguousarray(rows["series"])
+        starts = _starts(series)
         number, decimals = values.encode(np.ascontiguousarray(rows["value"]), starts)
         columns = {
-            **_series(names, series),
+            **_named(names, series, starts),
             "step": fixed("Int64", rows["position"]),
             "number": fixed("Int64", number),
             "decimals": fixed("Int8", decimals),
@@ -61,12 +62,15 @@ class Writer:
 
     def buckets(self, names: Sequence[Series], buckets: Sequence[Rows]) -> None:
         """Insert BUCKETs of each of LEVELS, those that are not too thin; their series are places in ``names``."""
-        kept = [part[part["count"] >= POINTS_MIN] for part in buckets]
-        rows = np.concatenate(kept)
+        kept = [part.compress(part["count"] >= POINTS_MIN) for part in buckets]
+        rows = joined(*kept)
+        if not len(rows):
+            return
+        series = np.ascontiguousarray(rows["series"])
         bad = odd(rows)
         empty = rows["count"] == bad
         columns = {
-            **_series(names, rows["series"]),
+            **_named(names, series, _starts(series)),
             "level": fixed("UInt8", np.repeat(np.array(LEVELS, np.uint8), [len(part) for part in kept])),
             "bucket": fixed("Int64", rows["position"]),
             **{name: fixed("UInt64", rows[name]) for name in COUNTS},
@@ -82,7 +86,7 @@ class Writer:
         bad = odd(rows)
         empty = rows["count"] == bad
         columns = {
-            **_series(names, rows["series"]),
+            **_named(names, rows["series"], np.arange(len(rows))),
             **{name: fixed("Int64", rows[name]) for name in ("first_step", "last_step")},
             "last": fixed("Float64", rows["last"]),
             **{name: fixed("UInt64", rows[name]) for name in COUNTS},
@@ -137,23 +141,23 @@ class Writer:
             self._session.insert(table, columns, rows)
 
 
-def _series(names: Sequence[Series], index: Ints) -> dict[str, Column]:
-    """Return the columns run, metric and rank of rows whose series are places in ``names``."""
-    used = np.zeros(len(names), np.bool_)
-    used[index] = True
-    places = np.flatnonzero(used)
-    # By place, what stands there; read at the used places alone.
-    runs, metrics = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
-    ranks = np.zeros(len(names), np.uint32)
-    series = [names[place] for place in places.tolist()]
-    run_names, runs[places] = _codes([run for run, _, _ in series])
-    metric_names, metrics[places] = _codes([metric for _, metric, _ in series])
-    ranks[places] = [rank for _, _, rank in series]
-    return {
-        "run": low_cardinality(run_names, runs[index]),
-        "metric": low_cardinality(metric_names, metrics[index]),
-        "rank": fixed("UInt32", ranks[index]),
-    }
+def _named(names: Sequence[Series], series: Ints, starts: Ints) -> dict[str, Column]:
+    """Return the columns run, metric and rank of rows.
+
+    Args:
+        names: the series.
+        series: of each row, the place in them.
+        starts: where each stretch of rows of one series begins.
+    """
+    known = names if isinstance(names, Names) else Names(names)
+    return known.columns(series.take(starts), np.diff(starts, append=len(series)))
+
+
+def _starts(series: Ints) -> Ints:
+    """Return where each stretch of rows of one series begins."""
+    changed = np.ones(len(series), np.bool_)
+    np.not_equal(series[1:], series[:-1], out=changed[1:])
+    return np.flatnonzero(changed)
 
 
 def _codes(words: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:

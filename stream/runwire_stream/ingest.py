@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from runwire.wire import ATTEMPT_SHIFT
 from runwire_faust.message import Message
 from runwire_storage.reader import Reader
 from runwire_storage.rollup import latest
 from runwire_storage.session import Session
 from runwire_storage.writer import Writer
 from runwire_stream.decode import gather
+from runwire_stream.headers import Headers
 from runwire_stream.state import State
 
 
@@ -25,6 +23,7 @@ class Ingest:
 
     def __init__(self, session: Session) -> None:
         self._writer = Writer(session)
+        self._headers = Headers()
         self._state = State(Reader(session.ask))
         self._stale = False
 
@@ -43,12 +42,10 @@ class Ingest:
         if self._stale:
             self._stale = False  # before, not after: what is said meanwhile is for the next batch
             self._state.forget()
-        batch = gather(messages)
+        batch = gather(messages, self._headers)
         if len(batch.points):
-            attempts = np.zeros(len(batch.names), np.int64)
-            np.maximum.at(attempts, batch.points["series"], (batch.points["seq"] >> ATTEMPT_SHIFT).astype(np.int64))
-            numbers = self._state.resolve(batch.names, attempts)
-            batch.points["series"] = numbers[batch.points["series"]]
+            numbers = self._state.resolve(batch.names, batch.attempts)
+            batch.points["series"] = numbers.take(batch.points["series"])
             rows = latest(batch.points)
             names = self._state.names
             self._writer.points(names, rows)

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwire_storage.cover import Part, Parts
+from runwire_storage.names import Names
 from runwire_storage.rollup import latest, reduce
-from runwire_storage.rows import BUCKET, POINT, Rows, Series
+from runwire_storage.rows import BUCKET, POINT, Rows, Series, joined
 from runwire_storage.schema import LEVELS
 from runwire_stream.metrics import RECOMPUTED, SERIES
 from runwire_stream.table import Table
@@ -57,8 +58,11 @@ class State:
 
     def forget(self) -> None:
         """Forget every series: what is needed again is read back."""
-        self.names: list[Series] = []
+        self.names = Names()
         self._numbers: dict[Series, int] = {}
+        # Whose numbers were asked for last, and what they were, -1 for those that are not known.
+        self._asked: Sequence[Series] = ()
+        self._answers: NDArray[np.int64] = np.zeros(0, np.int64)
         self._batch = 0
         self._used: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the last batch that it was in
         self._attempt: NDArray[np.int64] = np.zeros(0, np.int64)  # by series, the newest of its run that it has of
@@ -67,32 +71,36 @@ class State:
         self._tables = [Table(POINT), *(Table(BUCKET) for _ in LEVELS[1:])]
 
     def resolve(self, names: Sequence[Series], attempts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the numbers of the series of the next batch; those not known are read back from the store.
+        """Return the numbers of the series of the next batch, by place; those not known are read back from the store.
 
         So are those of which a new attempt of their run logs: before it began the run may have been deleted, and then
         what is known of it is true no more.
 
         Args:
-            names: the series, each once.
-            attempts: the newest attempt of each in the batch.
+            names: series, each once; the same list as before, grown at its end, is answered at little cost.
+            attempts: by place, the newest attempt of each in the batch; negative for those that are not in it.
         """
         self._batch += 1
-        known: list[int] = []
-        unknown: dict[Series, int] = {}
-        for name, attempt in zip(names, attempts.tolist(), strict=True):
-            number = self._numbers.get(name)
-            if number is None or self._attempt[number] < attempt:
-                unknown[name] = attempt  # the rows under its old number are in nobody's way until they are evicted
-            else:
-                known.append(number)
-        self._used[known] = self._batch
-        if unknown:
+        if names is not self._asked:
+            self._asked, self._answers = names, np.zeros(0, np.int64)
+        if len(names) > len(self._answers):
+            more = [self._numbers.get(name, -1) for name in names[len(self._answers) :]]
+            self._answers = np.append(self._answers, more).astype(np.int64)
+        (places,) = np.nonzero(attempts >= 0)
+        numbers = self._answers.take(places)
+        known = numbers >= 0
+        known[known] = self._attempt.take(numbers[known]) >= attempts.take(places[known])
+        self._used[numbers[known]] = self._batch
+        unknown = places[~known]
+        if len(unknown):
             if len(self.names) + len(unknown) > self._series_max:
-                self._evict(max(self._series_max // 2, len(known)))
-            self._attempt = np.concatenate((self._attempt, list(unknown.values())))
-            self._add(list(unknown))
+                self._evict(max(self._series_max // 2, int(known.sum())))
+            # The rows under an old number are in nobody's way until they are evicted.
+            self._attempt = np.append(self._attempt, attempts[unknown])
+            self._add([names[place] for place in unknown.tolist()])
+            self._answers = np.array([self._numbers.get(name, -1) for name in names], np.int64)
             SERIES.set(len(self.names))
-        return np.array([self._numbers[name] for name in names], np.int64)
+        return self._answers
 
     def advance(self, rows: Rows) -> list[Rows]:
         """Take in a batch's POINTs, as `latest` returns them, whose series are numbers from `resolve`.
@@ -107,14 +115,14 @@ class State:
         buckets = []
         for (below, level), table in zip(_STEPS, self._tables, strict=True):
             parent = rows["position"] >> (level - below)
-            late = parent < before[rows["series"]] >> level
-            table.append(rows[~late])
-            made = reduce(table.take(newest >> level, level - below), level - below)
-            if late.any():
-                changed = latest(np.concatenate((stored[below], rows[late])))
-                anew = reduce(changed, level - below)
+            late = parent < before.take(rows["series"]) >> level
+            among = rows.compress(late)
+            moved = newest >> level != before >> level
+            made = table.close(rows.compress(~late) if len(among) else rows, newest >> level, moved, level - below)
+            if len(among):
+                anew = reduce(latest(joined(stored[below], among)), level - below)
                 RECOMPUTED.inc(len(anew))
-                made = np.concatenate((made, anew))
+                made = joined(made, anew)
             buckets.append(made)
             rows = made
         return buckets
@@ -151,7 +159,9 @@ class State:
         """Read back what the closed buckets are made of into which points fall, on every level."""
         parts: dict[int, list[Part]] = {}
         for below, level in _STEPS:
-            rows = rows[rows["position"] >> level < before[rows["series"]] >> level]
+            rows = rows.compress(rows["position"] >> level < before.take(rows["series"]) >> level)
+            if not len(rows):
+                break  # what is late for a level is so for those below
             parents = np.stack((rows["series"], rows["position"] >> level), axis=1)
             for number, position in np.unique(parents, axis=0).tolist():
                 first = position << (level - below)
@@ -165,7 +175,7 @@ class State:
         numbers[kept] = np.arange(len(kept))
         for table in self._tables:
             table.renumber(numbers)
-        self.names = [self.names[number] for number in kept]
+        self.names = Names(self.names[number] for number in kept.tolist())
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._totals.keep(kept)
         self._used, self._attempt = self._used[kept], self._attempt[kept]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from runwire_storage import version
 from runwire_storage.reader import WHOLE
-from runwire_storage.rollup import reduce
-from runwire_storage.rows import COUNTS, POINT, TOTAL, VERSION, Ints, Rows, odd
+from runwire_storage.rollup import reduce, reduce_points
+from runwire_storage.rows import COUNTS, POINT, TOTAL, VERSION, Ints, Rows, joined, odd
 
 _LOWEST, _HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -36,7 +36,7 @@ class Totals:
 
     def ends(self, series: Ints) -> dict[int, tuple[int, int]]:
         """Return the first and the last step of series."""
-        rows = self._rows[series]
+        rows = self._rows.take(series)
         steps = zip(rows["first_step"].tolist(), rows["last_step"].tolist(), strict=True)
         return dict(zip(series.tolist(), steps, strict=True))
 
@@ -45,46 +45,72 @@ class Totals:
         start = len(self._rows)
         fresh = np.zeros(count, TOTAL)
         fresh["first_step"], fresh["last_step"] = _HIGHEST, _LOWEST
-        fresh[stored["series"] - start] = stored
-        self._rows = np.concatenate((self._rows, fresh))
+        fresh.put(stored["series"] - start, stored)
+        self._rows = joined(self._rows, fresh)
         self._last_seq = np.concatenate((self._last_seq, np.zeros(count, np.uint64)))
         self._closed = np.concatenate((self._closed, fresh["count"] > 0))
 
     def recall(self, points: Rows) -> None:
         """Take in points of open buckets, of which one a series is its last: as it is now, with its seq."""
-        self._set_last(points[points["position"] == self.newest[points["series"]]])
+        self._set_last(points.compress(points["position"] == self.newest[points["series"]]))
 
     def keep(self, kept: Ints) -> None:
         """Forget all series but these, which get the numbers 0, 1, …"""
-        self._rows, self._last_seq, self._closed = self._rows[kept], self._last_seq[kept], self._closed[kept]
+        self._rows, self._last_seq, self._closed = self._rows.take(kept), self._last_seq[kept], self._closed[kept]
 
     def update(self, rows: Rows) -> None:
         """Take in a batch's POINTs, sorted and without repetition."""
-        series, step = rows["series"], rows["position"]
+        starts, series = _heads(rows)
+        first = rows["position"][starts]
+        self._move_on(self._ahead(rows, starts, series))
+        self._rows["first_step"][series] = np.minimum(self._rows["first_step"][series], first)
+
+    def _ahead(self, rows: Rows, starts: Ints, series: Ints) -> Rows:
+        """Return the rows behind all others of their series; of the rest, see who replaces a last point or comes late.
+
+        Args:
+            rows: sorted and without repetition.
+            starts: where each series begins in them.
+            series: which these are.
+        """
         newest = self.newest[series]
-        empty = self._rows["first_step"] > self._rows["last_step"]
-        ahead = empty[series] | (step > newest)
-        again = ~ahead & (step == newest) & (rows["seq"] >= self._last_seq[series])
-        late = (step < newest) | (again & self._closed[series])
-        self.dirty = np.unique(series[late])
-        first = np.ones(len(rows), np.bool_)
-        first[1:] = series[1:] != series[:-1]
-        heads = rows[first]
-        self._rows["first_step"][heads["series"]] = np.minimum(
-            self._rows["first_step"][heads["series"]], heads["position"]
-        )
-        self._set_last(rows[again])
+        known = self._rows["first_step"][series] <= self._rows["last_step"][series]
+        overlaps = known & (rows["position"][starts] <= newest)
+        self.dirty = np.zeros(0, np.int64)
+        if not overlaps.any():
+            return rows
+        lengths = np.diff(starts, append=len(rows))
+        newest, overlaps = np.repeat(newest, lengths), np.repeat(overlaps, lengths)
+        number, step = rows["series"], rows["position"]
+        again = overlaps & (step == newest) & (rows["seq"] >= self._last_seq[number])
+        self.dirty = np.unique(number[overlaps & ((step < newest) | (again & self._closed[number]))])
+        self._set_last(rows.compress(again))
+        return rows.compress(~overlaps | (step > newest))
+
+    def _move_on(self, rows: Rows) -> None:
+        """Add rows that are behind all others of their series."""
+        if not len(rows):
+            return
+        starts, series = _heads(rows)
         # What moves on leaves its last point behind, and the new ones but for the very last.
-        last = np.append(first[1:], np.ones(min(len(rows), 1), np.bool_))
-        moving = series[ahead & last]
-        left = moving[~self._closed[moving] & ~empty[moving]]
-        passed = np.concatenate((self._last(left), rows[ahead & ~last]))
-        passed = passed[np.argsort(passed["series"], kind="stable")]
-        whole = reduce(passed, WHOLE, folded=False)
+        ends = np.append(starts[1:], len(rows)) - 1
+        left = self._last(series)
+        columns = {}
+        for name in POINT.names or ():
+            columns[name] = np.empty(len(rows), rows.dtype[name])
+            columns[name][1:] = rows[name][:-1]
+            columns[name][starts] = left[name]
+        empty = self._rows["first_step"][series] > self._rows["last_step"][series]
+        none = starts[self._closed[series] | empty]
+        if len(none):
+            passed = np.ones(len(rows), np.bool_)
+            passed[none] = False
+            columns = {name: column.compress(passed) for name, column in columns.items()}
+        whole = reduce_points(columns, WHOLE, folded=False)
         for sign in (-1, 0):  # steps below zero are a bucket of their own
-            fold(self._rows, whole[whole["position"] == sign])
-        self._closed[moving] = False
-        self._set_last(rows[ahead & last])
+            fold(self._rows, whole.compress(whole["position"] == sign))
+        self._closed[series] = False
+        self._set_last(rows.take(ends))
 
     def mend(self, whole: Rows) -> None:
         """Replace the totals of dirty series by what the store says of the steps that `ends` names.
@@ -95,23 +121,23 @@ class Totals:
         Args:
             whole: one or two BUCKETs each, by rising position.
         """
-        kept = self._rows[self.dirty]
+        kept = self._rows.take(self.dirty)
         fresh = np.zeros(len(kept), TOTAL)
         for name in ("first_step", "last_step", "last"):
             fresh[name] = kept[name]
-        self._rows[self.dirty] = fresh
+        self._rows.put(self.dirty, fresh)
         for sign in (-1, 0):
-            fold(self._rows, whole[whole["position"] == sign])
+            fold(self._rows, whole.compress(whole["position"] == sign))
         self._closed[self.dirty] = False
         self.dirty = np.zeros(0, np.int64)
 
     def take(self, series: Ints) -> Rows:
         """Return the TOTALs of series."""
-        out = self._rows[series]
+        out = self._rows.take(series)
         out["series"] = np.arange(len(series))
         last = self._last(series)
         last["series"] = out["series"]
-        fold(out, reduce(last[~self._closed[series]], 0))
+        fold(out, reduce(last.compress(~self._closed[series]), 0))
         out["series"] = series
         return out
 
@@ -129,8 +155,10 @@ class Totals:
 
 def fold(totals: Rows, buckets: Rows) -> None:
     """Add to totals, by their place, what one BUCKET each holds, whose steps are behind all that they have."""
+    if not len(buckets):
+        return
     place = buckets["series"]
-    known = totals[place]
+    known = totals.take(place)
     bad, had = odd(buckets), odd(known)
     first = (bad > 0) & (had == 0)
     known["first_nonfinite_step"][first] = buckets["first_nonfinite_step"][first]
@@ -144,4 +172,13 @@ def fold(totals: Rows, buckets: Rows) -> None:
     for name in (*VERSION, *COUNTS):
         known[name] += buckets[name]
     known["version_high"], known["version_low"] = version.carried(known["version_high"], known["version_low"])
-    totals[place] = known
+    totals.put(place, known)
+
+
+def _heads(rows: Rows) -> tuple[Ints, Ints]:
+    """Return where each series begins in rows sorted by it, and which it is."""
+    series = np.ascontiguousarray(rows["series"])
+    changed = np.ones(len(rows), np.bool_)
+    np.not_equal(series[1:], series[:-1], out=changed[1:])
+    starts = np.flatnonzero(changed)
+    return starts, series[starts]

@@ -103,11 +103,26 @@ def bits(row: np.void) -> tuple[Any, ...]:
     return brute.bits(plain)
 
 
-def advance(state: State, archive: Memory, rows: Sequence[Logged], upto: int = 3) -> None:
-    """Let a batch pass; ``upto`` < 3: the worker dies when so much of it is stored."""
-    local = {number: place for place, number in enumerate(dict.fromkeys(row[0] for row in rows))}
-    names = [("run", f"m{number}", 0) for number in local]
-    numbers = state.resolve(names, np.zeros(len(names), np.int64))
+def advance(
+    state: State, archive: Memory, rows: Sequence[Logged], upto: int = 3, names: list[Series] | None = None
+) -> None:
+    """Let a batch pass.
+
+    Args:
+        state: of the worker.
+        archive: where it stores.
+        rows: the batch.
+        upto: less than 3: the worker dies when so much of it is stored.
+        names: a list that goes on from batch to batch, and grows.
+    """
+    names = [] if names is None else names
+    names += [
+        name for number in dict.fromkeys(row[0] for row in rows) if (name := ("run", f"m{number}", 0)) not in names
+    ]
+    local = {int(metric[1:]): place for place, (_, metric, _) in enumerate(names)}
+    attempts = np.full(len(names), -1, np.int64)
+    attempts[[local[row[0]] for row in rows]] = 0
+    numbers = state.resolve(names, attempts)
     points = latest(np.array([(numbers[local[number]], step, seq, value) for number, step, value, seq in rows], POINT))
     if upto >= 1:
         archive.store_points(state.names, points)
@@ -158,10 +173,13 @@ def test_any_rows_in_any_batches_give_what_brute_force_gives(rows: list[Logged],
     archive = Memory(data.draw(least))
     state = State(archive)
     cuts = sorted({0, len(rows), *data.draw(st.lists(st.integers(0, len(rows)), max_size=8))})
+    names: list[Series] = []
     for start, end in itertools.pairwise(cuts):
         if data.draw(st.booleans()):
             state.forget()
-        advance(state, archive, rows[start:end])
+        if data.draw(st.booleans()):
+            names = []
+        advance(state, archive, rows[start:end], names=names)
     check(archive, rows)
 
 
@@ -204,15 +222,16 @@ def test_the_order_of_arrival_does_not_matter(rows: list[Logged], random: Any, s
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(logs, st.integers(1, 40), least)
+@given(logs, st.integers(1, 40), least, st.integers(1, 2))
 def test_a_state_smaller_than_its_series_reads_back_what_it_forgot(
-    rows: list[Logged], size: int, points_min: int
+    rows: list[Logged], size: int, points_min: int, series_max: int
 ) -> None:
-    """With room for one series alone, three series still come out right."""
+    """With room for one series alone or two, three series still come out right."""
     archive = Memory(points_min)
-    state = State(archive, series_max=1)
+    state = State(archive, series_max=series_max)
+    names: list[Series] = []
     for start in range(0, len(rows), size):
-        advance(state, archive, rows[start : start + size])
+        advance(state, archive, rows[start : start + size], names=names)
     check(archive, rows)
 
 
@@ -227,6 +246,20 @@ def test_a_step_repeated_for_ever_takes_no_more_memory() -> None:
         rows["seq"] = seq
         state.advance(rows)
     assert len(state._tables[0]) <= 2 * 64 * 1024
+
+
+def test_series_that_move_on_one_by_one_leave_no_room_behind() -> None:
+    """Of a hundred series one at a time closes its bucket: what waits of the others is all that the table keeps."""
+    archive = Memory()
+    state = State(archive)
+    numbers = state.resolve([("run", f"m{place}", 0) for place in range(100)], np.zeros(100, np.int64))
+    for number in numbers.tolist():
+        state.advance(np.array([(number, step, step + 1, 1.0) for step in range(63)], POINT))
+    for number in numbers.tolist():
+        made, *_ = state.advance(np.array([(number, step, step + 1, 1.0) for step in (63, 64)], POINT))
+        assert made[["series", "position", "count"]].tolist() == [(number, 0, 64)]
+    assert len(state._tables[0]) == 100
+    assert state._tables[0]._size < 400
 
 
 @pytest.mark.parametrize("count", [7, 8, 9, 63, 64])

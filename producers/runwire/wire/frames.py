@@ -45,14 +45,31 @@ class Frame:
 def encode(run: str, rank: int, frames: Iterable[Frame]) -> bytes:
     """Encode frames of one run and rank as the value of one Kafka record."""
     frames = list(frames)
-    header = dumps(
-        {"run": run, "rank": rank, "frames": [{"keys": list(frame.keys), "count": frame.count} for frame in frames]}
-    )
+    header = _header(run, rank, [(list(frame.keys), frame.count) for frame in frames])
     size = len(MAGIC) + 4 + len(header)
     parts: list[bytes | memoryview] = [MAGIC, len(header).to_bytes(4, "little"), header, bytes(-size % _WORD)]
     for frame in frames:
         parts.extend(frame.planes)
     return b"".join(parts)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a record says of its planes.
+
+    Attributes:
+        keys: of each frame, the metrics' names.
+        counts: of each frame, the number of rows.
+    """
+
+    run: str
+    rank: int
+    keys: tuple[tuple[str, ...], ...]
+    counts: tuple[int, ...]
+
+    def encode(self) -> bytes:
+        """Return it as `encode` writes it; others may write the same in another way."""
+        return _header(self.run, self.rank, list(zip(self.keys, self.counts, strict=True)))
 
 
 def decode(value: bytes) -> tuple[str, int, list[Frame]]:
@@ -61,6 +78,25 @@ def decode(value: bytes) -> tuple[str, int, list[Frame]]:
     Raises:
         WireError: the value is not such a record; the message says in what.
     """
+    data, offset = split(value)
+    header = parse(data)
+    view = memoryview(value)
+    frames = []
+    for keys, count in zip(header.keys, header.counts, strict=True):
+        width = count * _WORD
+        end = offset + width * (_FIXED_PLANES + len(keys))
+        frames.append(Frame(keys, count, [view[start : start + width] for start in range(offset, end, width)]))
+        offset = end
+    check_end(offset, value)
+    return header.run, header.rank, frames
+
+
+def split(value: bytes) -> tuple[bytes, int]:
+    """Return a record's header as it is written, and where its planes begin.
+
+    Raises:
+        WireError: the value is no metric record, or is cut off.
+    """
     if value[:4] != MAGIC:
         raise WireError(f"no metric record: it begins with {bytes(value[:4])!r}, not with {MAGIC!r}")
     if len(value) < len(MAGIC) + 4:
@@ -68,33 +104,44 @@ def decode(value: bytes) -> tuple[str, int, list[Frame]]:
     header_end = len(MAGIC) + 4 + int.from_bytes(value[4:8], "little")
     if header_end > len(value):
         raise WireError(f"the metric record is cut off: its header ends at {header_end}, the value at {len(value)}")
-    header = loads(value[8:header_end])
+    return value[8:header_end], header_end + -header_end % _WORD
+
+
+def parse(data: bytes) -> Header:
+    """Return what a header says.
+
+    Raises:
+        WireError: it is none; the message says in what.
+    """
+    header = loads(data)
     if not isinstance(header, dict) or not isinstance(header.get("frames"), list):
         raise WireError("the metric record's header holds no frames")
     run, rank = check_run(header.get("run")), check_rank(header.get("rank"))
-    view = memoryview(value)
-    offset = header_end + -header_end % _WORD
-    frames = []
-    for item in header["frames"]:
-        keys, count = _shape(item)
-        width = count * _WORD
-        planes = [
-            view[start : start + width] for start in range(offset, offset + width * (_FIXED_PLANES + len(keys)), width)
-        ]
-        offset += width * (_FIXED_PLANES + len(keys))
-        frames.append(Frame(keys, count, planes))
-    if offset != len(value):
-        raise WireError(f"the metric record's planes end at {offset}, the value at {len(value)}")
-    return run, rank, frames
+    shapes = [_shape(item) for item in header["frames"]]
+    return Header(run, rank, tuple(keys for keys, _ in shapes), tuple(count for _, count in shapes))
 
 
-def _shape(item: Any) -> tuple[list[str], int]:
+def check_end(end: int, value: bytes) -> None:
+    """Check that the planes that a header tells of end where the value does.
+
+    Raises:
+        WireError: they do not.
+    """
+    if end != len(value):
+        raise WireError(f"the metric record's planes end at {end}, the value at {len(value)}")
+
+
+def _header(run: str, rank: int, shapes: Sequence[tuple[Sequence[str], int]]) -> bytes:
+    return dumps({"run": run, "rank": rank, "frames": [{"keys": keys, "count": count} for keys, count in shapes]})
+
+
+def _shape(item: Any) -> tuple[tuple[str, ...], int]:
     if not isinstance(item, dict) or not isinstance(item.get("keys"), list):
         raise WireError("a frame of the metric record has no keys")
     count = item.get("count")
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= RECORD_BYTES_MAX:
         raise WireError(f"a frame of the metric record has a count of {count!r:.40}")
-    keys = [check_metric(key) for key in item["keys"]]
+    keys = tuple(map(check_metric, item["keys"]))
     if len(set(keys)) != len(keys):
         raise WireError("a frame of the metric record names a key twice")
     return keys, count
