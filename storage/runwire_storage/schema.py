@@ -36,7 +36,7 @@ TABLES = {
     # mostly the ends of many series are read. Steps and seqs count up by the same number again and again: so Delta,
     # which reads three times as fast as DoubleDelta, and ZSTD(3), for ZSTD(1) does not see that all of it repeats. No
     # statistics, which each merge would make anew of every column and no query of ours asks for. Eight parts
-    # instead of five: merging is two thirds of what a point costs ClickHouse.
+    # a merge, where ClickHouse takes five: merging is two thirds of what a point costs it.
     "stored_points": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_points (
             {_SERIES_KEY}

@@ -6,6 +6,7 @@ import struct
 import threading
 
 import pytest
+from clickhouse_connect.driver.client import Client
 from embedded_process import Embedded
 
 from runwire_storage.migrations import SchemaError, migrate, stored_version
@@ -101,10 +102,7 @@ def test_a_schema_of_before_the_first_release_is_refused(embedded: Embedded, dat
 def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: Embedded, database: str) -> None:
     """Its table becomes that of a new store; its points are read, replaced and merged with new ones as before."""
     client = embedded.client(database=database)
-    declared = client.command("SHOW CREATE TABLE stored_points")
-    client.command("DROP TABLE stored_points SYNC")
-    client.command(_POINTS_2)
-    client.command("TRUNCATE TABLE schema_version")
+    declared = _back_to_version_2(client, database)
     client.command("INSERT INTO schema_version (version) VALUES (2)")
     insert = "INSERT INTO stored_points (run, metric, rank, step, number, decimals, seq) VALUES"
     old = dict(enumerate(_BITS * 500, -2500))
@@ -127,13 +125,21 @@ def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: E
 def test_a_migration_that_an_earlier_program_began_is_completed(embedded: Embedded, database: str) -> None:
     """A program of version 2 that was killed while it made tables leaves no version: they are altered all the same."""
     client = embedded.client(database=database)
-    declared = client.command("SHOW CREATE TABLE stored_points")
-    client.command("DROP TABLE stored_points SYNC")
-    client.command(_POINTS_2)
-    client.command("TRUNCATE TABLE schema_version")
+    declared = _back_to_version_2(client, database)
     migrate(client, database)
     assert client.command("SHOW CREATE TABLE stored_points") == declared
     client.close()
+
+
+def _back_to_version_2(client: Client, database: str) -> str:
+    """Make the tables those of version 2, untold; return how TABLES alone declares the one that differs."""
+    client.command("TRUNCATE TABLE schema_version")
+    client.command("DROP TABLE stored_points SYNC")
+    client.command(TABLES["stored_points"].format(db=database))
+    declared = str(client.command("SHOW CREATE TABLE stored_points"))
+    client.command("DROP TABLE stored_points SYNC")
+    client.command(_POINTS_2)
+    return declared
 
 
 def _row(step: int, bits: int, seq: int) -> str:
