@@ -1,7 +1,8 @@
 """Brings a ClickHouse to this program's schema. Every program that needs the schema calls `migrate` when it starts.
 
 Safe when several start at once: each statement is one that ClickHouse itself makes atomic and that changes nothing when
-repeated (CREATE … IF NOT EXISTS, CREATE OR REPLACE VIEW, a row that equals the one already there).
+repeated (CREATE … IF NOT EXISTS, CREATE OR REPLACE VIEW, an ALTER to what is so already, a row that equals the one
+already there).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from runwire_storage.errors import StorageError
 from runwire_storage.gather import RUNS
-from runwire_storage.schema import DATABASE, TABLES, VERSION, VIEWS
+from runwire_storage.schema import DATABASE, TABLES, UPGRADES, VERSION, VERSION_MIN, VIEWS
 
 _VERSION_TABLE = """
     CREATE TABLE IF NOT EXISTS {db}.schema_version (
@@ -25,14 +26,14 @@ class SchemaError(StorageError):
 
 
 def migrate(client: Client, database: str = DATABASE) -> None:
-    """Create the database, its tables and its views, as far as they are not there.
+    """Create the database, its tables and its views, as far as they are not there, and alter older tables.
 
     Args:
         client: of the store, with the right to create; it need not name a database.
         database: what to call the database.
 
     Raises:
-        SchemaError: a newer Runwire made the schema that is there.
+        SchemaError: a newer Runwire made the schema that is there, or one of before the first release.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
@@ -43,13 +44,17 @@ def migrate(client: Client, database: str = DATABASE) -> None:
             f"the database {database} has schema version {stored}, made by a newer Runwire; this one knows version "
             f"{VERSION}: upgrade Runwire, or use another ClickHouse"
         )
-    if 0 < stored < VERSION:
+    if 0 < stored < VERSION_MIN:
         raise SchemaError(
             f"the database {database} has schema version {stored}, of a Runwire before the first release; this one "
             f"knows version {VERSION}: begin with a new home, or drop that database"
         )
     for statement in (*TABLES.values(), *VIEWS.values(), RUNS):
         client.command(statement.format(db=database))
+    # Also where no version is told: an earlier program may have begun to make the tables, and been killed.
+    for version, statement in UPGRADES.items():
+        if stored < version:
+            client.command(statement.format(db=database))
     # Last: whoever reads the version may rely on all that belongs to it.
     if stored < VERSION:
         client.command(f"INSERT INTO {database}.schema_version (version) VALUES ({VERSION})")  # noqa: S608

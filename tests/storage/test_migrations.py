@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 
 import pytest
+from clickhouse_connect.driver.client import Client
 from embedded_process import Embedded
 
 from runwire_storage.migrations import SchemaError, migrate, stored_version
 from runwire_storage.schema import TABLES, VERSION, VIEWS
+from runwire_storage.values import SHIFT
+
+#: As schema version 2 made it; every other table of that version is as it is now.
+_POINTS_2 = """
+    CREATE TABLE stored_points (
+        run LowCardinality(String),
+        metric LowCardinality(String),
+        rank UInt32 CODEC(T64, ZSTD(1)),
+        step Int64 CODEC(DoubleDelta, ZSTD(1)),
+        number Int64 CODEC(T64('bit'), ZSTD(1)),
+        decimals Int8 CODEC(ZSTD(1)),
+        seq UInt64 CODEC(DoubleDelta, ZSTD(1)),
+        value Float64 ALIAS if(
+            decimals < 0, reinterpretAsFloat64(number - 94575592174780416), number / intExp10(decimals)
+        )
+    ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, metric, rank, step)
+    SETTINGS index_granularity = 1024, min_compress_block_size = 16384
+"""
+#: Of floats that a codec or a conversion might change: NaNs with payload and sign, -0.0, subnormals, infinity, ends.
+_BITS = (
+    0x7FF8000000000000, 0x7FF0000000000001, -0x7FFFFFFFFFFFF, -0x8000000000000000, 1, 0x000FFFFFFFFFFFFF,
+    0x7FF0000000000000, 0x7FEFFFFFFFFFFFFF, 0x3FF199999999999A, 0x3FB99999A0000000,
+)  # fmt: skip
 
 
 def test_migrating_makes_tables_and_views_and_twice_changes_nothing(embedded: Embedded, database: str) -> None:
@@ -72,3 +97,51 @@ def test_a_schema_of_before_the_first_release_is_refused(embedded: Embedded, dat
     with pytest.raises(SchemaError, match=r"schema version 1, of a Runwire before the first release.*new home"):
         migrate(client, database)
     client.close()
+
+
+def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: Embedded, database: str) -> None:
+    """Its table becomes that of a new store; its points are read, replaced and merged with new ones as before."""
+    client = embedded.client(database=database)
+    declared = _back_to_version_2(client, database)
+    client.command("INSERT INTO schema_version (version) VALUES (2)")
+    insert = "INSERT INTO stored_points (run, metric, rank, step, number, decimals, seq) VALUES"
+    old = dict(enumerate(_BITS * 500, -2500))
+    client.command(f"{insert} {', '.join(_row(step, bits, 1) for step, bits in old.items())}")
+
+    migrate(client, database)
+
+    assert client.command("SHOW CREATE TABLE stored_points") == declared
+    assert stored_version(client, database) == VERSION
+    bits = "SELECT step, reinterpretAsInt64(value) FROM points WHERE run = 'r' ORDER BY step"
+    assert dict(client.query(bits).result_rows) == old
+    new = dict(enumerate(reversed(_BITS * 500)))
+    client.command(f"{insert} {', '.join(_row(step, bits, 2) for step, bits in new.items())}")
+    for _ in ("before", "after merging"):
+        assert dict(client.query(bits).result_rows) == old | new
+        client.command("OPTIMIZE TABLE stored_points FINAL")
+    client.close()
+
+
+def test_a_migration_that_an_earlier_program_began_is_completed(embedded: Embedded, database: str) -> None:
+    """A program of version 2 that was killed while it made tables leaves no version: they are altered all the same."""
+    client = embedded.client(database=database)
+    declared = _back_to_version_2(client, database)
+    migrate(client, database)
+    assert client.command("SHOW CREATE TABLE stored_points") == declared
+    client.close()
+
+
+def _back_to_version_2(client: Client, database: str) -> str:
+    """Make the tables those of version 2, untold; return how TABLES alone declares the one that differs."""
+    client.command("TRUNCATE TABLE schema_version")
+    client.command("DROP TABLE stored_points SYNC")
+    client.command(TABLES["stored_points"].format(db=database))
+    declared = str(client.command("SHOW CREATE TABLE stored_points"))
+    client.command("DROP TABLE stored_points SYNC")
+    client.command(_POINTS_2)
+    return declared
+
+
+def _row(step: int, bits: int, seq: int) -> str:
+    (number,) = struct.unpack("<q", struct.pack("<Q", bits + SHIFT & 2**64 - 1))
+    return f"('r', 'm', 0, {step}, {number}, -1, {seq})"
