@@ -58,6 +58,7 @@ class State:
 
     def forget(self) -> None:
         """Forget every series: what is needed again is read back."""
+        SERIES.set(0)
         self.names = Names()
         self._numbers: dict[Series, int] = {}
         # Whose numbers were asked for last, and what they were, -1 for those that are not known.
