@@ -8,7 +8,7 @@ from typing import Any
 
 #: A batch begins to be stored so long after its first record came: rows are readable within a second, and the fewer
 #: inserts there are, the less ClickHouse has to merge.
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 0.3
 #: A batch holds about so much, some 400,000 points of ten metrics; as much again waits meanwhile.
 BATCH_BYTES = 4 << 20
 

@@ -21,6 +21,8 @@ from runwire.spool.lock import hold
 #: How long after the last work it ends, seconds.
 IDLE_SECONDS = 30.0
 _BUSY_POLL, _IDLE_POLL = 0.05, 0.2
+#: Looking after spools takes at most so much of the time, until that makes for pauses of as long as when idle.
+_LOOK_SHARE = 0.05
 _STATUS_SECONDS = 1.0
 _METRICS_SECONDS = 5.0
 #: Metrics take at most so much of the time, however many spools lie there.
@@ -74,7 +76,9 @@ class Shipper:
 
     def pause(self) -> float:
         """Return how long there is nothing to do, seconds."""
-        return _BUSY_POLL if self.host.live or self.host.hopeful else _IDLE_POLL
+        if not (self.host.live or self.host.hopeful):
+            return _IDLE_POLL
+        return min(max(_BUSY_POLL, self.host.looked_seconds / _LOOK_SHARE), _IDLE_POLL)
 
     def close(self) -> None:
         """Let what is on its way arrive, and let go of the lock."""

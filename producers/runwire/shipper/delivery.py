@@ -23,7 +23,7 @@ _ALIVE_SECONDS = 0.2
 _WAITING_SECONDS = 1.0
 #: What is delivered is written down once a second if a killed shipper's successor would repeat so many bytes, or tell
 #: anew of something that an alert may answer to; else now and then, since it takes as long as to deliver a few rows.
-_SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 30.0
+_SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 120.0
 _SAVE_BYTES = 1 << 16
 _ALERTING_SECONDS = 3.0
 #: How long it is left alone after something failed: longer each time that it fails again soon.

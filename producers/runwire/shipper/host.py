@@ -37,6 +37,12 @@ class Host:
         home: the home.
         spools: this host's spools in it.
         kafka: where all of it goes, whatever the spools say; None for what they say.
+
+    Attributes:
+        deliveries: of each spool that was found.
+        default: where spools go that do not say where to.
+        tally: what was delivered.
+        looked_seconds: how long the last tick took to find out which spools have something to tell.
     """
 
     def __init__(self, home: Path, spools: Path, kafka: str | None = None) -> None:
@@ -50,6 +56,7 @@ class Host:
         self._next_scan = self._next_find = 0.0
         self._wanted: set[str] = set()
         self._turn = 0
+        self.looked_seconds = 0.0
         self._find_problem: str | None = None
 
     @property
@@ -98,7 +105,9 @@ class Host:
             self._next_scan = time.monotonic() + max(_SCAN_SECONDS, (time.monotonic() - now) / _SCAN_SHARE)
             self._wanted = self._addresses()
         self._mend()
+        began = time.monotonic()
         active = self._active()
+        self.looked_seconds = time.monotonic() - began
         more = False
         for delivery in active:
             more |= self._guard(delivery, delivery.watch)

@@ -79,7 +79,7 @@ class Ship:
                 segment's end is not the spool's if the urgent lane was ahead in the next one.
         """
         self.settle()
-        if not self._link.room("bulk") or (time.monotonic() < self.due and not ended):
+        if (time.monotonic() < self.due and not ended) or not self._link.room("bulk"):
             return False
         items = [] if self._level and not ended else self._reader.read(gone=ended)
         self._gather(items)
