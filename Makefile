@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ROUNDS ?= 100
 SEED ?= 1
 ROOMS := producers storage stream alerting server
-# Those of a few minutes; backpressure takes a quarter of an hour, profile is for whoever works on speed.
+# Those of a few minutes; backpressure takes a quarter of an hour, batches and profile are for whoever works on speed.
 BENCH ?= sdk ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
