@@ -11,10 +11,8 @@ from runwire.wire.frames import RECORD_BYTES_MAX, Header, parse
 from runwire_storage.rows import Ints, Series
 from runwire_storage.schema import TIME
 
-#: Of more series nothing is remembered from batch to batch.
-_SERIES_MAX = 50_000
-#: Nor of more bytes of headers, each of whose keys takes some ten times as much beside.
-_BYTES_MAX = 4 << 20
+SERIES_MAX = 50_000
+BYTES_MAX = 4 << 20
 #: How a header ends that `runwire.wire.encode` wrote, behind the last colon.
 _COUNT = re.compile(rb"([1-9][0-9]{0,6})\}\]\}")
 
@@ -36,11 +34,16 @@ class Shape(NamedTuple):
 class Headers:
     """The series that headers name, each with its place, and what the headers said.
 
+    Args:
+        series_max: of more series nothing is remembered from batch to batch.
+        bytes_max: nor of more bytes of headers, each of whose keys takes some ten times as much beside.
+
     Attributes:
         names: the series by place; another list once it was begun anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, series_max: int = SERIES_MAX, bytes_max: int = BYTES_MAX) -> None:
+        self._series_max, self._bytes_max = series_max, bytes_max
         self._begin()
 
     def _begin(self) -> None:
@@ -51,7 +54,7 @@ class Headers:
 
     def begin_batch(self) -> None:
         """Forget all if that is too much; between two batches, for places last for one."""
-        if len(self.names) > _SERIES_MAX or self._bytes > _BYTES_MAX:
+        if len(self.names) > self._series_max or self._bytes > self._bytes_max:
             self._begin()
 
     def read(self, data: bytes) -> tuple[Shape, ...]:

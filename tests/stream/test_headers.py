@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from runwire.errors import WireError
 from runwire.wire.frames import RECORD_BYTES_MAX, Header
 from runwire_storage.schema import TIME
-from runwire_stream import headers
 from runwire_stream.headers import Headers
 
 KEYS = st.lists(st.sampled_from(["a", "b", "c", 'count":1}]}', TIME]), min_size=0, max_size=3, unique=True)
@@ -62,16 +61,14 @@ def test_a_count_is_checked_though_the_header_is_known(rows: int) -> None:
         known.read(Header("run", 0, (("a",),), (rows,)).encode())
 
 
-def test_not_more_is_remembered_than_a_worker_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_more_is_remembered_than_a_worker_has_room_for() -> None:
     """Of ever new runs, and of ever new lists of the same keys, both the names and the headers stay bounded."""
-    monkeypatch.setattr(headers, "_SERIES_MAX", 100)
-    monkeypatch.setattr(headers, "_BYTES_MAX", 10_000)
-    known = Headers()
+    known = Headers(series_max=100)
     for number in range(1000):
         known.begin_batch()
         known.read(Header(f"run-{number}", 0, (("a",),), (1,)).encode())
         assert len(known.names) <= 102
-    known = Headers()
+    known = Headers(bytes_max=10_000)
     for number in range(1000):
         known.begin_batch()
         keys = tuple(f"m{place}" for place in range(10) if number >> place & 1)
