@@ -94,7 +94,7 @@ class Watch:
         self._up, self._load, self._receiver = up, load, receiver
         self._lag = Lag(up.kafka)
         self._nans = 0
-        self._run = runwire.init(project="bench", id="probe", rank=0, home=up.home, kafka=up.kafka)
+        self._run = runwire.init(project="bench", id="probe", rank=0, dir=up.home, kafka=up.kafka)
 
     def close(self) -> None:
         """Finish the run."""

@@ -22,7 +22,7 @@ from clickhouse_connect.driver.client import Client
 from rich.console import Console
 from rich.table import Table
 
-from runwire import _settings
+from runwire import _addresses
 from runwire._ready import READY_FD
 from runwire.spool.folder import read_json, root
 from runwire_server.local import home as homes
@@ -78,7 +78,7 @@ class Pipeline:
                 os.kill(shipper, signal.SIGTERM)
 
     def _shipper(self) -> int | None:
-        pid = read_json(root(self.home, _settings.hostname()) / "shipper.json").get("pid")
+        pid = read_json(root(self.home, _addresses.hostname()) / "shipper.json").get("pid")
         return pid if isinstance(pid, int) and Path(f"/proc/{pid}").exists() else None
 
 

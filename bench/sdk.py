@@ -27,7 +27,7 @@ from zlib import crc32
 import orjson  # noqa: TID251 -- what log() is compared with
 
 import runwire
-from runwire import _settings
+from runwire import _addresses
 from runwire.spool.folder import read_json, root
 from runwire.spool.lock import hold
 
@@ -80,7 +80,7 @@ def log(calls: int) -> dict[str, Any]:
     began = time.perf_counter()
     run.finish()
     result["finish_s"] = time.perf_counter() - began
-    pid = _shipper(_settings.find_home())
+    pid = _shipper(_addresses.find_home())
     if pid:
         result["shipper_cpu_s_per_million_points"] = _cpu_seconds(pid) / (calls * SCALARS / 1e6)
         result["shipper_rss_mb"] = _rss_mb(pid)
@@ -90,14 +90,14 @@ def log(calls: int) -> dict[str, Any]:
 
 def init(calls: int) -> dict[str, Any]:
     """Time ``runwire.init()``, the first one with the start of a shipper."""
-    os.environ["RUNWIRE_FINISH_WAIT"] = "0"
+    os.environ["RUNWIRE_FINISH_TIMEOUT"] = "0"
     times = []
     for _ in range(calls):
         began = time.perf_counter_ns()
         run = runwire.init(project="bench")
         times.append(time.perf_counter_ns() - began)
         run.finish()
-    pid = _shipper(_settings.find_home())
+    pid = _shipper(_addresses.find_home())
     if pid:
         os.kill(pid, 15)
     return {"first_ms": times[0] / 1e6, "p50_ms": sorted(times)[len(times) // 2] / 1e6, "max_ms": max(times) / 1e6}
@@ -131,7 +131,7 @@ def _timed(call: Any, calls: int) -> dict[str, Any]:
 
 
 def _part(part: str, calls: int, home: Path, kafka: str | None = None, *, shipper: bool = True) -> dict[str, Any]:
-    spools = root(home, _settings.hostname())
+    spools = root(home, _addresses.hostname())
     spools.mkdir(parents=True)
     if not shipper:
         hold(spools / "shipper.lock")  # whoever holds it is the shipper: this process, which does nothing
@@ -165,7 +165,7 @@ def _kafka(given: str | None, folder: Path) -> Iterator[str]:
 
 
 def _shipper(home: Path) -> int | None:
-    pid = read_json(root(home, _settings.hostname()) / "shipper.json").get("pid")
+    pid = read_json(root(home, _addresses.hostname()) / "shipper.json").get("pid")
     return pid if isinstance(pid, int) else None
 
 

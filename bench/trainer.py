@@ -34,8 +34,7 @@ def begin(name: str, count: int) -> list[runwire.Run]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # each run has two files open
     return [
-        runwire.Run("bench", None, None, None, id=f"{name}-{number}", rank=0, notes=None, home=None, kafka=None)
-        for number in range(count)
+        runwire.init(project="bench", id=f"{name}-{number}", rank=0, reinit="create_new") for number in range(count)
     ]
 
 
@@ -83,7 +82,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0, help="rows a second of all its runs; 0: as fast as may be")
     parser.add_argument("--probe", action="store_true", help="log the time of day, too, as the metric `probe`")
     args = parser.parse_args()
-    os.environ["RUNWIRE_FINISH_WAIT"] = "0"  # whether all arrives is for the bench to see
+    os.environ["RUNWIRE_FINISH_TIMEOUT"] = "0"  # whether all arrives is for the bench to see
     source = Source(args.name, args.metrics)
     runs = begin(args.name, args.runs)
     print("ready", flush=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from runwire import errors
 from runwire._current import alert, config, current, finish, init, log, summary
 from runwire._run import AlertLevel, Run
+from runwire._settings import Settings
 
 if TYPE_CHECKING:
     run: Run | None
@@ -28,7 +29,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["AlertLevel", "Run", "__version__", "alert", "config", "errors", "finish", "init", "log", "run", "summary"]
+__all__ = [
+    "AlertLevel",
+    "Run",
+    "Settings",
+    "__version__",
+    "alert",
+    "config",
+    "errors",
+    "finish",
+    "init",
+    "log",
+    "run",
+    "summary",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -37,6 +51,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
 
-for _public in (AlertLevel, Run, alert, finish, init, log):
+for _public in (AlertLevel, Run, Settings, alert, finish, init, log):
     _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
 del _public

@@ -32,10 +32,12 @@ class Companion(threading.Thread):
         spools: this host's spools in it.
         folder: the run's own spool.
         check: called about once a second.
+        ships: whether there is to be a shipper.
     """
 
-    def __init__(self, home: Path, spools: Path, folder: Path, check: Callable[[], None]) -> None:
+    def __init__(self, home: Path, spools: Path, folder: Path, check: Callable[[], None], *, ships: bool) -> None:
         super().__init__(name="runwire", daemon=True)
+        self._ships = ships
         self._home, self._spools, self._check = home, spools, check
         self._inbox = folder / INBOX
         self._offset = 0
@@ -47,8 +49,15 @@ class Companion(threading.Thread):
         #: When an alert was last printed, seconds since the epoch; 0 before the first.
         self.printed = 0.0
 
-    def ensure_shipper(self) -> None:
+    def start(self) -> None:
+        """Start the thread, and a shipper if none runs."""
+        self._ensure_shipper()
+        super().start()
+
+    def _ensure_shipper(self) -> None:
         """Start a shipper if none runs; one that does not stay up is tried again less and less often."""
+        if not self._ships:
+            return
         for child in list(self._children):
             with suppress(ChildProcessError):  # somebody else's wait() took it
                 if os.waitpid(child, os.WNOHANG)[0] == 0:
@@ -80,7 +89,7 @@ class Companion(threading.Thread):
                 checked = time.monotonic()
                 self._check()
                 if self._spools.exists():
-                    self.ensure_shipper()
+                    self._ensure_shipper()
 
     def stop(self) -> None:
         """End the thread, after a last look into the inbox."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from runwire import _exit
+from runwire import _exit, _init
+from runwire._resume import Resume
 from runwire._run import AlertLevel, Run
 from runwire._say import logger
-from runwire.errors import RunFinishedError
+from runwire._settings import Mode, Settings
+from runwire.errors import ConfigError, RunFinishedError
+
+Reinit = Literal["finish_previous", "return_previous", "create_new"]
 
 _run: Run | None = None
+#: Those that this process has begun and not finished, the current one among them.
+_living: list[Run] = []
 
 
 def init(
@@ -20,15 +26,22 @@ def init(
     config: Any = None,
     tags: Any = None,
     *,
+    entity: str | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
     id: str | None = None,  # noqa: A002 -- the field's name for it
     rank: int | None = None,
     notes: str | None = None,
-    home: str | os.PathLike[str] | None = None,
+    resume: Resume | bool | None = None,
+    reinit: Reinit | bool | None = None,
+    mode: Mode | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002 -- likewise
+    settings: Settings | Mapping[str, Any] | None = None,
     kafka: str | None = None,
 ) -> Run:
     """Begin a run, and make it the current one.
 
-    It asks no server and waits for none. A run that is still current is finished first, which is said.
+    It asks no server and waits for none, unless ``resume`` asks for what only a server knows: then two seconds at most.
 
     ::
 
@@ -37,14 +50,26 @@ def init(
     Args:
         project: what the run belongs to; None for ``RUNWIRE_PROJECT``, else "default".
         name: for people; None for a made-up one.
-        config: what the run is configured with: a dict, a dataclass or an argparse namespace.
+        config: what the run is configured with: a dict, a dataclass, an argparse namespace, absl flags, an OmegaConf,
+            or the path of a YAML file.
         tags: strings.
-        id: names the run: letters, digits, ``_ . -``, at most 64; None for ``RUNWIRE_RUN_ID``, else a new one. The
-            same id again goes on with that run.
-        rank: names this process among those of the run: 0 to 2^32 - 1; None for ``RUNWIRE_RANK``, ``RANK`` or
-            ``SLURM_PROCID``, else 0.
+        entity: the team or person it belongs to; None for ``RUNWIRE_ENTITY``.
+        group: what it is one part of, as a cross-validation; None for ``RUNWIRE_GROUP``.
+        job_type: which part, as "train" or "eval".
+        id: names the run: letters, digits, ``_ . -``, at most 64; None for ``RUNWIRE_RUN_ID``, else for the one that
+            all ranks of the job share where torchrun, srun or MPI names the job, else a new one. The same id again
+            goes on with that run.
+        rank: names this process among those of the run: 0 to 2^32 - 1; None for ``RUNWIRE_RANK``, else what torchrun,
+            srun or MPI says, else 0.
         notes: a text.
-        home: where spools lie; None for ``RUNWIRE_HOME``, else ``~/.runwire``.
+        resume: whether it may go on with a run that is there: "allow"; "must", or it is an error; "never", or it is;
+            "auto" (or True): with the one that this program began last here, if that did not finish. Steps go on behind
+            the last one. None is as "allow", but looks no further than this home.
+        reinit: what becomes of a current run: "finish_previous" (or True, None), which is said; "return_previous" (or
+            False): it is returned, and all else passed over; "create_new": it goes on beside the new one.
+        mode: "online", "offline" or "disabled"; see `Settings`.
+        dir: the home, where spools lie; None for ``RUNWIRE_HOME``, else ``~/.runwire``.
+        settings: how it behaves: a `Settings`, or a dict of some of them.
         kafka: ``host:port`` of the pipeline's Kafka; None for ``RUNWIRE_KAFKA``, the config file, or the home's
             running ``up``, the first that says.
 
@@ -52,21 +77,36 @@ def init(
         The run.
 
     Raises:
-        UsageError: an argument is not what it must be.
+        UsageError: an argument is not what it must be, or ``resume`` cannot be met.
     """
     global _run  # noqa: PLW0603 -- the current run is the process's
-    if _run is not None and not _run.finished:
-        logger.warning("init() finishes the run that was current, %s (%s)", _run.name, _run.id)
-        _run.finish()
-    begun = Run(project, name, config, tags, id=id, rank=rank, notes=notes, home=home, kafka=kafka)
+    before, wanted = current(), _reinit(reinit)
+    if before is not None and wanted == "return_previous":
+        return before
+    chosen = Settings.find(settings, mode=mode)
+    if before is not None and wanted == "finish_previous":
+        logger.warning("init() finishes the run that was current, %s (%s)", before.name, before.id)
+        before.finish()
+    texts = {
+        "project": project,
+        "name": name,
+        "entity": entity,
+        "group": group,
+        "job_type": job_type,
+        "notes": notes,
+    }
+    begun = _init.begin(
+        texts, config=config, tags=tags, run=id, rank=rank, resume=resume, settings=chosen, home=dir, kafka=kafka
+    )
+    _living[:] = [run for run in _living if not run.finished] + [begun]
     _run = begun
-    _exit.watch(current)
+    _exit.watch(living)
     return begun
 
 
-def log(data: Mapping[str, Any], step: int | None = None) -> None:
+def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001 -- the field's order
     """Log values of metrics at a step of the current run: see `Run.log`."""
-    (_run or _need("log()")).log(data, step)
+    (_run or _need("log()")).log(data, step, commit)
 
 
 def alert(title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
@@ -83,6 +123,11 @@ def finish(exit_code: int = 0) -> None:
 def current() -> Run | None:
     """Return the current run, None if there is none."""
     return _run if _run is not None and not _run.finished else None
+
+
+def living() -> list[Run]:
+    """Return the runs that this process has begun and not finished, the current one last."""
+    return sorted((run for run in _living if not run.finished), key=lambda run: run is _run)
 
 
 class Twin:
@@ -119,6 +164,14 @@ class Twin:
 
     def _facts(self) -> Any:
         return getattr(_run or _need(self._of), self._of)
+
+
+def _reinit(value: Any) -> Reinit:
+    if isinstance(value, bool) or value is None:
+        return "return_previous" if value is False else "finish_previous"
+    if value in ("finish_previous", "return_previous", "create_new"):
+        return value  # type: ignore[no-any-return]
+    raise ConfigError(f"reinit is {value!r:.80}: expected finish_previous, return_previous or create_new")
 
 
 def _need(what: str) -> Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,38 +11,24 @@ from runwire.shipper.start import STATUS
 from runwire.spool import DELIVERED
 from runwire.spool.folder import META, read_json
 
-_DEFAULT_SECONDS = 15.0
 _QUIET_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 #: An alert about a run's very last values is waited for so long, so that it is printed where the run logs.
 _ALERT_SECONDS = 1.0
 
 
-def patience() -> float:
-    """Return how long `wait` may take, seconds: ``RUNWIRE_FINISH_WAIT``, else 15."""
-    text = os.environ.get("RUNWIRE_FINISH_WAIT")
-    if not text:
-        return _DEFAULT_SECONDS
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if 0 <= seconds < float("inf"):
-        return seconds
-    logger.warning("RUNWIRE_FINISH_WAIT is %.80r: expected a number of seconds; taking %g", text, _DEFAULT_SECONDS)
-    return _DEFAULT_SECONDS
-
-
-def wait(folder: Path, spools: Path, kafka: str | None, printed: Callable[[], float]) -> None:
-    """Wait until the shipper has delivered the spool, or `patience` is at an end; then say where the rest waits.
+def wait(folder: Path, spools: Path, kafka: str | None, seconds: float, printed: Callable[[], float]) -> None:
+    """Wait until the shipper has delivered the spool, but no longer than told; then say where the rest waits.
 
     Args:
         folder: the spool, whose last record is written.
         spools: the host's spools.
         kafka: where it is delivered, None if nobody knows: then there is nothing to wait for.
+        seconds: how long it may take.
         printed: when an alert was last printed here, seconds since the epoch.
     """
-    seconds = patience() if kafka is not None else 0.0
+    if kafka is None:
+        seconds = 0.0
     began = time.monotonic()
     told = False
     try:

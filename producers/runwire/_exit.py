@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -30,15 +30,15 @@ class Ending(Protocol):
         """This is a forked child of the process whose run it was."""
 
 
-_current: Callable[[], Ending | None] = lambda: None  # noqa: E731
+_living: Callable[[], Sequence[Ending]] = list
 _installed = False
 _exit_code = 0
 
 
-def watch(current: Callable[[], Ending | None]) -> None:
-    """From here on tell ``current()`` of this process's end."""
-    global _current, _installed  # noqa: PLW0603 -- a process has one end
-    _current = current
+def watch(living: Callable[[], Sequence[Ending]]) -> None:
+    """From here on tell each of ``living()`` of this process's end."""
+    global _living, _installed  # noqa: PLW0603 -- a process has one end
+    _living = living
     if _installed:
         return
     _installed = True
@@ -59,8 +59,7 @@ def _wrap_excepthook() -> None:
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         global _exit_code  # noqa: PLW0603
         _exit_code = EXIT_SIGINT if issubclass(kind, KeyboardInterrupt) else 1
-        run = _current()
-        if run is not None:
+        for run in _living():
             run.raised(kind, error, traceback)
         before(kind, error, traceback)
 
@@ -80,12 +79,10 @@ def _wrap_exit() -> None:
 
 
 def _at_exit() -> None:
-    run = _current()
-    if run is not None:
+    for run in _living():
         run.end(_exit_code)
 
 
 def _in_child() -> None:
-    run = _current()
-    if run is not None:
+    for run in _living():
         run.forked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 
 _ADJECTIVES = (
@@ -21,10 +22,22 @@ _NOUNS = (
 
 
 def new_id() -> str:
-    """Return a fresh run id: 8 characters of 5 random bytes."""
-    return base64.b32encode(secrets.token_bytes(5)).decode().lower()
+    """Return a fresh run id, of 60 random bits: ids are not given out by anyone, and no two runs may meet in one."""
+    return _id(secrets.token_bytes(8))
 
 
-def new_name() -> str:
-    """Return a name that a person can say, as ``calm-otter-417``."""
-    return f"{secrets.choice(_ADJECTIVES.split())}-{secrets.choice(_NOUNS.split())}-{secrets.randbelow(1000)}"
+def id_of(text: str) -> str:
+    """Return a run id for a text: the same for the same one."""
+    return _id(hashlib.sha256(text.encode()).digest())
+
+
+def name_of(run: str) -> str:
+    """Return a name for a run's id that a person can say, as ``calm-otter-417``: every rank of it says the same."""
+    number = int.from_bytes(hashlib.sha256(run.encode()).digest()[:8], "little")
+    adjectives, nouns = _ADJECTIVES.split(), _NOUNS.split()
+    number, place = divmod(number, len(adjectives))
+    return f"{adjectives[place]}-{nouns[number % len(nouns)]}-{number // len(nouns) % 1000}"
+
+
+def _id(source: bytes) -> str:
+    return base64.b32encode(source[:8]).decode().lower()[:12]

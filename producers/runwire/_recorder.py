@@ -18,22 +18,25 @@ from runwire.spool import Writer
 from runwire.spool.format import EVENT_BYTES_MAX
 from runwire.wire import dumps
 
+_STEP_MAX = 2**63 - 1
+
 
 class Recorder:
     """Writes a run's rows and events, one at a time, in the order in which they are said.
 
     Args:
         writer: the spool; None if there is none: then everything is lost, which the caller has said.
+        next_step: the step of the first row without one.
     """
 
-    def __init__(self, writer: Writer | None) -> None:
+    def __init__(self, writer: Writer | None, next_step: int = 0) -> None:
         self._writer = writer
         # Re-entrant, since a signal's handler may log in the middle of the main thread's log().
         self._lock = threading.RLock()
         self._busy = False
         self._late: deque[Callable[[], None]] = deque()
         self._losing = False
-        self.next_step = 0
+        self.next_step = next_step
 
     def row(self, keys: tuple[str, ...], step: int | None, ts: int, values: Collection[float], *, more: bool) -> None:
         """Append a row.
@@ -43,7 +46,7 @@ class Recorder:
             step: int64; None for the step after the last.
             ts: microseconds since the epoch.
             values: one float a key.
-            more: whether further rows of the same call follow, which then have the same step.
+            more: whether further rows of the same step follow: then the next row without a step has this one, too.
         """
         with self._lock:
             if self._busy:
@@ -54,8 +57,7 @@ class Recorder:
             try:
                 if step is None:
                     step = self.next_step
-                if not more:
-                    self.next_step = step + 1 if step < 2**63 - 1 else step
+                self.next_step = step if more or step == _STEP_MAX else step + 1
                 if self._writer is not None:
                     self._writer.row(keys, step, ts, values)
                     if self._losing:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import enum
 import os
-import sys
 import time
 import traceback as traceback_module
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from runwire import _delivery, _settings, _values
-from runwire._command_line import command_line
+from runwire import _addresses, _delivery, _values
+from runwire._about import About, Place
 from runwire._companion import Companion
 from runwire._exit import EXIT_SIGINT, code
 from runwire._facts import Config, Summary
-from runwire._names import new_id, new_name
 from runwire._recorder import Recorder
 from runwire._say import logger
+from runwire._settings import Settings
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
-from runwire.spool import Meta, Writer, folder
+from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
 
 _FLOAT = {float}
@@ -59,54 +58,40 @@ class Run:
     Attributes:
         id: names the run.
         rank: names this process in it.
-        name, project: for people.
-        tags, notes: as given.
+        project, entity, group, job_type: as given to ``init``, for people.
         config: what the run was configured with.
         summary: what it came to.
-        folder: where its data waits until it is delivered; None if it could not be made, which was said.
+        resumed: whether it goes on with a run that was there before.
+        settings: how it behaves.
+        folder: where its data waits until it is delivered; None if nothing is recorded: it is disabled, or no folder
+            could be made, which was said.
     """
 
     folder: Path | None = None
     _lock_fd = -1
 
-    def __init__(
-        self,
-        project: str | None,
-        name: str | None,
-        config: Any,
-        tags: Any,
-        *,
-        id: str | None,  # noqa: A002 -- the field's name for it
-        rank: int | None,
-        notes: str | None,
-        home: str | os.PathLike[str] | None,
-        kafka: str | None,
-    ) -> None:
-        self.id = _settings.find_run(id) or new_id()
-        self.rank = _settings.find_rank(rank)
-        self.name = str(_values.plain(str(name or new_name())))
-        self.project = str(_values.plain(str(project or os.environ.get("RUNWIRE_PROJECT") or "default")))
-        self.tags = tuple(_values.texts(tags, "tags")) if tags is not None else ()
-        self.notes = notes
-        told = _values.mapping(config, "config") if config is not None else {}
-        own = {str(key): value for key, value in config.items()} if isinstance(config, Mapping) else told
-        self.config = Config(lambda values: self._facts("config", values), own)
+    def __init__(self, about: About, settings: Settings, place: Place) -> None:
+        self.id, self.rank = about.id, about.rank
+        self.project, self.entity, self.group, self.job_type = about.project, about.entity, about.group, about.job_type
+        self._name, self._notes, self._tags = about.name, about.notes, about.tags
+        self.resumed = about.resumed
+        self.config = Config(lambda values: self._facts("config", values), about.config, self._config_changes)
         self.summary = Summary(lambda values: self._facts("summary", values))
-        self._home = _settings.find_home(home)
-        self._spools = folder.root(self._home, _settings.hostname())
-        self._address = self._find_kafka(kafka)
+        self.settings = settings
+        self._home, self._spools, self._address = place.home, place.spools, place.kafka
         self._over = ""
         self._raised = False
         self._shapes: dict[tuple[str, ...], None] = {}
         self._warned: set[tuple[str, str]] = set()
-        self._recorder = Recorder(self._begin())
-        self._recorder.event("start", self._start(told))
+        self._recorder = Recorder(self._begin(), about.next_step)
+        self._recorder.event("start", dict(about.told))
         self._companion: Companion | None = None
         if self.folder is not None:
-            self._companion = Companion(self._home, self._spools, self.folder, self._recorder.check)
-            self._companion.ensure_shipper()
+            self._companion = Companion(
+                self._home, self._spools, self.folder, self._recorder.check, ships=settings.mode == "online"
+            )
             self._companion.start()
-            if self._address is None:
+            if settings.mode == "online" and self._address is None:
                 logger.info(
                     "no pipeline runs here: %s waits in %s; `runwire sync` delivers it once there is one "
                     "(`runwire up` starts one, RUNWIRE_KAFKA names another)",
@@ -114,7 +99,7 @@ class Run:
                     self.folder,
                 )
 
-    def log(self, data: Mapping[str, Any], step: int | None = None) -> None:
+    def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001 -- the field's order
         """Log values of metrics at a step.
 
         It costs some microseconds, and never waits for anything but the operating system's file cache. It does not
@@ -125,6 +110,8 @@ class Run:
                 float64; scalars and one-element arrays of other libraries are taken as the number that they are.
             step: the step, an int64; None for the step after the last one. Steps may repeat or go back: of two
                 values of a metric at one step, the later is kept.
+            commit: False if more is to come for this step: the next row without a step then belongs to it, too. All
+                is stored at once either way.
 
         Raises:
             RunFinishedError: the run is finished.
@@ -143,11 +130,11 @@ class Run:
             elif (types := set(map(type, values))) != _FLOAT:
                 values = _floats(values) if types <= _EXACT else None
             if values is None:
-                self._log_slowly(data, step, ts)
+                self._log_slowly(data, step, ts, more=commit is False)
             else:
-                self._recorder.row(keys, step, ts, values, more=False)
+                self._recorder.row(keys, step, ts, values, more=commit is False)
         except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
-            self._log_slowly(data, step, ts)
+            self._log_slowly(data, step, ts, more=commit is False)
 
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
@@ -173,8 +160,8 @@ class Run:
     def finish(self, exit_code: int = 0) -> None:
         """End the run, and wait a while until what it logged is delivered.
 
-        It waits at most ``RUNWIRE_FINISH_WAIT`` seconds (15), and not at all where no pipeline is known; what is not
-        delivered then stays on disk, and is said. A second call does nothing.
+        It waits at most for the setting ``finish_timeout`` (15 s), and not at all where no pipeline is known or the run
+        is offline; what is not delivered then stays on disk, and is said. A second call does nothing.
 
         Args:
             exit_code: 0 if the run did what it should.
@@ -183,10 +170,12 @@ class Run:
             return
         self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
         self._over = "finished"
+        self._remember(finished=True)
         companion, where = self._companion, self.folder
         try:
             if companion is not None and where is not None:
-                _delivery.wait(where, self._spools, self._where_now(), lambda: companion.printed)
+                kafka = self._where_now() if self.settings.mode == "online" else None
+                _delivery.wait(where, self._spools, kafka, self.settings.finish_timeout, lambda: companion.printed)
         finally:
             if companion is not None:
                 companion.stop()
@@ -206,6 +195,47 @@ class Run:
         else:
             self.raised(kind, error, traceback)
             self.finish(EXIT_SIGINT if isinstance(error, KeyboardInterrupt) else 1)
+
+    @property
+    def name(self) -> str:
+        """What people call it; it may be set."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = str(_values.plain(str(name)))
+        self._facts("about", {"name": self._name})
+
+    @property
+    def notes(self) -> str | None:
+        """What people write of it; it may be set."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        self._notes = None if notes is None else str(_values.plain(str(notes)))
+        self._facts("about", {"notes": self._notes or ""})
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags; they may be set, as by ``run.tags += ("best",)``."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        before, self._tags = self._tags, tuple(_values.texts(tags, "tags"))
+        self._facts("tags", {"tags": list(self._tags), "removed": [tag for tag in before if tag not in self._tags]})
+
+    @property
+    def url(self) -> str | None:
+        """Where the run is shown; None if nothing says where a server is."""
+        server = _addresses.find_server(self._home)
+        return None if server is None else f"{server}/r/{self.id}"
+
+    @property
+    def step(self) -> int:
+        """The step that the next row without one gets."""
+        return self._recorder.next_step
 
     def __repr__(self) -> str:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
@@ -245,18 +275,21 @@ class Run:
         return bool(self._over)
 
     def _begin(self) -> Writer | None:
-        """Begin the spool; None if the world does not let us, which is said."""
+        """Begin the spool; None if there is to be none, or the world does not let us, which is said."""
+        if self.settings.mode == "disabled":
+            return None
         meta = Meta(
             run=self.id,
             rank=self.rank,
             attempt=0,
             project=self.project,
             name=self.name,
-            host=_settings.hostname(),
+            host=_addresses.hostname(),
             pid=os.getpid(),
             started=time.time_ns() // 1000,
             # Who runs an `up` may start it anew at another port: that one is asked when it comes to delivering.
             kafka=self._address.value if self._address is not None and self._address.source != "up" else None,
+            offline=self.settings.mode == "offline",
         )
         try:
             made, self._meta, self._lock_fd = folder.begin(self._spools, meta)
@@ -266,39 +299,33 @@ class Run:
             logger.error("nothing of this run is recorded, the training goes on: %s", error)
             return None
         self.folder = made
+        self._remember(finished=False)
         return writer
 
-    def _start(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Return what the run's first event tells."""
-        return {
-            "project": self.project,
-            "name": self.name,
-            "notes": self.notes if self.notes is None else str(_values.plain(str(self.notes))),
-            "tags": list(self.tags),
-            "config": config,
-            "host": _settings.hostname(),
-            "pid": os.getpid(),
-            "command": command_line(sys.argv),
-            "python": sys.version.split()[0],
-        }
+    def _remember(self, *, finished: bool) -> None:
+        """Write down what whoever goes on with the run must know."""
+        if self.folder is not None:
+            step = self._recorder.next_step if finished else None
+            past = history.Past(self._meta.attempt, self.project, self.name, step, finished)
+            with suppress(OSError):  # then it goes on from step 0, as a new one does
+                history.remember(self._home, self.id, self.rank, past)
 
-    def _find_kafka(self, argument: str | None) -> _settings.Address | None:
-        try:
-            return _settings.find("kafka", argument, home=self._home)
-        except ConfigError as error:
-            if argument:
-                raise
-            logger.warning("%s; the data waits on disk", error)  # no reason to stop a training
-            return None
+    def _config_changes(self, key: str, before: Any, after: Any) -> None:
+        self._warn(
+            f"config.{key}",
+            "change",
+            f"config.{key} was {before!r:.80} and is {after!r:.80} now: both are recorded, the later is shown "
+            "(allow_val_change=True says that it is meant)",
+        )
 
     def _where_now(self) -> str | None:
         """Return where the run is delivered as far as is known now."""
         if self._address is None or self._address.source == "up":
             with suppress(ConfigError):
-                self._address = _settings.find("kafka", home=self._home)
+                self._address = _addresses.find("kafka", home=self._home)
         return None if self._address is None else self._address.value
 
-    def _log_slowly(self, data: Any, step: int | None, ts: int) -> None:
+    def _log_slowly(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
         """Log what is new, nested, of other types, or wrong in places."""
         if not isinstance(data, Mapping):
             self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
@@ -310,7 +337,7 @@ class Run:
             return
         parts = list(_parts(found))
         for index, part in enumerate(parts):
-            self._recorder.row(tuple(part), step, ts, part.values(), more=index + 1 < len(parts))
+            self._recorder.row(tuple(part), step, ts, part.values(), more=more or index + 1 < len(parts))
         if len(parts) == 1 and len(found) == len(data):
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()
@@ -328,7 +355,7 @@ class Run:
 
     def _facts(self, kind: str, values: dict[str, Any]) -> None:
         if self._over:
-            self._refuse(f"{kind}.update()")
+            self._refuse(f"a change of {kind}")
             return
         self._recorder.event(kind, values)
 

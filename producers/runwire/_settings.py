@@ -1,193 +1,113 @@
-"""Where things are: the home, and the pipeline's addresses.
-
-An address is what the caller said, else the environment, else the config file, else what the home's running ``up``
-says. This is the one place that decides so, for the SDK, the shipper, and the programs of the other rooms.
-"""
+"""How a run behaves where there is a choice: what the caller said, else the environment, else the config file."""
 
 from __future__ import annotations
 
-import fcntl
-import json
+import difflib
 import os
-import re
-import socket
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
-from runwire.errors import ConfigError, WireError
-from runwire.wire.names import check_rank, check_run
+from runwire._addresses import config_file, read_config
+from runwire._say import logger
+from runwire.errors import ConfigError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-Service = Literal["kafka", "clickhouse", "server"]
-Source = Literal["argument", "environment", "config file", "up"]
-
-_SERVICES: tuple[Service, ...] = ("kafka", "clickhouse", "server")
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):([0-9]{1,5})")
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
+Mode = Literal["online", "offline", "disabled"]
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where one of the pipeline's servers is.
+class Settings:
+    """How runs behave; each setting may also be given by ``RUNWIRE_<NAME>`` or the config file's table ``settings``.
+
+    ::
+
+        runwire.init(settings=runwire.Settings(mode="offline"))
+        runwire.init(settings={"finish_timeout": 60})
 
     Attributes:
-        value: ``host:port`` (Kafka; several with commas between them), or a URL (ClickHouse, the server).
-        source: what said so.
+        mode: "online"; "offline": what is logged waits on disk until ``runwire sync``, even if there is a pipeline;
+            "disabled": nothing is recorded, and everything may be called as ever.
+        finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
     """
 
-    value: str
-    source: Source
+    mode: Mode = "online"
+    finish_timeout: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Check what was given, and take it as its type.
+
+        Raises:
+            ConfigError: a setting holds what it must not.
+        """
+        for field in fields(self):
+            value = _CHECKS[field.name](f"the setting {field.name}", getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def find(cls, given: Settings | Mapping[str, Any] | None = None, **more: Any) -> Settings:
+        """Return what holds: of ``more`` what is not None, else ``given``, else the environment, else the config file.
+
+        What the caller gives must be right; what else is wrong is said, and the default holds: no training is stopped
+        by what stands in a file.
+
+        Raises:
+            ConfigError: ``given`` or ``more`` holds what is no setting, or what a setting must not be.
+        """
+        if isinstance(given, Settings):
+            said: dict[str, Any] = {field.name: getattr(given, field.name) for field in fields(given)}
+        elif isinstance(given, Mapping):
+            said = {str(name): value for name, value in given.items()}
+        elif given is None:
+            said = {}
+        else:
+            raise ConfigError(f"settings is a {type(given).__name__}: pass a runwire.Settings or a dict")
+        said |= {name: value for name, value in more.items() if value is not None}
+        for name in said:
+            if name not in _CHECKS:
+                near = difflib.get_close_matches(name, _CHECKS, 1)
+                hint = f", did you mean {near[0]!r}?" if near else f": there are {', '.join(_CHECKS)}"
+                raise ConfigError(f"there is no setting {name!r:.80}{hint}")
+        return cls(**{**_around(said), **said})
 
 
-def find_home(argument: str | os.PathLike[str] | None = None) -> Path:
-    """Return the home: the argument, else ``RUNWIRE_HOME``, else ``~/.runwire``, as an absolute path.
-
-    It need not exist.
-
-    Raises:
-        ConfigError: there is no home directory to put it in.
-    """
-    chosen = os.fspath(argument) if argument is not None else os.environ.get("RUNWIRE_HOME") or "~/.runwire"
+def _around(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what environment and config file say of all other settings."""
     try:
-        return Path(chosen).expanduser().absolute()
-    except RuntimeError:
-        raise ConfigError(f"{chosen} names no folder, this user has no home directory: set RUNWIRE_HOME") from None
-
-
-def find(service: Service, argument: str | None = None, *, home: Path | None = None) -> Address | None:
-    """Return where a server of the pipeline is, or None if nothing says so.
-
-    Args:
-        service: which one.
-        argument: what the caller was told, None or "" if nothing.
-        home: the home whose running ``up`` is asked last; None for `find_home`'s.
-
-    Raises:
-        ConfigError: what says so is no address, or the config file cannot be read.
-    """
-    if argument:
-        return Address(_check(service, argument, f"the argument {service}="), "argument")
-    variable = f"RUNWIRE_{service.upper()}"
-    if os.environ.get(variable):
-        return Address(_check(service, os.environ[variable], variable), "environment")
-    config = read_config()
-    if config.get(service):
-        return Address(_check(service, config[service], f"{service} in {config_file()}"), "config file")
-    up = running_up(home or find_home())
-    if up.get(service):
-        return Address(_check(service, up[service], f"{service} in the home's up.json"), "up")
-    return None
-
-
-def config_file() -> Path:
-    """Return the config file's path: ``RUNWIRE_CONFIG``, else ``$XDG_CONFIG_HOME/runwire/config.toml``."""
-    if os.environ.get("RUNWIRE_CONFIG"):
-        return Path(os.environ["RUNWIRE_CONFIG"]).expanduser()
-    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    try:
-        return Path(base).expanduser() / "runwire" / "config.toml"
-    except RuntimeError:  # no home directory: then no such file
-        return Path("/nonexistent/runwire/config.toml")
-
-
-def read_config() -> dict[str, Any]:
-    """Return what the config file holds; nothing if there is none.
-
-    Raises:
-        ConfigError: it cannot be read, or is no TOML.
-    """
-    path = config_file()
-    try:
-        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the config file {path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the config file {path} is no TOML: {error}") from None
-    return told
-
-
-def running_up(home: Path) -> dict[str, str]:
-    """Return the addresses that the home's ``up`` wrote down, if it runs; else nothing.
-
-    ``up.json`` outlives ``up``. That it runs is what its lock says; asking for a shared lock tells two who ask at
-    once from an ``up`` that holds it.
-    """
-    try:
-        with (home / "up.lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pass
-    except OSError:
-        return {}
-    else:
-        return {}
-    try:
-        told = json.loads((home / "up.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(told, dict):
-        return {}
-    return {service: told[service] for service in _SERVICES if isinstance(told.get(service), str)}
-
-
-def find_run(argument: str | None = None) -> str | None:
-    """Return the run's id that the caller or ``RUNWIRE_RUN_ID`` names, or None.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    chosen = argument if argument is not None else os.environ.get("RUNWIRE_RUN_ID") or None
-    try:
-        return None if chosen is None else check_run(chosen)
-    except WireError as error:
-        raise ConfigError(f"id: {error}") from None
-
-
-def find_rank(argument: int | None = None) -> int:
-    """Return the rank: the argument, else ``RUNWIRE_RANK``, else ``RANK`` (torchrun), else ``SLURM_PROCID``, else 0.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if argument is not None:
-        return _rank("rank", argument)
-    for variable in ("RUNWIRE_RANK", "RANK", "SLURM_PROCID"):
+        table = read_config().get("settings", {})
+    except ConfigError:
+        table = {}  # it is said where the pipeline's address is looked for
+    found = {}
+    for name, check in _CHECKS.items():
+        variable = f"RUNWIRE_{name.upper()}"
         text = os.environ.get(variable)
-        if text:
-            return _rank(variable, int(text) if text.isdecimal() else text)
-    return 0
+        where, value = (variable, text) if text else (f"{name} in {config_file()}", _of(table, name))
+        if name in said or value is None:
+            continue
+        try:
+            found[name] = check(where, value)
+        except ConfigError as error:
+            logger.warning("%s; the default holds", error)
+    return found
 
 
-def hostname() -> str:
-    """Return this host's name as a folder may be called."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname()).lstrip(".")[:200] or "localhost"
+def _of(table: Any, name: str) -> Any:
+    return table.get(name) if isinstance(table, Mapping) else None
 
 
-def _rank(name: str, value: Any) -> int:
+def _mode(where: str, value: Any) -> str:
+    if value not in get_args(Mode):
+        raise ConfigError(f"{where} is {value!r:.80}: expected one of {', '.join(get_args(Mode))}")
+    return str(value)
+
+
+def _seconds(where: str, value: Any) -> float:
     try:
-        return check_rank(value)
-    except WireError as error:
-        raise ConfigError(f"{name}: {error}") from None
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds < float("inf"):
+        raise ConfigError(f"{where} is {value!r:.80}: expected a number of seconds")
+    return seconds
 
 
-def _check(service: Service, told: Any, where: str) -> str:
-    if not isinstance(told, str):
-        raise ConfigError(f"{where} is {told!r:.80}: expected a string")
-    value = told.strip()
-    if service != "kafka":
-        if _URL.fullmatch(value):
-            return value.rstrip("/")
-        raise ConfigError(f"{where} is {value!r:.80}: expected a URL, as http://127.0.0.1:8123")
-    for one in value.split(","):
-        match = _HOST_PORT.fullmatch(one.strip())
-        if match is None or not 0 < int(match[2]) < 2**16:
-            raise ConfigError(f"{where} is {value!r:.80}: expected host:port, as 127.0.0.1:9092")
-    return value
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {"mode": _mode, "finish_timeout": _seconds}

@@ -96,16 +96,32 @@ def plain(value: Any, depth: int = 0) -> Any:
     return _text(value if isinstance(value, str) else repr(value))
 
 
-def mapping(value: Any, what: str) -> dict[str, Any]:
-    """Return the keys and values that a mapping, a dataclass or an argparse namespace holds, as plain data.
+def mapping(value: Any, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keys and values that something holds, as they are and as plain data.
+
+    Args:
+        value: a mapping, a dataclass, an argparse namespace, absl flags, an OmegaConf, or the path of a YAML file.
+        what: how to call it in an error.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is none of these, or a file that cannot be read.
     """
+    if isinstance(value, (str, os.PathLike)):
+        value = _yaml(os.fspath(value), what)
+    elif callable(getattr(value, "flag_values_dict", None)):  # absl
+        value = value.flag_values_dict()
+    elif _is_omegaconf(value):
+        from omegaconf import OmegaConf  # noqa: PLC0415 -- there, since this is one
+
+        value = OmegaConf.to_container(value, resolve=True)
     told = plain(value)
     if not isinstance(told, dict):
-        raise UsageError(f"{what} is a {type(value).__name__}: pass a dict, a dataclass or an argparse namespace")
-    return told
+        raise UsageError(
+            f"{what} is a {type(value).__name__}: pass a dict, a dataclass, an argparse namespace, absl flags, an "
+            "OmegaConf, or the path of a YAML file"
+        )
+    own = {_text(str(key)): one for key, one in value.items()} if isinstance(value, Mapping) else told
+    return own, told
 
 
 def texts(value: Any, what: str) -> list[str]:
@@ -144,6 +160,24 @@ def _flatten(data: Mapping[Any, Any], prefix: str, depth: int, found: dict[str, 
         if name in found:
             warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
         found[name] = chosen
+
+
+def _yaml(path: str | bytes, what: str) -> Any:
+    try:
+        import yaml  # noqa: PLC0415 -- not ours to install on a GPU node, and mostly there
+    except ImportError:
+        raise UsageError(f"{what} is the path {path!r:.200}: to read YAML takes `pip install pyyaml`") from None
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- may be bytes
+            return yaml.safe_load(file)
+    except OSError as error:
+        raise UsageError(f"{what} is the path {path!r:.200}, which cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{what} is the file {path!r:.200}, which is no YAML: {error!s:.300}") from None
+
+
+def _is_omegaconf(value: Any) -> bool:
+    return any(kind.__module__.partition(".")[0] == "omegaconf" for kind in type(value).__mro__)
 
 
 def _item(value: Any) -> Any:

@@ -66,7 +66,8 @@ _SUMMARY = """arraySort(groupArrayIf((key, if(kind = 'summary',
 _STATE = f"""multiIf(
             {_has_state("crashed")}, 'crashed', {_has_state("failed")}, 'failed',
             {_has_state("running")}, 'running', {_has_state("finished")}, 'finished', 'running')"""
-_NAME = _told("name")
+# A start that does not say a name says a made-up one beside: what an earlier attempt said is not to be hidden by it.
+_NAME, _DEFAULT_NAME, _PROJECT = _told("name"), _told("default_name"), _told("project")
 _STARTED = "minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at')"
 
 #: A run's columns, as aggregates over its `ROWS`. `config` and `summary` are JSON: `config.lr` reads a key; to compute
@@ -75,8 +76,12 @@ _STARTED = "minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at')"
 #: the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was sent.
 COLUMNS = {
     "id": "run",
-    "project": _told("project"),
-    "name": f"if({_NAME} = '', run, {_NAME})",
+    "project": f"if({_PROJECT} = '', 'default', {_PROJECT})",
+    "name": f"multiIf({_NAME} != '', {_NAME}, {_DEFAULT_NAME} != '', {_DEFAULT_NAME}, run)",
+    "entity": _told("entity"),
+    "group": _told("group"),
+    "job_type": _told("job_type"),
+    "notes": _told("notes"),
     "state": _STATE,
     "config": _object(_CONFIG),
     "summary": _object(_SUMMARY),
@@ -98,7 +103,7 @@ COLUMNS = {
 RUNS = f"""
     CREATE OR REPLACE VIEW {{db}}.runs AS
     SELECT
-        {", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())}
+        {", ".join(f"{sql} AS `{name}`" for name, sql in COLUMNS.items())}
     FROM ({ROWS})
     GROUP BY run
 """  # noqa: S608 - no part of it comes from outside

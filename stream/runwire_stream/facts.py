@@ -6,9 +6,10 @@
 |           | config  | as from a config event                                                        |
 |           | tag     | as from a tags event                                                          |
 |           | state   | state "running"; exit_code, exception null: an earlier attempt's are past     |
+| about     | run     | each member of its data                                                       |
 | config    | config  | each leaf, its keys joined by "."; a list is a leaf, and so is an empty object |
 | summary   | summary | in the same way                                                               |
-| tags      | tag     | each tag: true                                                                |
+| tags      | tag     | each tag: true; each that is removed: false                                   |
 | exception | state   | exception: all of its data                                                    |
 | finish    | state   | state "finished" or "failed", exit_code                                       |
 | lost      | state   | state "crashed", reason                                                       |
@@ -20,6 +21,7 @@ An alert event is no fact: alerting makes an alert of it, which comes by the top
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from runwire.errors import WireError
@@ -70,11 +72,11 @@ def _state(state: str, **more: Any) -> _Said:
         yield "state", key, value
 
 
-def _tags(tags: Any) -> _Said:
+def _tags(tags: Any, *, there: bool = True) -> _Said:
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise WireError(f"tags is {tags!r:.80}, expected a list of strings")
     for tag in tags:
-        yield "tag", tag, True
+        yield "tag", tag, there
 
 
 def _flat(kind: str, data: Any) -> _Said:
@@ -95,9 +97,10 @@ def _leaves(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
 
 _SAID: dict[str, Callable[[Event], _Said]] = {
     "start": _start,
+    "about": lambda event: (("run", key, value) for key, value in event.data.items()),
     "config": lambda event: _flat("config", event.data),
     "summary": lambda event: _flat("summary", event.data),
-    "tags": lambda event: _tags(event.data.get("tags")),
+    "tags": lambda event: chain(_tags(event.data.get("tags")), _tags(event.data.get("removed", []), there=False)),
     "exception": lambda event: iter([("state", "exception", event.data)]),
     "finish": _finish,
     "lost": lambda event: _state("crashed", reason=event.data.get("reason")),

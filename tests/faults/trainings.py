@@ -147,7 +147,7 @@ class Training:
         if self.host.kafka is not None:
             environment["RUNWIRE_KAFKA"] = self.host.kafka
         if self.host.small:
-            environment["RUNWIRE_FINISH_WAIT"] = _SMALL_WAIT_SECONDS
+            environment["RUNWIRE_FINISH_TIMEOUT"] = _SMALL_WAIT_SECONDS
         self._began = time.time()
         flags = [f"--{option}={value}" for option, value in told.items()]
         with self._said.open("wb") as said:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("built")]
 @pytest.fixture(scope="module")
 def diverged(up: Pipeline) -> Iterator[runwire.Run]:
     """A run whose loss becomes NaN at step 40, and that goes on."""
-    run = runwire.init("alerts", "diverged", id=f"diverged-{uuid.uuid4().hex[:6]}", home=up.home)
+    run = runwire.init("alerts", "diverged", id=f"diverged-{uuid.uuid4().hex[:6]}", dir=up.home)
     for step in range(40):
         run.log({"train/loss": float(step)}, step=step)
     run.log({"train/loss": math.nan}, step=40)

@@ -41,7 +41,7 @@ def _colour(page: Page) -> str:
 @pytest.fixture(scope="module")
 def long_run(up: Pipeline) -> str:
     """A run of 20,000 steps: a flat line with one point ten times as high, and a loss that becomes NaN."""
-    run = runwire.init("curves", "long", id=f"long-{uuid.uuid4().hex[:6]}", home=up.home)
+    run = runwire.init("curves", "long", id=f"long-{uuid.uuid4().hex[:6]}", dir=up.home)
     for step in range(POINTS):
         loss = math.nan if FIRST_NAN <= step < FIRST_NAN + 3 else 2.0 + math.sin(step / 500)
         run.log({"flat": 10.0 if step == SPIKE else 1.0, "loss": loss}, step=step)
@@ -54,7 +54,7 @@ def long_run(up: Pipeline) -> str:
 @pytest.fixture
 def live_run(up: Pipeline) -> Iterator[runwire.Run]:
     """A run that has logged ten steps and goes on."""
-    run = runwire.init("curves", "live", id=f"live-{uuid.uuid4().hex[:6]}", home=up.home)
+    run = runwire.init("curves", "live", id=f"live-{uuid.uuid4().hex[:6]}", dir=up.home)
     for step in range(10):
         run.log({"loss": 1.0 / (step + 1)}, step=step)
     up.wait_for_run(run.id)

@@ -24,7 +24,7 @@ def test_an_empty_pipeline_says_how_to_begin(
     expect(page.locator("main")).to_contain_text("runwire.init")
     alerts = open_page(f"{up.server}/alerts")
     expect(alerts.locator("main")).to_contain_text("No alerts")
-    run = runwire.init("first", "newcomer", home=home)
+    run = runwire.init("first", "newcomer", dir=home)
     expect(page.locator(f"#run-{run.id}")).to_contain_text("newcomer")
 
     # The server is stopped, not killed, so that it is the test that says when it is back.
@@ -40,7 +40,7 @@ def test_a_server_that_goes_is_said_to_be_gone_and_comes_back_without_a_reload(
 ) -> None:
     """While the server is away the page says so and keeps what it shows; then it goes on where it was."""
     up = start_up(home)
-    run = runwire.init("away", "away", home=home)
+    run = runwire.init("away", "away", dir=home)
     run.log({"loss": 1.0}, step=1)
     page = open_page(f"{up.server}/r/{run.id}", offline=True)
     note = page.locator(".card .note")

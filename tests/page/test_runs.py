@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("built")]
 
 def _run(up: Pipeline, project: str, name: str, lr: float, loss: float) -> str:
     run = runwire.init(
-        project, name, {"lr": lr, "batch": 32}, ["nightly"], id=f"{name}-{uuid.uuid4().hex[:6]}", home=up.home
+        project, name, {"lr": lr, "batch": 32}, ["nightly"], id=f"{name}-{uuid.uuid4().hex[:6]}", dir=up.home
     )
     run.log({"loss": loss}, step=7)
     run.summary["final"] = loss

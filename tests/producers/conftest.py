@@ -14,7 +14,7 @@ import pytest
 from parts import until
 
 from producers.arrival import Reading
-from runwire import _settings
+from runwire import _addresses
 from runwire.spool.folder import read_json, root
 from runwire.spool.lock import held
 
@@ -22,7 +22,9 @@ from runwire.spool.lock import held
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
-    for name in [name for name in os.environ if name.startswith(("RUNWIRE_", "SLURM_")) or name == "RANK"]:
+    for name in [
+        name for name in os.environ if name.startswith(("RUNWIRE_", "SLURM_", "OMPI_", "PMI")) or name == "RANK"
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
@@ -38,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def spools(home: Path) -> Path:
     """This host's spools in a home."""
-    return root(home, _settings.hostname())
+    return root(home, _addresses.hostname())
 
 
 def shipper(home: Path) -> int | None:

@@ -16,42 +16,15 @@ import pytest
 from parts import until
 
 import runwire
-from runwire.spool import Reader, Rows, Told
+from producers.spooled import logged, told
 
 
 @pytest.fixture
 def run(home: Path) -> Iterator[runwire.Run]:
     """A run whose data stays in its spool: its shipper knows of no pipeline."""
-    begun = runwire.init(project="tests", name="log", home=home)
+    begun = runwire.init(project="tests", name="log", dir=home)
     yield begun
     begun.finish()
-
-
-def logged(run: runwire.Run) -> list[tuple[int, dict[str, float]]]:
-    """The rows of a run's spool: step and values."""
-    assert run.folder is not None
-    found = []
-    reader = Reader(run.folder)
-    while items := reader.read(gone=True):
-        for item in items:
-            if isinstance(item, Rows):
-                width = len(item.data) // item.count
-                for at in range(0, len(item.data), width):
-                    step, _, *values = struct.unpack_from(f"<qq{len(item.keys)}d", item.data, at + 24)
-                    found.append((step, dict(zip(item.keys, values, strict=True))))
-    reader.close()
-    return found
-
-
-def told(run: runwire.Run, kind: str) -> list[dict[str, Any]]:
-    """The events of a kind in a run's spool."""
-    assert run.folder is not None
-    reader = Reader(run.folder)
-    found = []
-    while items := reader.read(gone=True):
-        found += [item.event["data"] for item in items if isinstance(item, Told) and item.event["type"] == kind]
-    reader.close()
-    return found
 
 
 def test_steps_count_up_and_may_go_back(run: runwire.Run) -> None:
@@ -270,7 +243,7 @@ def test_the_run_cannot_be_used_after_finish(run: runwire.Run) -> None:
     run.finish()
     with pytest.raises(runwire.errors.RunFinishedError, match=r"Run already finished: log\(\).*Call runwire.init\(\)"):
         run.log({"loss": 1.0})
-    with pytest.raises(runwire.errors.RunFinishedError, match=r"config.update\(\)"):
+    with pytest.raises(runwire.errors.RunFinishedError, match="a change of config"):
         run.config.lr = 1
     assert runwire.run is None
 
@@ -278,7 +251,7 @@ def test_the_run_cannot_be_used_after_finish(run: runwire.Run) -> None:
 def test_a_read_only_home_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where no spool can be made, that is said, and the training goes on without one."""
     (tmp_path / "file").write_text("no folder")
-    run = runwire.init(home=tmp_path / "file" / "home")
+    run = runwire.init(dir=tmp_path / "file" / "home")
     for _ in range(3):
         run.log({"loss": 1.0})
     run.config.lr = 1

@@ -43,6 +43,10 @@ class KnownRun:
     id: str
     name: str = ""
     project: str = ""
+    entity: str = ""
+    group: str = ""
+    job_type: str = ""
+    notes: str = ""
     host: str = ""
     started: float = 0
     ended: float | None = None
@@ -70,7 +74,8 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
     """Tell and log all of the runs."""
     for run in runs:
         first = _micros(run.started)
-        begin = {"project": run.project, "name": run.name, "host": run.host, "config": run.config}
+        names = ("project", "name", "entity", "group", "job_type", "notes", "host")
+        begin = {**{name: getattr(run, name) for name in names}, "config": run.config}
         tell(writer, run.id, "start", first, {**begin, "tags": sorted(run.tags)})
         if run.summary:
             tell(writer, run.id, "summary", first, dict(run.summary))
@@ -151,7 +156,11 @@ def look(operand: tree.Operand, run: KnownRun) -> Any:
     fields: dict[str, Callable[[], Any]] = {
         "id": lambda: run.id,
         "name": lambda: run.name or run.id,
-        "project": lambda: run.project,
+        "project": lambda: run.project or "default",
+        "entity": lambda: run.entity,
+        "group": lambda: run.group,
+        "job_type": lambda: run.job_type,
+        "notes": lambda: run.notes,
         "state": lambda: run.state,
         "host": lambda: run.host,
         "tag": lambda: run.tags,

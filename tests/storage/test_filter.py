@@ -330,7 +330,7 @@ def test_a_page_is_a_part_of_all_and_knows_their_number(client: Client, known: S
     behind = queries.runs(client, condition, order, limit=7, offset=1000)
     assert (behind.runs, behind.total) == ([], len(names))
     brief = queries.runs(client, condition, order, limit=1, brief=True).runs[0]
-    assert set(page.runs[0]) - set(brief) == {"config", "summary", "command", "exception"}
+    assert set(page.runs[0]) - set(brief) == {"config", "summary", "notes", "command", "exception"}
 
 
 def test_a_pattern_beyond_re2_is_refused_in_words(client: Client) -> None:

@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 
-from runwire import _settings
+from runwire import _addresses
 from runwire._say import logger
 from runwire.errors import RunwireError
 from runwire.shipper.daemon import IDLE_SECONDS, detach, serve
@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="ends after so many seconds without work")
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     args = parser.parse_args()
-    home = _settings.find_home(args.home)
+    home = _addresses.find_home(args.home)
     if args.detach:
         detach()
     for handler in logger.handlers:

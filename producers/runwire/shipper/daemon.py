@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from runwire import _settings
+from runwire import _addresses
 from runwire.shipper import tally
 from runwire.shipper.host import Host
 from runwire.shipper.start import LOCK, LOG, STATUS
@@ -42,7 +42,7 @@ class Shipper:
     """
 
     def __init__(self, home: Path, kafka: str | None = None) -> None:
-        self.spools = root(home, _settings.hostname())
+        self.spools = root(home, _addresses.hostname())
         self.spools.mkdir(parents=True, exist_ok=True)
         self.host = Host(home, self.spools, kafka)
         self._lock: int | None = None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from runwire import _settings
+from runwire import _addresses
 from runwire.errors import ConfigError
 from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
@@ -150,7 +150,7 @@ class Host:
 
     def _find(self) -> None:
         try:
-            address = _settings.find("kafka", home=self._home)
+            address = _addresses.find("kafka", home=self._home)
         except ConfigError as error:
             self._find_problem = str(error)
             return

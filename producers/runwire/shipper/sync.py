@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from runwire import _settings
+from runwire import _addresses
 from runwire.errors import UnavailableError
 from runwire.shipper.daemon import Shipper
 from runwire.shipper.start import STATUS
@@ -38,9 +38,9 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
         UnavailableError: no pipeline is known, or it does not take the data; what was not delivered stays.
         ConfigError: an address is none.
     """
-    chosen = _settings.find_home(home)
-    given = None if kafka is None else _settings.find("kafka", kafka)
-    _settings.find("kafka", home=chosen)  # what cannot be read is said before anything is begun
+    chosen = _addresses.find_home(home)
+    given = None if kafka is None else _addresses.find("kafka", kafka)
+    _addresses.find("kafka", home=chosen)  # what cannot be read is said before anything is begun
     for quiet in ("kafka", "runwire.shipper"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)  # what matters of it is said at the end
     shipper = Shipper(chosen, None if given is None else given.value)

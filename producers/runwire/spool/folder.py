@@ -33,6 +33,7 @@ class Meta:
         host, pid: where its process runs.
         started: when it began, microseconds since the epoch.
         kafka: where it is to be delivered, if the process was told; else whoever delivers it finds out.
+        offline: whether it waits for ``runwire sync``.
     """
 
     run: str
@@ -44,6 +45,7 @@ class Meta:
     pid: int
     started: int
     kafka: str | None = None
+    offline: bool | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Meta | None:

@@ -20,7 +20,7 @@ VERSION = 1
 #: A seq, the place of a row or an event in its run's order, begins with the second at which its attempt began.
 ATTEMPT_SHIFT = 32
 
-EventType = Literal["start", "config", "summary", "tags", "alert", "exception", "finish", "lost", "dropped"]
+EventType = Literal["start", "about", "config", "summary", "tags", "alert", "exception", "finish", "lost", "dropped"]
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -37,10 +37,10 @@ _metric = lru_cache(1 << 14)(check_metric)
 class Event:
     """Something that happened to a run.
 
-    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; config and summary {key: value};
-    tags {tags: [...]}; alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code};
-    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason} and
-    what else is known of the loss.
+    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
+    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; alert {title, text, level};
+    exception {kind, message, traceback}; finish {exit_code}; lost {reason: "killed"} (said by the shipper when the
+    process went without a finish); dropped {rows, reason} and what else is known of the loss.
     """
 
     type: EventType

@@ -12,6 +12,10 @@ export interface Run {
   id: string;
   name: string;
   project: string;
+  entity: string;
+  group: string;
+  job_type: string;
+  notes: string;
   state: string;
   config: Record<string, unknown>;
   summary: Record<string, unknown>;

@@ -47,7 +47,7 @@ def runs(
     state: Literal["running", "finished", "failed", "crashed"] | None = None,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
     offset: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
-    brief: Annotated[bool, Query(description="Leave out config, summary, command and exception.")] = False,
+    brief: Annotated[bool, Query(description="Leave out config, summary, notes, command and exception.")] = False,
 ) -> Response:
     """List the runs that a filter lets through."""
     asked = [("project", project), ("state", state)]

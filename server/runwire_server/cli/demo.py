@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runwire._settings import find_home
+from runwire._addresses import find_home
 from runwire_server.cli.options import Home
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runwire._settings import Service, find, find_home
+from runwire._addresses import Service, find, find_home
 from runwire.errors import ConfigError
 
 Home = Annotated[Path | None, typer.Option(help="Where everything is kept. [default: RUNWIRE_HOME, else ~/.runwire]")]

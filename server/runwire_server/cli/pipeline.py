@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from runwire._settings import find_home
+from runwire._addresses import find_home
 from runwire_server.cli.options import Home, Json, address
 from runwire_server.cli.output import print_json, say, show
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runwire._settings import find, find_home
+from runwire._addresses import find, find_home
 from runwire_server.cli.options import ClickHouse, Home, Kafka, MetricsHost, MetricsPort, Port, address
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]

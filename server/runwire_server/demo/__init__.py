@@ -70,7 +70,7 @@ def _train(
         name=name,
         config={**config, "batch": training.BATCH, "hidden": training.HIDDEN, "weight_decay": training.WEIGHT_DECAY},
         tags=["demo"],
-        home=home,
+        dir=home,
         kafka=kafka,
     )
     began, steps = time.perf_counter(), 0

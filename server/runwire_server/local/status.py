@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runwire import _settings
+from runwire import _addresses
 from runwire.errors import UnavailableError
 from runwire_server.local import home as homes
 
@@ -132,7 +132,7 @@ def _waiting(home: Path) -> int:
     from runwire.spool import Meta  # noqa: PLC0415
     from runwire.spool.folder import found, root  # noqa: PLC0415
 
-    spools = ((folder, Meta.read(folder)) for folder in found(root(home, _settings.hostname())))
+    spools = ((folder, Meta.read(folder)) for folder in found(root(home, _addresses.hostname())))
     return sum(Delivery(folder, meta).waiting() for folder, meta in spools if meta is not None)
 
 

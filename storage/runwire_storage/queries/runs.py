@@ -27,12 +27,17 @@ class Run(TypedDict, total=False):
 
     ``state`` is running, finished, failed or crashed. ``last_step`` is the highest of its metrics' steps. ``summary``
     holds each metric's last value and what the run itself said; ``dropped_rows`` is how many rows could not be kept,
-    for a disk was full or damaged. A run in brief lacks config, summary, command and exception.
+    for a disk was full or damaged. What was not said is "". A run in brief lacks config, summary, notes, command and
+    exception.
     """
 
     id: str
     project: str
     name: str
+    entity: str
+    group: str
+    job_type: str
+    notes: str
     state: str
     config: dict[str, Any]
     summary: dict[str, Any]
@@ -58,7 +63,8 @@ class Page:
 
 
 _COLUMNS = tuple(Run.__annotations__)
-_BRIEF = tuple(name for name in _COLUMNS if name not in {"config", "summary", "command", "exception"})
+_LONG = {"config", "summary", "notes", "command", "exception"}
+_BRIEF = tuple(name for name in _COLUMNS if name not in _LONG)
 
 
 def runs(
@@ -81,7 +87,7 @@ def runs(
         sort: what `filter.parse_sort` says of a text.
         limit: at most so many runs.
         offset: behind so many.
-        brief: leave out config, summary, command and exception.
+        brief: leave out config, summary, notes, command and exception.
 
     Raises:
         FilterError: a pattern that ClickHouse has no form for.
@@ -160,7 +166,8 @@ def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Seq
 
 
 def _read(client: Client, where: str, parameters: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Run]:
-    sql = f"SELECT {', '.join(columns)} FROM {DATABASE}.runs WHERE {where}"  # noqa: S608 - constants
+    quoted = ", ".join(f"`{name}`" for name in columns)
+    sql = f"SELECT {quoted} FROM {DATABASE}.runs WHERE {where}"  # noqa: S608 - constants
     for row in client.query(sql, dict(parameters)).named_results():
         told: Run = row  # type: ignore[assignment]  # its columns are these
         for name in {"command", "exception"} & set(columns):

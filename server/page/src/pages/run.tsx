@@ -103,6 +103,9 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
         {run.host && <Fact name="Host">{run.host}</Fact>}
         {run.ranks > 1 && <Fact name="Ranks">{integer(run.ranks)}</Fact>}
         <Fact name="Project">{run.project}</Fact>
+        {run.entity && <Fact name="Entity">{run.entity}</Fact>}
+        {run.group && <Fact name="Group">{run.group}</Fact>}
+        {run.job_type && <Fact name="Job type">{run.job_type}</Fact>}
         {run.tags.length > 0 && (
           <Fact name="Tags">
             {run.tags.map((tag) => (
@@ -113,6 +116,7 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
           </Fact>
         )}
       </dl>
+      {run.notes && <p class="notes">{run.notes}</p>}
       {bad && <p class="first-bad">{bad}</p>}
       {run.exception && <Exception {...run.exception} />}
     </header>

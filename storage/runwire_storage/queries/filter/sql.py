@@ -98,7 +98,7 @@ class Selection:
 
     def select(self, columns: str, condition: str) -> str:
         """Return a SELECT of ``columns`` from the runs for which ``condition`` holds, one row a run."""
-        gathered = ", ".join(f"{sql} AS {name}" for name, sql in self._facts.items())
+        gathered = ", ".join(f"{sql} AS `{name}`" for name, sql in self._facts.items())
         rows = ROWS_BUT_SUMMARY.format(db=DATABASE)
         return f"""
             SELECT {columns} FROM (SELECT {gathered} FROM ({rows}) GROUP BY run) AS gathered
@@ -115,7 +115,7 @@ class Selection:
         return self._seen[operand]
 
     def _field(self, field: Field) -> _Sight:
-        if field.name in {"id", "name", "project", "state", "host"}:
+        if field.type == "text":
             column = self._fact(field.name)
             return _Sight(text=column, there=f"{column} != ''")
         if field.name == "tag":
@@ -166,7 +166,7 @@ class Selection:
 
     def _fact(self, column: str) -> str:
         self._facts[column] = COLUMNS[column]
-        return column
+        return f"`{column}`"  # one is called as a keyword is
 
     def _said(self, kind: str, key: str) -> str:
         name = f"said{len(self._facts)}"

@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from runwire import _settings
+from runwire import _addresses
 from runwire.errors import ConfigError
 
 
@@ -32,14 +32,14 @@ def test_an_argument_beats_the_environment_beats_the_file_beats_up(
     config.parent.mkdir(parents=True)
     config.write_text('kafka = "file:3"\n')
     monkeypatch.setenv("RUNWIRE_KAFKA", "environment:2")
-    assert _settings.find("kafka", "argument:1", home=home) == _settings.Address("argument:1", "argument")
-    assert _settings.find("kafka", home=home) == _settings.Address("environment:2", "environment")
+    assert _addresses.find("kafka", "argument:1", home=home) == _addresses.Address("argument:1", "argument")
+    assert _addresses.find("kafka", home=home) == _addresses.Address("environment:2", "environment")
     monkeypatch.delenv("RUNWIRE_KAFKA")
-    assert _settings.find("kafka", home=home) == _settings.Address("file:3", "config file")
+    assert _addresses.find("kafka", home=home) == _addresses.Address("file:3", "config file")
     config.unlink()
-    assert _settings.find("kafka", home=home) == _settings.Address("127.0.0.1:4", "up")
+    assert _addresses.find("kafka", home=home) == _addresses.Address("127.0.0.1:4", "up")
     running.close()
-    assert _settings.find("kafka", home=home) is None
+    assert _addresses.find("kafka", home=home) is None
 
 
 @pytest.mark.parametrize("value", ["localhost", "localhost:0", "localhost:99999", "http://localhost:9092", "a:1,b"])
@@ -47,7 +47,7 @@ def test_what_is_no_kafka_address_is_refused(value: str, home: Path, monkeypatch
     """The error names the variable, its value, and what is expected."""
     monkeypatch.setenv("RUNWIRE_KAFKA", value)
     with pytest.raises(ConfigError, match=r"RUNWIRE_KAFKA is '.*': expected host:port, as 127\.0\.0\.1:9092"):
-        _settings.find("kafka", home=home)
+        _addresses.find("kafka", home=home)
 
 
 def test_a_config_file_that_is_no_toml_is_named(
@@ -60,47 +60,6 @@ def test_a_config_file_that_is_no_toml_is_named(
     path.write_text("kafka = ")
     monkeypatch.setenv("RUNWIRE_CONFIG", str(path))
     with pytest.raises(ConfigError, match=r"the config file .*broken\.toml is no TOML"):
-        _settings.find("kafka", home=home)
-    runwire.init(home=home).finish()
+        _addresses.find("kafka", home=home)
+    runwire.init(dir=home).finish()
     assert "broken.toml is no TOML" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("environment", "rank"),
-    [
-        ({}, 0),
-        ({"SLURM_PROCID": "3"}, 3),
-        ({"RANK": "2", "SLURM_PROCID": "3"}, 2),
-        ({"RUNWIRE_RANK": "1", "RANK": "2"}, 1),
-    ],
-)
-def test_the_rank_is_what_the_launcher_says(
-    environment: dict[str, str], rank: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Runwire's own variable first, then torchrun's, then SLURM's."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert _settings.find_rank() == rank
-    assert _settings.find_rank(7) == 7
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"id": "../../etc"}, "id: '../../etc' is no run id"),
-        ({"id": ""}, "id: '' is no run id"),
-        ({"rank": -1}, "rank: -1 is no rank"),
-        ({"rank": "0"}, "rank: '0' is no rank"),
-        ({"kafka": "nowhere"}, "the argument kafka= is 'nowhere': expected host:port"),
-        ({"config": [1]}, "config is a list: pass a dict, a dataclass or an argparse namespace"),
-        ({"tags": "one"}, "tags is 'one': pass a list of strings"),
-    ],
-)
-def test_init_refuses_what_no_run_can_have(home: Path, arguments: dict[str, object], message: str) -> None:
-    """Before anything is begun, with a sentence that says what to pass."""
-    import runwire
-
-    with pytest.raises(runwire.errors.UsageError) as raised:
-        runwire.init(home=home, **arguments)  # type: ignore[arg-type]
-    assert message in str(raised.value)
-    assert not (home / "spool").exists()

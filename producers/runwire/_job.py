@@ -1,0 +1,111 @@
+"""Which job this process belongs to: its rank, and what all ranks of the job call their run.
+
+A launcher tells each process by variables of its environment. Where these name the job itself, and it has several
+processes, all of them log to one run without being told its id. What is only the same by habit (a port, an address) is
+not taken for a name: two jobs would become one run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from runwire._names import id_of
+from runwire.errors import ConfigError, WireError
+from runwire.wire.names import check_rank, check_run
+
+#: Rank and number of processes, by launcher, the first that is there: torchrun and whoever does as it does, srun, Open
+#: MPI, and those that speak PMI (MPICH, Intel MPI).
+_LAUNCHERS = (
+    ("RANK", "WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("PMI_RANK", "PMI_SIZE"),
+)
+#: torchrun calls a job so that nobody named.
+_NAMELESS = "none"
+
+
+def find_run(argument: str | None = None) -> str | None:
+    """Return the run's id that the caller or ``RUNWIRE_RUN_ID`` names, or None.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    chosen = argument if argument is not None else os.environ.get("RUNWIRE_RUN_ID") or None
+    try:
+        return None if chosen is None else check_run(chosen)
+    except WireError as error:
+        raise ConfigError(f"id: {error}") from None
+
+
+def find_rank(argument: int | None = None) -> int:
+    """Return the rank: the argument, else ``RUNWIRE_RANK``, else what the launcher says, else 0.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if argument is not None:
+        return _rank("rank", argument)
+    for variable in ("RUNWIRE_RANK", *(rank for rank, _ in _LAUNCHERS)):
+        text = os.environ.get(variable)
+        if text:
+            return _rank(variable, int(text) if text.isdecimal() else text)
+    return 0
+
+
+def size() -> int:
+    """Return how many processes the launcher says that the job has; 1 if it does not say."""
+    for rank, count in _LAUNCHERS:
+        if os.environ.get(rank):
+            text = os.environ.get(count, "")
+            return int(text) if text.isdecimal() else 1
+    return 1
+
+
+def shared_id(number: int) -> str | None:
+    """Return the id of the run that all ranks of this job log to, None if the launcher does not name the job.
+
+    Args:
+        number: how many runs this process has begun in this way: each rank begins them in the same order.
+    """
+    named = _named()
+    return None if named is None or size() < 2 else id_of(f"{named}/{number}")
+
+
+def _named() -> str | None:
+    """Return what names this launch of the job on every one of its hosts, and no other."""
+    told = os.environ.get
+    step = "/".join(("slurm", told("SLURM_CLUSTER_NAME", ""), told("SLURM_JOB_ID", ""), told("SLURM_STEP_ID", "")))
+    if told("TORCHELASTIC_RUN_ID"):
+        if told("GROUP_WORLD_SIZE") == "1":
+            return f"torchrun/{_parent()}"  # its agent, which outlives the processes that it starts anew
+        if told("TORCHELASTIC_RUN_ID") != _NAMELESS:
+            return f"torchrun/{told('TORCHELASTIC_RUN_ID')}/{step}"
+    if told("SLURM_JOB_ID") and told("SLURM_STEP_ID"):
+        return step
+    if told("PMIX_NAMESPACE"):
+        return f"pmix/{told('PMIX_NAMESPACE')}"
+    for here, all_of_it in (("OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_SIZE"), ("MPI_LOCALNRANKS", "PMI_SIZE")):
+        if told(here) and told(here) == told(all_of_it):
+            return f"mpi/{_parent()}"
+    return None
+
+
+def _parent() -> str:
+    """Return what tells the parent process from every other on any host: host, boot, process id, and its start."""
+    pid, host = os.getppid(), os.uname().nodename
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat, open("/proc/sys/kernel/random/boot_id", "rb") as boot:  # noqa: PTH123
+            # The name, in brackets, may hold anything; the start is the 20th field behind it.
+            started = stat.read().rpartition(b")")[2].split()[19].decode()
+            return f"{host}/{boot.read().decode().strip()}/{pid}/{started}"
+    except (OSError, IndexError):  # no /proc, as on macOS
+        return f"{host}/{pid}"
+
+
+def _rank(name: str, value: Any) -> int:
+    try:
+        return check_rank(value)
+    except WireError as error:
+        raise ConfigError(f"{name}: {error}") from None

@@ -1,0 +1,121 @@
+"""Which rank a process is, and that all ranks of a job log to one run, by what launchers tell their processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from producers.conftest import spools
+from runwire import _job
+from runwire.spool import Meta
+from runwire.spool.folder import found
+
+pytestmark = pytest.mark.usefixtures("home")
+
+_TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "3", "GROUP_WORLD_SIZE": "1"}
+_NODES = {**_TORCHRUN, "TORCHELASTIC_RUN_ID": "pretrain-7", "GROUP_WORLD_SIZE": "3"}
+_SRUN = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "3", "SLURM_CLUSTER_NAME": "a"}
+_OPEN_MPI = {"PMIX_NAMESPACE": "prterun-a-17@1", "OMPI_COMM_WORLD_SIZE": "3"}
+_MPICH = {"PMI_SIZE": "3", "MPI_LOCALNRANKS": "3"}
+
+_CODE = """
+import runwire
+for _ in range(2):
+    run = runwire.init(project="job")
+    run.log({"loss": float(run.rank)})
+    run.finish()
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "rank"),
+    [
+        ({}, 0),
+        ({"PMI_RANK": "5"}, 5),
+        ({"OMPI_COMM_WORLD_RANK": "4", "PMI_RANK": "5"}, 4),
+        ({"SLURM_PROCID": "3", "OMPI_COMM_WORLD_RANK": "4"}, 3),
+        ({"RANK": "2", "SLURM_PROCID": "3"}, 2),
+        ({"RUNWIRE_RANK": "1", "RANK": "2"}, 1),
+    ],
+)
+def test_the_rank_is_what_the_launcher_says(
+    environment: dict[str, str], rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runwire's own variable first, then torchrun's, srun's, Open MPI's, and PMI's."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _job.find_rank() == rank
+    assert _job.find_rank(7) == 7
+
+
+def _launch(ranks: Mapping[int, Mapping[str, str]]) -> None:
+    """Run a process a rank, at the same time, as a launcher does: from one parent."""
+    started = [
+        subprocess.Popen([sys.executable, "-c", _CODE], env={**os.environ, **environment})
+        for environment in ranks.values()
+    ]
+    assert [process.wait(timeout=60) for process in started] == [0] * len(ranks)
+
+
+def _runs(home: Path) -> dict[str, set[int]]:
+    """The runs that wait in a home, each with its ranks."""
+    runs: dict[str, set[int]] = {}
+    for folder in found(spools(home)):
+        meta = Meta.read(folder)
+        assert meta is not None
+        runs.setdefault(meta.run, set()).add(meta.rank)
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("job", "rank_variable"),
+    [
+        (_TORCHRUN, "RANK"),
+        (_NODES, "RANK"),
+        (_SRUN, "SLURM_PROCID"),
+        (_OPEN_MPI, "OMPI_COMM_WORLD_RANK"),
+        (_MPICH, "PMI_RANK"),
+    ],
+)
+def test_all_ranks_of_a_job_log_to_one_run(home: Path, job: dict[str, str], rank_variable: str) -> None:
+    """Nobody tells them an id; the second run that each of them begins is another one, and they share it, too."""
+    _launch({rank: {**job, rank_variable: str(rank)} for rank in range(3)})
+    assert sorted(map(sorted, _runs(home).values())) == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_two_jobs_are_two_runs(home: Path) -> None:
+    """Another job, another step of the same job, and the same numbers on another cluster."""
+    for changed in ({}, {"SLURM_JOB_ID": "4712"}, {"SLURM_STEP_ID": "1"}, {"SLURM_CLUSTER_NAME": "b"}):
+        _launch({rank: {**_SRUN, **changed, "SLURM_PROCID": str(rank)} for rank in range(2)})
+    assert [len(ranks) for ranks in _runs(home).values()] == [2] * 8
+
+
+def test_processes_whose_launcher_names_no_job_are_runs_of_their_own_and_say_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address and a port are no name: the next job on this host has the same."""
+    import runwire
+
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}.items():
+        monkeypatch.setenv(name, value)
+    runs = []
+    for _ in range(2):
+        with runwire.init(mode="offline") as run:
+            runs.append(run.id)
+    assert len(set(runs)) == 2
+    assert capsys.readouterr().err.count("rank 1 of 2 begins a run of its own: its launcher does not name the job") == 2
+
+
+def test_an_id_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the argument before the variable, and either before what the launcher names."""
+    import runwire
+
+    for name, value in {**_SRUN, "SLURM_PROCID": "2", "RUNWIRE_RUN_ID": "named"}.items():
+        monkeypatch.setenv(name, value)
+    with runwire.init(mode="offline") as one, runwire.init(id="given", mode="offline", reinit="create_new") as other:
+        assert (one.id, one.rank, other.id, other.rank) == ("named", 2, "given", 2)
