@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runwire import errors
-from runwire._current import alert, config, current, finish, init, log, summary
+from runwire._current import alert, config, current, define_metric, finish, init, log, summary
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 
@@ -36,6 +36,7 @@ __all__ = [
     "__version__",
     "alert",
     "config",
+    "define_metric",
     "errors",
     "finish",
     "init",
@@ -51,6 +52,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
 
-for _public in (AlertLevel, Run, Settings, alert, finish, init, log):
+for _public in (AlertLevel, Run, Settings, alert, define_metric, finish, init, log):
     _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
 del _public

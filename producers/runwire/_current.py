@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from runwire import _exit, _init
 from runwire._resume import Resume
-from runwire._run import AlertLevel, Run
+from runwire._run import Run
 from runwire._say import logger
 from runwire._settings import Mode, Settings
 from runwire.errors import ConfigError, RunFinishedError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 Reinit = Literal["finish_previous", "return_previous", "create_new"]
 
@@ -109,11 +114,6 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
     (_run or _need("log()")).log(data, step, commit)
 
 
-def alert(title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
-    """Raise an alert of the current run: see `Run.alert`."""
-    (_run or _need("alert()")).alert(title, text, level)
-
-
 def finish(exit_code: int = 0) -> None:
     """End the current run: see `Run.finish`. Without one it does nothing."""
     if _run is not None:
@@ -128,6 +128,22 @@ def current() -> Run | None:
 def living() -> list[Run]:
     """Return the runs that this process has begun and not finished, the current one last."""
     return sorted((run for run in _living if not run.finished), key=lambda run: run is _run)
+
+
+def _of_current(method: Callable[Concatenate[Run, _P], _T]) -> Callable[_P, _T]:
+    """Return a method of runs as a function that calls it of the current one."""
+
+    @functools.wraps(method)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return method(_run or _need(f"{method.__name__}()"), *args, **kwargs)
+
+    _, *parameters = inspect.signature(method).parameters.values()
+    call.__signature__ = inspect.signature(method).replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
+alert = _of_current(Run.alert)
+define_metric = _of_current(Run.define_metric)
 
 
 class Twin:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from runwire import _addresses, _delivery, _values
 from runwire._about import About, Place
 from runwire._companion import Companion
+from runwire._definitions import Definitions, Goal, Role, SummaryOf, Synced
 from runwire._exit import EXIT_SIGINT, code
 from runwire._facts import Config, Summary
 from runwire._recorder import Recorder
@@ -81,7 +82,10 @@ class Run:
         self._home, self._spools, self._address = place.home, place.spools, place.kafka
         self._over = ""
         self._raised = False
-        self._shapes: dict[tuple[str, ...], None] = {}
+        self._definitions = Definitions()
+        self._last_steps: dict[str, float] = {}
+        # What the rows of known keys need besides being written: mostly nothing.
+        self._shapes: dict[tuple[str, ...], Synced | Literal[False]] = {}
         self._warned: set[tuple[str, str]] = set()
         self._recorder = Recorder(self._begin(), about.next_step)
         self._recorder.event("start", dict(about.told))
@@ -125,16 +129,70 @@ class Run:
         try:
             keys = tuple(data)
             values: Any = data.values()
-            if keys not in self._shapes:
+            synced = self._shapes.get(keys)
+            if synced is None:
                 values = None
             elif (types := set(map(type, values))) != _FLOAT:
                 values = _floats(values) if types <= _EXACT else None
             if values is None:
                 self._log_slowly(data, step, ts, more=commit is False)
             else:
+                if synced:
+                    keys, values = synced.complete(keys, values)
                 self._recorder.row(keys, step, ts, values, more=commit is False)
         except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
             self._log_slowly(data, step, ts, more=commit is False)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | None = None,
+        *,
+        step_sync: bool | None = None,
+        hidden: bool | None = None,
+        summary: SummaryOf | None = None,
+        goal: Goal | None = None,
+        role: Role | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Say how a metric is to be drawn, summed up and watched; best before it is logged.
+
+        ::
+
+            run.define_metric("val/*", step_metric="epoch", summary="min", goal="minimize")
+
+        Args:
+            name: the metric, or a pattern as ``val/*``, where ``*`` stands for anything. What an exact name says goes
+                before what a pattern says, and the later pattern before the earlier.
+            step_metric: the metric that it is drawn against, instead of the step.
+            step_sync: whether a row that lacks ``step_metric`` gets its last value; None for yes.
+            hidden: whether it is not drawn unless asked for.
+            summary: what stands for it in the run's summary: "last" (as without it), "min", "max", "mean", each over
+                all steps and ranks, "best" by the goal, or "none".
+            goal: "minimize" or "maximize".
+            role: what alerts may know: "loss" is what the training minimises; "replicated" is the same on all ranks.
+            overwrite: forget what was said of this name before, instead of adding to it.
+
+        Raises:
+            RunFinishedError: the run is finished.
+            UsageError: an argument is not what it must be.
+        """
+        if self._over:
+            self._refuse("define_metric()")
+            return
+        new = self._definitions.define(
+            name,
+            overwrite=overwrite,
+            step_metric=step_metric,
+            step_sync=step_sync,
+            hidden=hidden,
+            summary=summary,
+            goal=goal,
+            role=role,
+        )
+        self._shapes.clear()
+        if new:
+            self._recorder.event("metric", new)
 
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
@@ -335,13 +393,28 @@ class Run:
         except Exception as error:  # noqa: BLE001 -- a foreign mapping may raise anything; the training goes on
             self._warn("log", "data", f"log() cannot read a {type(data).__name__}: {error!r:.200}: nothing logged")
             return
-        parts = list(_parts(found))
+        synced = self._learn(found)
+        if synced:
+            keys, values = synced.complete(tuple(found), found.values())
+            parts = list(_parts(dict(zip(keys, values, strict=True))))
+        else:
+            parts = list(_parts(found))
         for index, part in enumerate(parts):
             self._recorder.row(tuple(part), step, ts, part.values(), more=more or index + 1 < len(parts))
         if len(parts) == 1 and len(found) == len(data):
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()
-            self._shapes[tuple(found)] = None
+            self._shapes[tuple(found)] = synced
+
+    def _learn(self, found: dict[str, float]) -> Synced | Literal[False]:
+        """Tell what is defined of metrics that are new, and return what their rows need."""
+        if not self._definitions:
+            self._definitions.seen(found)
+            return False
+        new = self._definitions.new(found)
+        if new:
+            self._recorder.event("metric", new)
+        return Synced.find(self._definitions, tuple(found), self._last_steps) or False
 
     def _step(self, step: Any) -> int | None:
         chosen = _values.step_number(step)

@@ -21,12 +21,37 @@ _ROWS = f"""
     FROM {{db}}.stored_series FINAL
     WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
 """  # noqa: S608 - a constant
-_LAST = """multiIf(
+# What stands for a metric in the summary if its definition says so, over all ranks; nothing where that says "none".
+_DEFINED = """
+    UNION ALL
+    SELECT
+        run, rank, CAST('defined', 'LowCardinality(String)') AS kind, metric AS key,
+        ifNull({value}, '') AS value, toDateTime64(0, 6, 'UTC') AS ts, toUInt64(0) AS seq,
+        CAST(NULL, 'Nullable(Int64)') AS step
+    FROM (
+        SELECT
+            stored_series.run AS run, toString(stored_series.metric) AS metric, min(stored_series.rank) AS rank,
+            any(stands) AS stands,
+            multiIf(stands = 'min', min(min), stands = 'max', max(max), stands = 'mean',
+                sum(sum) / nullIf(sum(count - `nan` - pos_inf - neg_inf), 0), NULL) AS last
+        FROM {{db}}.stored_series FINAL
+        INNER JOIN (
+            SELECT run, key AS metric, JSONExtractString(argMax(value, (ts, seq)), 'summary') AS stands
+            FROM {{db}}.stored_facts FINAL
+            WHERE kind = 'metric'
+            GROUP BY run, key
+            HAVING stands IN ('min', 'max', 'mean', 'none')
+        ) AS definitions ON definitions.run = stored_series.run AND definitions.metric = stored_series.metric
+        WHERE stored_series.run NOT IN (SELECT run FROM {{db}}.deleted)
+        GROUP BY run, metric
+    )
+"""
+_NUMBER = """multiIf(
             isNaN(last), '"NaN"',
             isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
             match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
             toString(last))"""
-ROWS = _ROWS.format(db="{db}", key="toString(metric)", value=_LAST)
+ROWS = (_ROWS + _DEFINED).format(db="{db}", key="toString(metric)", value=_NUMBER)
 #: The same, but for what `summary` alone is made of, which takes long to write down.
 ROWS_BUT_SUMMARY = _ROWS.format(db="{db}", key="''", value="''")
 
@@ -53,15 +78,16 @@ def _has_state(state: str) -> str:
 def _object(items: str) -> str:
     """Return SQL for a JSON object of sorted (key, precedence, JSON): of equal keys the last counts."""
     nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
-    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true), {items}, {nexts})"
+    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true) AND item.3 != '', {items}, {nexts})"
     members = f"arrayMap(item -> concat(toJSONString(item.1), ':', item.3), {last})"
     return f"JSONExtract(concat('{{{{', arrayStringConcat({members}, ','), '}}}}'), 'JSON')"
 
 
 _CONFIG = "arraySort(groupArrayIf((key, (1, toUnixTimestamp64Micro(ts), seq), value), kind = 'config'))"
 _SUMMARY = """arraySort(groupArrayIf((key, if(kind = 'summary',
-            (1, toUnixTimestamp64Micro(ts), seq), (0, -toInt64(rank), toUInt64(0))), value),
-            kind IN ('summary', 'logged')))"""
+            (1, toUnixTimestamp64Micro(ts), seq),
+            (0, if(kind = 'defined', 1, -toInt64(rank)), toUInt64(0))), value),
+            kind IN ('summary', 'logged', 'defined')))"""
 # The worst of its ranks.
 _STATE = f"""multiIf(
             {_has_state("crashed")}, 'crashed', {_has_state("failed")}, 'failed',
@@ -72,8 +98,9 @@ _STARTED = "minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at')"
 
 #: A run's columns, as aggregates over its `ROWS`. `config` and `summary` are JSON: `config.lr` reads a key; to compute
 #: with it, `config.lr::Float64`. In `summary` stands the last value of each metric, of the lowest rank that logged it,
-#: under whatever the run itself said of that key; what is not finite is "NaN", "Infinity", "-Infinity". `exit_code` is
-#: the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was sent.
+#: or what its definition says, under whatever the run itself said of that key; what is not finite is "NaN", "Infinity",
+#: "-Infinity". `exit_code` is the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was
+#: sent.
 COLUMNS = {
     "id": "run",
     "project": f"if({_PROJECT} = '', 'default', {_PROJECT})",
@@ -90,7 +117,8 @@ COLUMNS = {
     "command": said("run", "'command'"),
     "ranks": "uniqExact(rank)",
     "last_step": "max(step)",
-    "started_at": f"coalesce(fromUnixTimestamp64Micro({_STARTED}, 'UTC'), minIf(ts, kind != 'logged'))",
+    "started_at": f"""coalesce(fromUnixTimestamp64Micro({_STARTED}, 'UTC'),
+            minIf(ts, kind NOT IN ('logged', 'defined')))""",
     "ended_at": f"if({_STATE} = 'running', NULL, maxIf(ts, kind = 'state' AND key = 'state'))",
     "seen_at": "max(ts)",
     "exit_code": """toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),

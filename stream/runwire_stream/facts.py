@@ -10,6 +10,7 @@
 | config    | config  | each leaf, its keys joined by "."; a list is a leaf, and so is an empty object |
 | summary   | summary | in the same way                                                               |
 | tags      | tag     | each tag: true; each that is removed: false                                   |
+| metric    | metric  | each metric's name: its definition                                            |
 | exception | state   | exception: all of its data                                                    |
 | finish    | state   | state "finished" or "failed", exit_code                                       |
 | lost      | state   | state "crashed", reason                                                       |
@@ -101,6 +102,7 @@ _SAID: dict[str, Callable[[Event], _Said]] = {
     "config": lambda event: _flat("config", event.data),
     "summary": lambda event: _flat("summary", event.data),
     "tags": lambda event: chain(_tags(event.data.get("tags")), _tags(event.data.get("removed", []), there=False)),
+    "metric": lambda event: (("metric", key, value) for key, value in event.data.items()),
     "exception": lambda event: iter([("state", "exception", event.data)]),
     "finish": _finish,
     "lost": lambda event: _state("crashed", reason=event.data.get("reason")),

@@ -90,3 +90,25 @@ def test_an_unknown_run_is_said_to_be_so(up: Pipeline, open_page: Callable[..., 
     page = open_page(f"{up.server}/r/nobody", offline=True)
     expect(page.locator("main")).to_contain_text("No run nobody")
     expect(page.locator("main")).to_contain_text("runwire runs")
+
+
+def test_a_run_says_what_it_is_part_of_and_draws_what_is_hidden_only_if_looked_for(
+    up: Pipeline, open_page: Callable[..., Page]
+) -> None:
+    """Entity, group, job type, notes; the summary holds what the definition says; a filter finds the hidden metric."""
+    part = {"entity": "perception", "group": "fold-3", "job_type": "train", "notes": "warm start"}
+    run = runwire.init("parts", "part", id=f"part-{uuid.uuid4().hex[:6]}", dir=up.home, **part)  # type: ignore[arg-type]
+    run.define_metric("debug/*", hidden=True)
+    run.define_metric("acc", summary="max")
+    for acc in (0.25, 0.75, 0.5):
+        run.log({"acc": acc, "debug/norm": 1.0})
+    run.finish()
+    up.wait_for_run(run.id)
+    page = open_page(f"{up.server}/r/{run.id}")
+    header = page.locator("header").last
+    for text in part.values():
+        expect(header).to_contain_text(text)
+    expect(page.locator("aside")).to_contain_text("0.75")
+    expect(page.locator(".plot")).to_have_count(1)
+    page.goto(f"{up.server}/r/{run.id}?m=norm")
+    expect(page.locator('.plot[data-metric="debug/norm"]')).to_be_visible()

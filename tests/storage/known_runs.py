@@ -56,6 +56,7 @@ class KnownRun:
     summary: Mapping[str, Any] = field(default_factory=dict)
     points: Mapping[tuple[str, int], Mapping[int, float]] = field(default_factory=dict)
     dropped: tuple[int, ...] = ()
+    stands: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.id
@@ -79,6 +80,8 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
         tell(writer, run.id, "start", first, {**begin, "tags": sorted(run.tags)})
         if run.summary:
             tell(writer, run.id, "summary", first, dict(run.summary))
+        if run.stands:
+            tell(writer, run.id, "metric", first, {name: {"summary": stands} for name, stands in run.stands.items()})
         for rows in run.dropped:
             tell(writer, run.id, "dropped", first, {"rows": rows, "reason": "No space left on device"})
         for series, points in run.points.items():
@@ -150,7 +153,8 @@ def look(operand: tree.Operand, run: KnownRun) -> Any:
     if isinstance(operand, tree.Summary):
         if operand.key in run.summary:
             return _plain(run.summary[operand.key])
-        return look(tree.Metric("last", operand.key), run)
+        stands = run.stands.get(operand.key, "last")
+        return None if stands == "none" else look(tree.Metric(stands, operand.key), run)
     if isinstance(operand, tree.Metric):
         return _metric(operand, run)
     fields: dict[str, Callable[[], Any]] = {

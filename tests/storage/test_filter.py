@@ -250,6 +250,8 @@ _runs = st.builds(
     id=st.just(""),
     name=st.sampled_from(["", "adam", "a b", "run-3", "ß"]),
     project=st.just(PROJECT),
+    group=st.sampled_from(["", "fold 1"]),
+    notes=st.sampled_from(["", "adam\nonce more"]),
     host=st.sampled_from(["", "host-1"]),
     started=st.integers(0, 100),
     ended=st.one_of(st.none(), st.integers(100, 200)),
@@ -259,6 +261,7 @@ _runs = st.builds(
     summary=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=2),
     points=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from([0, 1, 2])), _points, max_size=5),
     dropped=st.sampled_from([(), (), (1,), (2, 3)]),
+    stands=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["min", "max", "mean", "last", "none"]), max_size=3),
 )
 
 

@@ -140,6 +140,22 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
     assert math.isnan(loss)
 
 
+def test_a_summary_holds_what_a_metrics_definition_says(store: Client) -> None:
+    """Over all ranks; the last value without one; nothing by "none"; and what the run says itself goes before."""
+    ways = {"a": "min", "b": "max", "c": "mean", "d": "none", "e": "last", "f": "max", "g": "min"}
+    write_facts(
+        store, *(("r", 0, "metric", name, {"summary": way, "goal": "minimize"}, 0) for name, way in ways.items())
+    )
+    write_facts(store, ("r", 0, "summary", "f", "said", 0), ("s", 0, "metric", "a", {"hidden": True}, 0))
+    names = ["run", "metric", "rank", "last", "count", "nan", "min", "max", "sum"]
+    rows = [("r", name, rank, 9.0, 4, 1, 1.0 - rank, 5.0 + rank, 9.0) for name in "abcdefh" for rank in (1, 2)]
+    rows += [("r", "g", 1, math.nan, 2, 2, None, None, None), ("s", "a", 3, 7.5, 1, 0, 7.5, 7.5, 7.5)]
+    store.insert("stored_series", rows, column_names=names)
+    found = read(store, "SELECT id, summary, ranks FROM runs ORDER BY id")
+    summary = {"a": -1, "b": 7, "c": 3, "e": 9, "f": "said", "h": 9}
+    assert found == [{"id": "r", "summary": summary, "ranks": 3}, {"id": "s", "summary": {"a": 7.5}, "ranks": 2}]
+
+
 @pytest.mark.parametrize(
     ("states", "state"),
     [

@@ -20,7 +20,9 @@ VERSION = 1
 #: A seq, the place of a row or an event in its run's order, begins with the second at which its attempt began.
 ATTEMPT_SHIFT = 32
 
-EventType = Literal["start", "about", "config", "summary", "tags", "alert", "exception", "finish", "lost", "dropped"]
+EventType = Literal[
+    "start", "about", "config", "summary", "tags", "metric", "alert", "exception", "finish", "lost", "dropped"
+]
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -38,9 +40,10 @@ class Event:
     """Something that happened to a run.
 
     ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
-    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; alert {title, text, level};
-    exception {kind, message, traceback}; finish {exit_code}; lost {reason: "killed"} (said by the shipper when the
-    process went without a finish); dropped {rows, reason} and what else is known of the loss.
+    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
+    step_metric, role, …}}; alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code};
+    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason} and
+    what else is known of the loss.
     """
 
     type: EventType

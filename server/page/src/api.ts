@@ -40,6 +40,8 @@ export interface Metric {
   last: Num;
   nonfinite: number;
   first_nonfinite_step: number | null;
+  /** What the run said of it; `hidden`: not drawn unless it is looked for. */
+  definition: { hidden?: boolean };
 }
 
 export interface Alert {

@@ -85,7 +85,7 @@ export function Charts({ sources, flags, heard, controls }: Props) {
 
   const filter = param("m");
   const [test, invalid] = matcher(filter);
-  const sections = grouped(sources, test);
+  const sections = grouped(sources, test, filter !== "");
   const log = param("y") === "log";
   const folded = new Set(param("fold").split(",").filter(Boolean));
   const fold = (name: string) => {
@@ -422,11 +422,11 @@ function matcher(text: string): [(metric: string) => boolean, string] {
   }
 }
 
-function grouped(sources: Source[], test: (metric: string) => boolean): [string, Spec[]][] {
+function grouped(sources: Source[], test: (metric: string) => boolean, hidden: boolean): [string, Spec[]][] {
   const specs = new Map<string, Spec>();
   for (const source of sources) {
     for (const item of source.metrics) {
-      if (!test(item.metric)) continue;
+      if (!test(item.metric) || (item.definition.hidden && !hidden)) continue;
       const spec = specs.get(item.metric) ?? { metric: item.metric, lines: [] };
       specs.set(item.metric, spec);
       for (const rank of source.ranks(item))

@@ -7,6 +7,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
+from runwire.wire import loads
 from runwire_storage.schema import DATABASE
 
 
@@ -14,7 +15,8 @@ class Metric(TypedDict):
     """A metric of a run, over all ranks.
 
     ``last`` is the value at the last step of the lowest rank. ``nonfinite`` counts NaN and infinities, the first of
-    which, on any rank, stands at ``first_nonfinite_step``; ``min`` and ``max`` are of the finite values.
+    which, on any rank, stands at ``first_nonfinite_step``; ``min`` and ``max`` are of the finite values. ``definition``
+    is what the run said of it (summary, goal, step_metric, step_sync, hidden, role), as far as it did.
     """
 
     metric: str
@@ -27,6 +29,7 @@ class Metric(TypedDict):
     max: float | None
     nonfinite: int
     first_nonfinite_step: int | None
+    definition: dict[str, Any]
 
 
 _METRICS = f"""
@@ -34,8 +37,12 @@ _METRICS = f"""
         metric, arraySort(groupArray(rank)) AS ranks, sum(count) AS points, min(s.first_step) AS first_step,
         max(s.last_step) AS last_step, argMin(s.last, rank) AS last, minOrNull(s.min) AS min, maxOrNull(s.max) AS max,
         sum(nan_count + pos_inf_count + neg_inf_count) AS nonfinite,
-        minOrNull(s.first_nonfinite_step) AS first_nonfinite_step
+        minOrNull(s.first_nonfinite_step) AS first_nonfinite_step, any(d.definition) AS definition
     FROM {DATABASE}.series AS s
+    LEFT JOIN (
+        SELECT key AS metric, argMax(value, (ts, seq)) AS definition FROM {DATABASE}.stored_facts FINAL
+        WHERE run = {{run:String}} AND kind = 'metric' GROUP BY key
+    ) AS d ON d.metric = s.metric
     WHERE run = {{run:String}}
     GROUP BY metric ORDER BY metric
 """  # noqa: S608 - constants
@@ -48,4 +55,6 @@ def metrics(client: Client, run: str) -> list[Metric]:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     found: list[Any] = list(client.query(_METRICS, {"run": run}).named_results())
+    for metric in found:
+        metric["definition"] = loads(metric["definition"]) if metric["definition"] else {}
     return found

@@ -136,8 +136,15 @@ class Selection:
 
     def _summary(self, summary: Summary) -> _Sight:
         said = _json(self._said("summary", summary.key))
-        last = self._aggregate("last", summary.key, None)
+        last = self._stands(summary.key)
         return _Sight(f"if({said.there}, {said.number}, {last})", said.text, f"({said.there} OR isNotNull({last}))")
+
+    def _stands(self, metric: str) -> str:
+        """Return what stands for a metric in the summary: its last value, unless its definition says otherwise."""
+        stands = f"JSONExtractString(ifNull({self._said('metric', metric)}, ''), 'summary')"
+        last = self._aggregate("last", metric, None)
+        others = (f"{stands} = '{one}', {self._aggregate(one, metric, None)}" for one in ("min", "max", "mean"))
+        return f"multiIf({', '.join(others)}, {stands} = 'none', NULL, {last})"
 
     def _metric(self, metric: Metric) -> _Sight:
         number = self._aggregate(metric.function, metric.name, metric.rank)
