@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 from parts import Pipeline
 from scrape import parse, scrape
 
+import runwire as sdk
 from runwire_server.local import home as homes
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +64,28 @@ def test_the_first_example_runs_as_it_stands(up: Pipeline) -> None:
     shown = json.loads(runwire("show", "readme", "--json", home=up.home).stdout)
     assert shown["project"] == "digits"
     assert {metric["metric"] for metric in shown["metrics"]} == {"train/loss", "train/lr"}
+
+
+@pytest.mark.parametrize("number", range(len(blocks(ROOT / "docs" / "sdk.md", "python"))))
+def test_every_example_of_the_sdk_runs_as_it_stands(number: int, tmp_path: Path) -> None:
+    """Without a pipeline, with nothing to say but that, and with exit code 0."""
+    example = blocks(ROOT / "docs" / "sdk.md", "python")[number]
+    env = {**os.environ, "RUNWIRE_HOME": str(tmp_path), "RUNWIRE_MODE": "offline"}
+    done = subprocess.run(
+        [sys.executable, "-c", example], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert [line for line in done.stderr.splitlines() if "wait in" not in line] == []
+
+
+def test_every_setting_is_documented() -> None:
+    """The table of docs/sdk.md lists the settings that there are, with their defaults."""
+    table = (ROOT / "docs" / "sdk.md").read_text().split("## Settings")[1]
+    written = dict(re.findall(r"^\| `(\w+)` \| `?\"?(\w+)\"?`? \|", table, re.MULTILINE))
+    settings = dataclasses.fields(sdk.Settings)
+    assert written == {
+        field.name: f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+        for field in settings
+    }
 
 
 def commands() -> list[str]:
