@@ -24,6 +24,7 @@ from parts import own, until
 
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
+from runwire.shipper import slots
 from runwire.shipper.host import Host
 from runwire.shipper.link import Link
 from runwire.shipper.partitions import home as home_of
@@ -492,6 +493,29 @@ def test_a_bulk_lane_that_is_behind_by_a_segment_sends_all_of_it(kafka: str, tmp
         assert ahead.position.segment > 1
         _ship_all(ship, ahead, link)
         reading(run).until(lambda a: len(a.rows) == 200, "all arrives")
+
+
+def test_a_look_that_comes_after_a_slot_sends_what_it_finds(kafka: str, home: Path, train: Train) -> None:
+    """Where looks are rarer than slots, what is found does not wait for another one."""
+    code = f"""
+import runwire, sys
+run = runwire.init(id={_new()!r})
+for _ in range(2):
+    print("waits", flush=True)
+    sys.stdin.readline()
+    run.log({{"loss": 1.0}})
+"""
+    process = train(code)
+    _wait(process, "waits")
+    host = Host(home, spools(home), kafka)
+    until(lambda: host.tick() or host.connected, "connected")
+    until(lambda: host.tick() or host.count() or host.tally.records["urgent"], "the run's start is told")
+    time.sleep(2 * slots.SECONDS)
+    _say(process, "go")
+    _wait(process, "waits")
+    host.tick()
+    until(lambda: host.count() or host.tally.rows == 1, "the row is acknowledged")
+    host.close(1)
 
 
 def test_what_is_delivered_of_a_living_run_is_written_down(kafka: str, home: Path, train: Train) -> None:

@@ -213,8 +213,9 @@ class Delivery:
             return False
         self._next_weigh = now + _SAVE_SECONDS
         alerting = time.time() - self._watch.alerting / 1e6 < _ALERTING_SECONDS
-        here = self._ship.delivered, self._watch.delivered.position
-        return alerting or now >= self._next_save or any(map(_far, here, self._saved_at))
+        ship, watch = self._saved_at
+        far = _far(self._ship.delivered, ship) or _far(self._watch.delivered.position, watch)
+        return far or alerting or now >= self._next_save
 
     def _keep(self) -> None:
         if self._ship is not None and self._watch is not None:

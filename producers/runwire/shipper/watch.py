@@ -90,7 +90,7 @@ class Watch:
         self._seen_alive = False
         # Spools that are found together are not to go on in step: the second pulse comes earlier, in a slot by the run.
         self._interval = INTERVAL * (1 + crc32(meta.run.encode()) % _PHASES) / _PHASES
-        self.due = self._next_read = 0.0
+        self.due = self._next_turn = 0.0
         self._fresh = True
         self.items: list[Item] = []
         self.alerting = 0
@@ -130,7 +130,10 @@ class Watch:
         Args:
             now: time of the monotonic clock.
         """
-        self._fresh = now >= self._next_read or self._reader.grown()
+        self._fresh = self._reader.grown()
+        if not self._fresh and now >= self._next_turn:
+            self._next_turn = now + INTERVAL
+            self._fresh = self._reader.turned()
         return self._fresh or now >= self.due
 
     def step(self, now: float, *, gone: bool, waiting: Callable[[], int]) -> bool:
@@ -148,7 +151,7 @@ class Watch:
             return False
         self._seen_alive |= not gone
         if gone or self._fresh:
-            self._next_read = now + INTERVAL
+            self._next_turn = now + INTERVAL
             self.items = self._reader.read(gone=gone)
         items = self.items
         urgent = self._take(items)

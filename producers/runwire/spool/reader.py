@@ -182,12 +182,16 @@ class Reader:
         """Return whether `read` may find something; it costs one system call.
 
         Where a writer goes on in another segment before this one is full, which it does after a disk was, that goes
-        unnoticed: `read` is also to be called now and then.
+        unnoticed: `turned` is also to be asked now and then.
         """
         if self._fd < 0:
             return True
         self._size = os.lseek(self._fd, 0, os.SEEK_END)
         return self._size != self._offset or self._offset >= SEGMENT_BYTES
+
+    def turned(self) -> bool:
+        """Return whether the writer began another segment; it costs one system call, and a dearer one."""
+        return self._fd < 0 or os.path.exists(self._next_path)  # noqa: PTH110 -- as in `read`
 
     def written(self) -> float:
         """Return when the segment was last written to, seconds since the epoch; 0 if that cannot be told."""
