@@ -51,7 +51,7 @@ def _records(kafka: str, topic: str) -> list[Any]:
 
 
 def _send(link: Link, topic: str, messages: list[tuple[str, bytes]]) -> None:
-    batches = [link.send("urgent", topic, key, value) for key, value in messages]
+    batches = [link.send("urgent", topic, key.encode(), value) for key, value in messages]
     link.flush("urgent")
     until(lambda: link.settle("urgent") or all(batch.acknowledged for batch in batches), "acknowledged")
 
@@ -91,7 +91,7 @@ def test_messages_too_large_to_share_a_record_stay_in_order(kafka: str, link: Li
 
 def test_a_batch_that_kafka_does_not_take_breaks_the_link(link: Link) -> None:
     """Whoever sent goes back to what was acknowledged: nothing of it counts as delivered."""
-    batch = link.send("urgent", "no topic can have such a name", "run", b"value")
+    batch = link.send("urgent", "no topic can have such a name", b"run", b"value")
     link.flush("urgent")
     until(lambda: link.settle("urgent") or link.broken, "the link is broken")
     assert not batch.acknowledged

@@ -24,6 +24,7 @@ from parts import own, until
 
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
+from runwire.shipper import slots
 from runwire.shipper.host import Host
 from runwire.shipper.link import Link
 from runwire.shipper.partitions import home as home_of
@@ -129,6 +130,12 @@ def test_killing_the_shipper_again_and_again_loses_nothing(kafka: str, home: Pat
     assert len(arrived.of("summary")) == 60
 
 
+def _step(watch: Watch) -> None:
+    now = time.monotonic()
+    watch.calls(now)
+    watch.step(now, gone=False, waiting=int)
+
+
 def test_an_acknowledged_event_does_not_stand_for_the_values_before_it(kafka: str, tmp_path: Path) -> None:
     """Events are told at once, values by the next pulse: until that is acknowledged, a successor begins before them."""
     folder = tmp_path / "7"
@@ -138,15 +145,15 @@ def test_an_acknowledged_event_does_not_stand_for_the_values_before_it(kafka: st
     until(lambda: link.ready, "connected")
     start = Mark(Position(0, 0), 7 << 32, Progress(None, 0, 0))
     watch = Watch(folder, Meta(_new(), 0, 7, "p", "n", "h", 1, 0), start, link)
-    watch.step(gone=False, waiting=int)  # the first pulse; the next one is due in a second
+    _step(watch)  # the first pulse; the next one is due in a second
     writer.row(("loss",), 0, 0, [1.0])
     writer.event({"type": "summary", "ts": 0, "data": {"best": 1.0}})
-    watch.step(gone=False, waiting=int)
-    until(lambda: link.flush("urgent") or watch.settle() or not watch._flight, "pulse and event are acknowledged")
+    _step(watch)
+    until(lambda: link.flush("urgent") or not watch._flight, "pulse and event are acknowledged")
     assert watch.delivered.position == Position(0, 0)
 
     def told() -> bool:
-        watch.step(gone=False, waiting=int)
+        _step(watch)
         link.flush("urgent")
         return watch.delivered.position == Position(0, (folder / "00000000.seg").stat().st_size)
 
@@ -406,7 +413,7 @@ def test_what_is_under_way_makes_room_once_it_is_acknowledged(kafka: str) -> Non
     until(lambda: link.ready, "connected")
     sent = []
     while link.room("urgent"):
-        sent.append(link.send("urgent", topic, "key", bytes(100_000)))
+        sent.append(link.send("urgent", topic, b"key", bytes(100_000)))
         assert len(sent) < 10_000
     link.flush("urgent")
     until(lambda: link.room("urgent"), "there is room again")
@@ -426,7 +433,7 @@ def test_the_next_pulse_is_due_within_its_interval(kafka: str, tmp_path: Path) -
         watch = Watch(folder, Meta(f"run-{number}", 0, 7, "p", "n", "h", 1, 0), start, link)
         for _ in range(2):
             watch.due = 0.0
-            watch.step(gone=False, waiting=int)
+            _step(watch)
             assert 0 < watch.due <= time.monotonic() + INTERVAL
         watch.close()
     writer.close()
@@ -451,7 +458,7 @@ def _lanes(kafka: str, tmp_path: Path, **how: int) -> Iterator[tuple[Writer, Rea
 
 def _ship_all(ship: Ship, ahead: Reader, link: Link) -> None:
     until(lambda: time.monotonic() >= ship.due, "it is due")
-    while ship.step(ended=False, told=ahead.position):
+    while ship.step(time.monotonic(), ended=False, told=ahead.position):
         link.flush("bulk")
     link.flush("bulk")
 
@@ -466,11 +473,11 @@ def test_the_bulk_lane_takes_over_what_comes_next_and_reads_the_rest(kafka: str,
                     writer.row(("loss",), rows, 0, [1.0])
                     rows += 1
                 start = ahead.position
-                ship.follow(ahead.read(gone=False), start, ahead)
+                ship.follow(ahead.read(gone=False), start, ahead, time.monotonic())
             assert ship.due < math.inf
             _ship_all(ship, ahead, link)
             assert ship.due == math.inf, "all that there is is sent"
-        until(lambda: link.settle("bulk") or ship.settle() or ship.delivered == ahead.position, "acknowledged")
+        until(lambda: link.settle("bulk") or ship.delivered == ahead.position, "acknowledged")
         arrived = reading(run).until(lambda a: len(a.rows) == rows, "all arrives")
         assert arrived.repeated == 0
 
@@ -481,10 +488,34 @@ def test_a_bulk_lane_that_is_behind_by_a_segment_sends_all_of_it(kafka: str, tmp
         for step in range(200):
             writer.row(("loss",), step, 0, [1.0])
         while items := ahead.read(gone=False):
-            ship.follow(items, items[0].end, ahead)  # that is not where the bulk lane is: it takes nothing over
+            # Not where the bulk lane is: it takes nothing over.
+            ship.follow(items, items[0].end, ahead, time.monotonic())
         assert ahead.position.segment > 1
         _ship_all(ship, ahead, link)
         reading(run).until(lambda a: len(a.rows) == 200, "all arrives")
+
+
+def test_a_look_that_comes_after_a_slot_sends_what_it_finds(kafka: str, home: Path, train: Train) -> None:
+    """Where looks are rarer than slots, what is found does not wait for another one."""
+    code = f"""
+import runwire, sys
+run = runwire.init(id={_new()!r})
+for _ in range(2):
+    print("waits", flush=True)
+    sys.stdin.readline()
+    run.log({{"loss": 1.0}})
+"""
+    process = train(code)
+    _wait(process, "waits")
+    host = Host(home, spools(home), kafka)
+    until(lambda: host.tick() or host.connected, "connected")
+    until(lambda: host.tick() or host.count() or host.tally.records["urgent"], "the run's start is told")
+    time.sleep(2 * slots.SECONDS)
+    _say(process, "go")
+    _wait(process, "waits")
+    host.tick()
+    until(lambda: host.count() or host.tally.rows == 1, "the row is acknowledged")
+    host.close(1)
 
 
 def test_what_is_delivered_of_a_living_run_is_written_down(kafka: str, home: Path, train: Train) -> None:

@@ -248,9 +248,12 @@ def test_a_segment_left_before_it_is_full_is_followed_by_the_next(tmp_path: Path
     reader = Reader(tmp_path)
     writer.row(("loss",), 0, 0, [1.0])
     assert _bits(reader.read(gone=False)) == [("row", 0, 0, (("loss", 0x3FF0_0000_0000_0000),))]
+    assert not reader.turned()
     writer._rotate()
     writer.row(("loss",), 1, 0, [1.0])
+    assert (reader.grown(), reader.turned()) == (False, True)
     assert _bits(reader.read(gone=False)) == [("row", 1, 0, (("loss", 0x3FF0_0000_0000_0000),))]
+    assert not reader.turned()
     writer.close()
     reader.close()
 

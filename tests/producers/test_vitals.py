@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from runwire.shipper.vitals import Progress, Vitals
 from runwire.spool import Reader, Rows, Writer
-from runwire.wire import MetricPulse
-from runwire.wire.messages import BEFORE_MAX
+from runwire.wire import MetricPulse, Pulse
+from runwire.wire.messages import BEFORE_MAX, encode_pulse
 
 _VALUES = st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.nan, math.inf, -math.inf]))
 _ROW = st.tuples(st.sampled_from(["a", "b", "ab", "ba", "abc"]), st.lists(_VALUES, min_size=3, max_size=3))
@@ -45,6 +45,16 @@ class _Known:
         return None
 
 
+#: What a pulse says besides metrics.
+_PROCESS = {"run": "r", "rank": 0, "attempt": 7, "project": "p", "name": "n", "host": "h", "pid": 1, "started": 0}
+_MOMENT = {"sent": 0, "interval": 1.0, "alive": True, "progressed": 0, "step": None, "steps": 0, "waiting_bytes": 0}
+
+
+def _told(vitals: Vitals) -> dict[str, MetricPulse]:
+    """What readers of the next pulse learn of each metric."""
+    return dict(Pulse.parse(encode_pulse(_PROCESS, _MOMENT, vitals.drain())).metrics)
+
+
 def _summary(pulse: MetricPulse) -> tuple[object, ...]:
     first = pulse.first_nonfinite
     told = None if first is None else repr((first["step"], first["value"], [tuple(pair) for pair in first["before"]]))
@@ -73,7 +83,7 @@ def test_pulses_tell_what_was_logged(looks: list) -> None:
             urgent = [vitals.add(item) for item in reader.read(gone=False) if isinstance(item, Rows)]
             assert any(urgent) == news, "a metric's first value that is not finite is urgent, and no other"
             if pulse:
-                told = dict(vitals.drain())
+                told = _told(vitals)
                 fresh = {key: one for key, one in known.items() if len(one.values) > one.told}
                 assert {key: _summary(of) for key, of in told.items()} == {k: one.summary() for k, one in fresh.items()}
                 for key, one in fresh.items():
@@ -101,9 +111,9 @@ def test_names_made_of_a_counter_do_not_fill_the_memory(tmp_path: Path) -> None:
         for item in items:
             assert isinstance(item, Rows)
             vitals.add(item)
-        told.update(vitals.drain())
+        told.update(_told(vitals))
     assert told["loss"].first_nonfinite is not None
-    assert told["loss"].first_nonfinite["before"] == [[index, float(index)] for index in range(10_000, 20_000, 1000)]
+    assert told["loss"].first_nonfinite["before"] == [(index, float(index)) for index in range(10_000, 20_000, 1000)]
     assert told["step/0"].first_nonfinite is not None
     assert told["step/0"].first_nonfinite["before"] == []
     writer.close()

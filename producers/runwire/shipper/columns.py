@@ -43,29 +43,25 @@ class Columns:
         """Rows of the record so far."""
         return self._count
 
-    def fits(self, rows: Rows) -> bool:
-        """Return whether the rows still fit the record."""
-        return self._size + self._added(rows) <= RECORD_BYTES_MAX
-
-    def add(self, rows: Rows) -> None:
-        """Take in rows that fit."""
-        self._size += self._added(rows)
-        self._count += rows.count
+    def add(self, rows: Rows) -> bool:
+        """Take in rows. Return False if they do not fit the record any more; an empty one has room for any."""
         gathered = self._rows.get(rows.keys)
+        size = self._size + len(rows.data) - rows.count * HEADER.size
+        if gathered is None:
+            size += _FRAME_BYTES + _names_bytes(rows.keys)
+        if size > RECORD_BYTES_MAX and self._rows:
+            return False
         if gathered is None:
             gathered = self._rows[rows.keys] = bytearray()
         gathered += rows.data
+        self._size = size
+        self._count += rows.count
+        return True
 
     def encode(self) -> bytes:
         """Return the record's value, and begin the next."""
         gathered, self._rows, self._size, self._count = self._rows, {}, _HEADER_BYTES, 0
         return encode(self._run, self._rank, (_frame(keys, data) for keys, data in gathered.items()))
-
-    def _added(self, rows: Rows) -> int:
-        new = 0
-        if rows.keys not in self._rows:
-            new = _FRAME_BYTES + _names_bytes(rows.keys)
-        return len(rows.data) - rows.count * HEADER.size + new
 
 
 @lru_cache(_NAMES_MAX)

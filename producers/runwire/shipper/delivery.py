@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +84,15 @@ class Delivery:
         """
         if now < self._paused_until:
             return False
+        watch, ship = self._watch, self._ship
         if now >= self._next_look:
             self._next_look = now + _ALIVE_SECONDS
             self.gone = self.gone or not self._lock.held()
-            if self._watch is None:
+            if watch is None:
                 return True  # there may be a link now
-        watch, ship = self._watch, self._ship
-        return self.gone or (
-            watch is not None and ship is not None and (now >= watch.due or now >= ship.due or watch.grown())
-        )
+        if watch is None or ship is None:
+            return self.gone
+        return watch.calls(now) or now >= ship.due or self.gone
 
     def pause(self) -> float:
         """Leave the spool alone for a while, since it cannot be read or written: its disk is full, say.
@@ -108,40 +107,47 @@ class Delivery:
         self._paused_until = now + self._pause
         return self._pause
 
-    def watch(self) -> bool:
-        """Tell what is urgent. Return whether there is more at once."""
-        if self._watch is None or self._ship is None:
+    def watch(self, now: float, due: float) -> bool:
+        """Tell what is urgent. Return whether there is more at once.
+
+        Args:
+            now: as it was given to `calls`.
+            due: when what is found is to be sent as bulk, by the monotonic clock.
+        """
+        watch, ship = self._watch, self._ship
+        if watch is None or ship is None:
             return False
-        if not (self.gone or time.monotonic() >= self._watch.due or self._watch.grown()):
-            return False
-        start = self._watch.position
-        more = self._watch.step(gone=self.gone, waiting=self.waiting)
-        self._ship.follow(self._watch.items, start, self._watch.reader)
+        start = watch.position
+        more = watch.step(now, gone=self.gone, waiting=self.waiting)
+        if watch.items:
+            ship.follow(watch.items, start, watch.reader, due)
         return more
 
-    def ship(self) -> bool:
-        """Carry bulk. Return whether there is more at once."""
-        if self._ship is None or self._watch is None:
-            return False
-        return self._ship.step(ended=self.gone or self._watch.finished, told=self._watch.position)
+    def ship(self, now: float) -> bool:
+        """Carry bulk; write down what is delivered, now and then, and remove the spool once that is all of it.
 
-    def settle(self) -> None:
-        """Write down what is delivered, now and then; remove the spool once that is all of it."""
-        if self._ship is None or self._watch is None:
-            return
-        done = self._ship.done and self._watch.done
-        if done or self._worth_saving():
+        Args:
+            now: as it was given to `calls`.
+
+        Returns:
+            Whether there is more at once.
+        """
+        watch, ship = self._watch, self._ship
+        if watch is None or ship is None:
+            return False
+        more = ship.step(now, ended=self.gone or watch.finished, told=watch.position)
+        done = watch.done and ship.done
+        if done or (now >= self._next_weigh and self._worth_saving(now)):
             self.save(done=done)
         if done and self.gone:
             self.forget()
             remove(self.folder)
             self.removed = True
+        return more
 
     def settle_last(self) -> None:
         """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
         if self._ship is not None and self._watch is not None:
-            self._ship.settle()
-            self._watch.settle()
             self.save(done=self._ship.done and self._watch.done)
 
     def waiting(self) -> int:
@@ -174,7 +180,7 @@ class Delivery:
         told: dict[str, Any] = {
             "version": 1,
             "ship": list(self._ship_from),
-            "watch": asdict(self._watch_from),
+            "watch": {**self._watch_from._asdict(), "progress": self._watch_from.progress._asdict()},
             "alerting": self._watch.alerting if self._watch is not None else 0,
             "done": done,
         }
@@ -202,14 +208,14 @@ class Delivery:
         self.close()
         self._lock.close()
 
-    def _worth_saving(self) -> bool:
-        now = time.monotonic()
-        if now < self._next_weigh or self._ship is None or self._watch is None:
+    def _worth_saving(self, now: float) -> bool:
+        if self._ship is None or self._watch is None:
             return False
         self._next_weigh = now + _SAVE_SECONDS
         alerting = time.time() - self._watch.alerting / 1e6 < _ALERTING_SECONDS
-        here = self._ship.delivered, self._watch.delivered.position
-        return alerting or now >= self._next_save or any(map(_far, here, self._saved_at))
+        ship, watch = self._saved_at
+        far = _far(self._ship.delivered, ship) or _far(self._watch.delivered.position, watch)
+        return far or alerting or now >= self._next_save
 
     def _keep(self) -> None:
         if self._ship is not None and self._watch is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -19,16 +18,23 @@ class Flight(Generic[_Mark]):
     """
 
     def __init__(self, mark: _Mark) -> None:
-        self.acknowledged = mark
+        self._acknowledged = mark
         self._sent: deque[tuple[Batch, _Mark]] = deque()
 
     def __len__(self) -> int:
+        """Return how many batches are on their way."""
+        self._settle()
         return len(self._sent)
 
     @property
-    def age(self) -> float:
-        """How long the oldest batch has been on its way, seconds."""
-        return time.monotonic() - self._sent[0][0].at if self._sent else 0.0
+    def acknowledged(self) -> _Mark:
+        """The mark behind every batch that is acknowledged with all before it."""
+        self._settle()
+        return self._acknowledged
+
+    def age(self, now: float) -> float:
+        """Return how long the oldest batch has been on its way, seconds, at ``now`` by the monotonic clock."""
+        return now - self._sent[0][0].at if self else 0.0
 
     def add(self, batch: Batch, mark: _Mark) -> None:
         """Take in the batch of a message that was sent after all others."""
@@ -36,12 +42,11 @@ class Flight(Generic[_Mark]):
             self._sent.pop()
         self._sent.append((batch, mark))
 
-    def settle(self) -> None:
-        """Move the mark behind every batch that is acknowledged with all before it."""
-        while self._sent and self._sent[0][0].acknowledged:
-            self.acknowledged = self._sent.popleft()[1]
-
     def skip(self, mark: _Mark) -> None:
         """Move the mark where nothing was to be sent; only while nothing is on its way."""
-        if not self._sent:
-            self.acknowledged = mark
+        if not self:
+            self._acknowledged = mark
+
+    def _settle(self) -> None:
+        while self._sent and self._sent[0][0].acknowledged:
+            self._acknowledged = self._sent.popleft()[1]

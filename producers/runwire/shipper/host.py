@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runwire import _addresses
 from runwire.errors import ConfigError
+from runwire.shipper import slots
 from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
 from runwire.shipper.link import Lane, Link
@@ -56,6 +57,7 @@ class Host:
         self._next_scan = self._next_find = 0.0
         self._wanted: set[str] = set()
         self._turn = 0
+        self._looked = 0.0
         self.looked_seconds = 0.0
         self._find_problem: str | None = None
 
@@ -105,24 +107,25 @@ class Host:
             self._next_scan = time.monotonic() + max(_SCAN_SECONDS, (time.monotonic() - now) / _SCAN_SHARE)
             self._wanted = self._addresses()
         self._mend()
-        began = time.monotonic()
-        active = self._active()
-        self.looked_seconds = time.monotonic() - began
+        # What is found now may have lain there since the look before, so it is sent by the end of the slot of that.
+        due = slots.after(self._looked)
+        self._looked = now = time.monotonic()
+        active = self._active(now)
+        self.looked_seconds = time.monotonic() - now
         more = False
         for delivery in active:
-            more |= self._guard(delivery, delivery.watch)
+            more |= self._guard(delivery, delivery.watch, now, due)
         self._flush("urgent")
         deadline = time.monotonic() + _BULK_SECONDS
         for index in range(len(active)):
             delivery = active[(self._turn + index) % len(active)]
-            more |= self._guard(delivery, delivery.ship)
+            more |= self._guard(delivery, delivery.ship, now)
             if time.monotonic() >= deadline:
                 self._turn += index + 1
                 more = True
                 break
         self._flush("bulk")
         for delivery in active:
-            self._guard(delivery, delivery.settle)
             if delivery.removed:
                 del self.deliveries[delivery.folder]
         return more
@@ -196,22 +199,20 @@ class Host:
         for address in self._wanted - set(self._links):
             self._links[address] = Link(address, self.tally)
 
-    def _active(self) -> list[Delivery]:
+    def _active(self, now: float) -> list[Delivery]:
         """Return for whom there is something to do: living runs, some of the others; each with the link it needs."""
-        now = time.monotonic()
         calling = [delivery for delivery in self.deliveries.values() if delivery.calls(now)]
         ended = (delivery for delivery in calling if delivery.gone)
         active = [delivery for delivery in calling if not delivery.gone] + list(islice(ended, _ENDED_MAX))
+        ready: dict[str | None, Link] = {address: link for address, link in self._links.items() if link.ready}
         for delivery in active:
-            address = self.address(delivery)
-            link = self._links.get(address) if address is not None else None
-            delivery.attach(link if link is not None and link.ready else None)
+            delivery.attach(ready.get(self.address(delivery)))
         return active
 
-    def _guard(self, delivery: Delivery, call: Callable[[], bool | None]) -> bool:
+    def _guard(self, delivery: Delivery, call: Callable[..., bool | None], *moment: float) -> bool:
         """Let one spool that cannot be read or written hold up no other."""
         try:
-            return bool(call())
+            return bool(call(*moment))
         except OSError as error:
             log.warning("%s is left alone for %g s: %s", delivery.folder, delivery.pause(), error)
             return False

@@ -70,7 +70,8 @@ class Link:
 
     def room(self, lane: Lane) -> bool:
         """Return whether more may be sent before something is acknowledged: it bounds the memory."""
-        self.settle(lane)
+        if self._in_flight[lane] >= _IN_FLIGHT_BYTES_MAX[lane]:
+            self.settle(lane)
         return self.ready and self._in_flight[lane] < _IN_FLIGHT_BYTES_MAX[lane]
 
     def settle(self, lane: Lane) -> None:
@@ -84,13 +85,13 @@ class Link:
             else:
                 self.fail(f"a record was not taken: {batch.failure!r:.300}")
 
-    def send(self, lane: Lane, topic: str, key: str, value: bytes, rows: int = 0) -> Batch:
+    def send(self, lane: Lane, topic: str, key: bytes, value: bytes, rows: int = 0) -> Batch:
         """Take in a message, which holds so many rows. Return the batch with which it goes: at the next `flush`."""
         batch = self._open.get(lane)
         if batch is None:
             batch = self._open[lane] = Batch()
             self._under_way[lane].append(batch)
-        batch.add(topic, key.encode(), value, rows)
+        batch.add(topic, key, value, rows)
         self._in_flight[lane] += len(value)
         if batch.size >= _BATCH_BYTES:
             self.flush(lane)

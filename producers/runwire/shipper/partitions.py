@@ -9,10 +9,9 @@ from kafka.partitioner import murmur2
 #: A host has two keys for each of its runs.
 _KEYS_MAX = 1 << 14
 
-#: kafka-python's hash of its default partitioner, a loop in Python.
-_hash = lru_cache(_KEYS_MAX)(murmur2)
 
-
+@lru_cache(_KEYS_MAX)
 def home(key: bytes, partitions: int) -> int:
     """Return the partition, of so many, in which Kafka's default partitioner puts what has this key."""
-    return int((_hash(key) & 0x7FFFFFFF) % partitions)
+    # kafka-python's hash of its default partitioner, a loop in Python.
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from runwire.shipper import slots
 from runwire.shipper.columns import Columns
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
@@ -28,12 +26,12 @@ class Ship:
         link: the way to Kafka.
 
     Attributes:
-        due: when `step` is to be called next, by the monotonic clock; infinite until `expect`.
+        due: when `step` is to be called next, by the monotonic clock; infinite until there is more.
     """
 
     def __init__(self, folder: Path, meta: Meta, position: Position, link: Link) -> None:
         self._reader = Reader(folder, position)
-        self._key = f"{meta.run}/{meta.rank}"
+        self._key = f"{meta.run}/{meta.rank}".encode()
         self._columns = Columns(meta.run, meta.rank)
         self._end = position
         self._link = link
@@ -52,34 +50,38 @@ class Ship:
         """Whether all of a spool that has ended is acknowledged."""
         return self._drained and not self._columns and not self._flight
 
-    def follow(self, items: Sequence[Item], start: Position, reader: Reader) -> None:
+    def follow(self, items: Sequence[Item], start: Position, reader: Reader, due: float) -> None:
         """Take note of what the urgent lane just read, and take it over where it comes next: it is read once then.
 
         Args:
-            items: what was read.
+            items: what was read, not nothing.
             start: where it began.
             reader: what read it.
+            due: when it is to be sent, by the monotonic clock.
         """
-        if not items:
-            return
-        if self.due == math.inf:
-            self.due = slots.after(time.monotonic())
-        size = self._columns.size + sum(len(item.data) for item in items if isinstance(item, Rows))
-        self._level = start == self._end and size <= _SHARED_BYTES and self._link.room("bulk") and reader.caught_up
+        self.due = min(self.due, due)
+        end = items[-1].end
+        self._level = (
+            start == self._end
+            and start.segment == end.segment
+            and self._columns.size + end.offset - start.offset <= _SHARED_BYTES
+            and reader.caught_up
+            and self._link.room("bulk")
+        )
         if self._level:
             self._gather(items)
             self._reader.follow(reader)
 
-    def step(self, *, ended: bool, told: Position) -> bool:
+    def step(self, now: float, *, ended: bool, told: Position) -> bool:
         """Read on, and send what is ready. Return whether there is more to do at once.
 
         Args:
+            now: time of the monotonic clock.
             ended: whether nothing more will be written: then nothing is waited for.
             told: how far the urgent lane is. What that has read is never news again, so it is read up to there: a
                 segment's end is not the spool's if the urgent lane was ahead in the next one.
         """
-        self.settle()
-        if (time.monotonic() < self.due and not ended) or not self._link.room("bulk"):
+        if (now < self.due and not ended) or not self._link.room("bulk"):
             return False
         items = [] if self._level and not ended else self._reader.read(gone=ended)
         self._gather(items)
@@ -95,10 +97,6 @@ class Ship:
             self._flight.skip(self._end)
         return False
 
-    def settle(self) -> None:
-        """Take note of what is acknowledged."""
-        self._flight.settle()
-
     def close(self) -> None:
         """Let go of the spool."""
         self._reader.close()
@@ -106,9 +104,8 @@ class Ship:
     def _gather(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Rows):
-                if not self._columns.fits(item):
+                while not self._columns.add(item):
                     self._send()
-                self._columns.add(item)
             self._end = item.end
 
     def _send(self) -> None:

@@ -14,5 +14,5 @@ def before(at: float) -> float:
 
 
 def after(at: float) -> float:
-    """Return the next of the moments."""
+    """Return the first of the moments that is after ``at``."""
     return before(at) + SECONDS

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import sub
-from typing import Any
+from typing import Any, NamedTuple
 
 from runwire.shipper.recent import Recent
 from runwire.spool import Rows
@@ -44,9 +43,14 @@ class _Metric:
     nonfinite: int = 0
     first: dict[str, Any] | None = None
 
+    def told(self) -> MetricPulse:
+        """Return what a pulse tells of it."""
+        if self.count == self.nonfinite:
+            return MetricPulse(self.count, self.last, nonfinite=self.nonfinite, first_nonfinite=self.first)
+        return MetricPulse(self.count, self.last, self.min, self.max, self.sum, self.nonfinite, self.first)
 
-@dataclass(frozen=True)
-class Progress:
+
+class Progress(NamedTuple):
     """How far a run is.
 
     Attributes:
@@ -95,56 +99,45 @@ class Vitals:
         self._look_at_waiting()
         return self._look(rows.keys, rows.data)
 
-    def drain(self) -> Iterator[tuple[str, MetricPulse]]:
-        """Yield what was logged of each metric since the last pulse, and begin anew."""
+    def drain(self) -> Mapping[str, MetricPulse | float]:
+        """Return what was logged of each metric since the last pulse, and begin anew. A number is one finite value."""
         if not self._logged and len(self._waiting) == 1:  # a slow run, as most are: straight from its few rows
-            yield from self._few(*self._waiting.popitem())
-            return
+            return self._few(*self._waiting.popitem())
         self._look_at_waiting()
         logged, self._logged = self._logged, {}
         for key, metric in logged.items():
-            some = metric.count > metric.nonfinite
-            yield (
-                key,
-                MetricPulse(
-                    count=metric.count,
-                    last=metric.last,
-                    min=metric.min if some else None,
-                    max=metric.max if some else None,
-                    sum=metric.sum if some else None,
-                    nonfinite=metric.nonfinite,
-                    first_nonfinite=metric.first,
-                ),
-            )
             if metric.nonfinite:
                 self._nonfinite.add(key)
             elif self._nonfinite:
                 self._nonfinite.discard(key)
         if len(self._nonfinite) > _NAMES_MAX:
             self._nonfinite.clear()
+        return {key: metric.told() for key, metric in logged.items()}
 
     def _advance(self, steps: list[int], times: list[int]) -> None:
-        last = self.progress.step
-        changes = [ts for step, before, ts in zip(steps, [last, *steps[:-1]], times, strict=True) if step != before]
-        if not changes:
-            return
-        recent = (changes if last is None else [self.progress.progressed, *changes])[-_RECENT_STEPS - 1 :]
-        self._gaps.extend(map(sub, recent[1:], recent))
-        self.progress = Progress(steps[-1], self.progress.steps + len(changes), changes[-1])
+        last, changes, progressed = self.progress
+        for step, ts in zip(steps, times, strict=True):
+            if step != last:
+                if last is not None:
+                    self._gaps.append(ts - progressed)
+                last, progressed = step, ts
+                changes += 1
+        self.progress = Progress(last, changes, progressed)
 
-    def _few(self, keys: tuple[str, ...], rows: bytearray) -> Iterator[tuple[str, MetricPulse]]:
-        """Yield what rows tell whose values are all finite."""
+    def _few(self, keys: tuple[str, ...], rows: bytearray) -> Mapping[str, MetricPulse | float]:
+        """Return what rows tell whose values are all finite."""
         words, view = _VALUES + len(keys), memoryview(rows)
         self._recent.add(keys, view)
-        self._nonfinite.difference_update(keys)
+        if self._nonfinite:
+            self._nonfinite.difference_update(keys)
         floats = _floats(view)
         if len(floats) == words:
-            for key, value in zip(keys, floats[_VALUES:].tolist(), strict=True):
-                yield key, MetricPulse(1, value, value, value, value)
-            return
-        for index, key in enumerate(keys, _VALUES):
-            values = floats[index::words].tolist()
-            yield key, MetricPulse(len(values), values[-1], min(values), max(values), sum(values))
+            return dict(zip(keys, floats[_VALUES:].tolist(), strict=True))
+        columns = (floats[index::words].tolist() for index in range(_VALUES, words))
+        return {
+            key: MetricPulse(len(values), values[-1], min(values), max(values), sum(values))
+            for key, values in zip(keys, columns, strict=True)
+        }
 
     def _look_at_waiting(self) -> None:
         while self._waiting:

@@ -6,11 +6,10 @@ It reads the spool on its own, ahead of the bulk: an alert must not wait until a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from runwire.shipper import slots
@@ -18,7 +17,8 @@ from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
 from runwire.shipper.vitals import Progress, Vitals
 from runwire.spool import Damage, Item, Meta, Position, Reader, Rows, Told
-from runwire.wire import EVENTS, PULSE, Event, MetricPulse, Pulse
+from runwire.wire import EVENTS, PULSE, Event, MetricPulse
+from runwire.wire.messages import encode_pulse
 
 #: A living run is told of so often, seconds.
 INTERVAL = 1.0
@@ -30,8 +30,7 @@ _METRICS_MAX = 500
 _EXIT_SIGINT = 130
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """Where the lane is, and what it has to know there to go on.
 
     Attributes:
@@ -69,6 +68,19 @@ class Watch:
     def __init__(self, folder: Path, meta: Meta, mark: Mark, link: Link) -> None:
         self._reader = Reader(folder, mark.position, mark.seq)
         self._meta = meta
+        self._key = meta.run.encode()
+        #: What all pulses say.
+        self._process = {
+            "run": meta.run,
+            "rank": meta.rank,
+            "attempt": meta.attempt,
+            "project": meta.project,
+            "name": meta.name,
+            "host": meta.host,
+            "pid": meta.pid,
+            "started": meta.started,
+            "interval": INTERVAL,
+        }
         self._link = link
         self._flight = Flight(mark)
         self._here = mark
@@ -78,7 +90,8 @@ class Watch:
         self._seen_alive = False
         # Spools that are found together are not to go on in step: the second pulse comes earlier, in a slot by the run.
         self._interval = INTERVAL * (1 + crc32(meta.run.encode()) % _PHASES) / _PHASES
-        self.due = self._next_read = 0.0
+        self.due = self._next_turn = 0.0
+        self._fresh = True
         self.items: list[Item] = []
         self.alerting = 0
 
@@ -98,12 +111,8 @@ class Watch:
         return self._reader
 
     def end(self) -> Position | None:
-        """Return about up to where the run has logged, None if that is not known."""
+        """Return about up to where the run had logged when it was last looked at, None if that is not known."""
         return self._reader.end()
-
-    def grown(self) -> bool:
-        """Return whether more was logged."""
-        return self._reader.grown()
 
     @property
     def finished(self) -> bool:
@@ -113,23 +122,54 @@ class Watch:
     @property
     def done(self) -> bool:
         """Whether the run's end was told and acknowledged."""
-        return self.delivered.closed
+        return self._here.closed and self.delivered.closed
 
-    def step(self, *, gone: bool, waiting: Callable[[], int]) -> bool:
+    def calls(self, now: float) -> bool:
+        """Return whether there is something to do. A look says that nothing is new for a tenth of what a read takes.
+
+        Args:
+            now: time of the monotonic clock.
+        """
+        self._fresh = self._reader.grown()
+        if not self._fresh and now >= self._next_turn:
+            self._next_turn = now + INTERVAL
+            self._fresh = self._reader.turned()
+        return self._fresh or now >= self.due
+
+    def step(self, now: float, *, gone: bool, waiting: Callable[[], int]) -> bool:
         """Read on, and tell what is to be told. Return whether there is more to do at once.
 
         What is written meanwhile is the next call's: a run that logs without end would be followed row by row.
 
         Args:
+            now: as it was given to `calls`.
             gone: whether the run's process was known to be gone before this call.
             waiting: tells how many bytes of the run are not delivered.
         """
-        self.settle()
         self.items = []
         if self._here.closed or not self._link.room("urgent"):
             return False
         self._seen_alive |= not gone
-        self.items = items = self._read(gone=gone)
+        if gone or self._fresh:
+            self._next_turn = now + INTERVAL
+            self.items = self._reader.read(gone=gone)
+        items = self.items
+        urgent = self._take(items)
+        if not items and (gone or self.finished):
+            self._close(now, waiting())
+            return False
+        if not gone and (urgent or (now >= self.due and self._flight.age(now) < _STALE)):
+            self._pulse(now, waiting())
+        elif self._untold is None:
+            self._flight.skip(self._here)
+        return bool(items) and (gone or self.finished or not self._reader.caught_up)
+
+    def close(self) -> None:
+        """Let go of the spool."""
+        self._reader.close()
+
+    def _take(self, items: Sequence[Item]) -> bool:
+        """Take in what was read. Return whether it is to be told at once."""
         urgent = False
         for item in items:
             if isinstance(item, Rows):
@@ -139,41 +179,18 @@ class Watch:
                 self._tell(item.seq, item.event, item.end)
             elif isinstance(item, Damage):
                 self._tell_damage(item)
-            self._here = replace(self._here, position=item.end, seq=item.seq, progress=self._vitals.progress)
+            self._here = self._here._replace(position=item.end, seq=item.seq, progress=self._vitals.progress)
         if urgent:
             self.alerting = _now()
-        if not items and (gone or self.finished):
-            self._close(waiting())
-            return False
-        if not gone and (urgent or (time.monotonic() >= self.due and self._flight.age < _STALE)):
-            self._pulse(waiting())
-        elif not self._flight and self._untold is None:
-            self._flight.skip(self._here)
-        return bool(items) and (gone or self.finished or not self._reader.caught_up)
-
-    def settle(self) -> None:
-        """Take note of what is acknowledged."""
-        self._flight.settle()
-
-    def close(self) -> None:
-        """Let go of the spool."""
-        self._reader.close()
-
-    def _read(self, *, gone: bool) -> list[Item]:
-        """Read what there is. A look says that there is nothing for a tenth of what it takes to find nothing."""
-        now = time.monotonic()
-        if not gone and now < self._next_read and not self._reader.grown():
-            return []
-        self._next_read = now + INTERVAL
-        return self._reader.read(gone=gone)
+        return urgent
 
     def _tell(self, seq: int, event: dict[str, Any], end: Position) -> None:
         kind, data = event["type"], event["data"]
         if kind == "exception":
-            self._here = replace(self._here, raised=str(data.get("kind")))
+            self._here = self._here._replace(raised=str(data.get("kind")))
         elif kind == "finish":
             code = data.get("exit_code")
-            self._here = replace(self._here, exit_code=code if isinstance(code, int) else 1)
+            self._here = self._here._replace(exit_code=code if isinstance(code, int) else 1)
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
@@ -187,68 +204,58 @@ class Watch:
         }
         self._send_event("dropped", damage.seq, _now(), data, damage.end)
 
-    def _close(self, waiting: int) -> None:
+    def _close(self, now: float, waiting: int) -> None:
         """Tell how the run ended."""
         here = self._here
         if here.exit_code is None and here.raised is None:
             ended = "killed"
             # The same seq whoever says it, and however often.
             ts = _now() if self._seen_alive else int(self._reader.written() * 1e6) or _now()
-            here = replace(here, seq=here.seq + 1)
+            here = here._replace(seq=here.seq + 1)
             self._send_event("lost", here.seq, ts, {"reason": "killed"}, here.position)
         elif here.raised == "KeyboardInterrupt" or here.exit_code == _EXIT_SIGINT:
             ended = "interrupted"
         else:
             ended = "failed" if here.raised is not None or here.exit_code else "finished"
-        self._here = replace(here, closed=True)
-        self._pulse(waiting, ended=ended)
+        self._here = here._replace(closed=True)
+        self._pulse(now, waiting, ended=ended)
 
     def _send_event(self, kind: Any, seq: int, ts: int, data: dict[str, Any], end: Position) -> None:
         meta = self._meta
         value = Event(kind, meta.run, meta.rank, seq, ts, data).encode()
         # Rows before it may not be told yet: they are what would be read again.
-        mark = self._untold or replace(self._here, position=end, seq=seq)
-        self._flight.add(self._link.send("urgent", EVENTS, meta.run, value), mark)
+        mark = self._untold or self._here._replace(position=end, seq=seq)
+        self._flight.add(self._link.send("urgent", EVENTS, self._key, value), mark)
 
-    def _pulse(self, waiting: int, ended: str | None = None) -> None:
+    def _pulse(self, now: float, waiting: int, ended: str | None = None) -> None:
         if not self.finished:
-            self.due = slots.before(time.monotonic() + self._interval)
+            self.due = slots.before(now + self._interval)
             self._interval = INTERVAL
         before, self._untold = self._untold or self._here, None
         metrics = self._vitals.drain()
-        part = dict(islice(metrics, _METRICS_MAX))
-        while True:
-            following = dict(islice(metrics, _METRICS_MAX))
-            if not following:
-                self._send_pulse(part, waiting, ended, self._here)
-                return
+        while len(metrics) > _METRICS_MAX:
+            names = iter(metrics.items())
             # Only the last of several says that the run has ended, and that all was told.
-            self._send_pulse(part, waiting, None, before)
-            part = following
+            self._send_pulse(dict(islice(names, _METRICS_MAX)), waiting, None, before)
+            metrics = dict(names)
+        self._send_pulse(metrics, waiting, ended, self._here)
 
-    def _send_pulse(self, metrics: dict[str, MetricPulse], waiting: int, ended: str | None, mark: Mark) -> None:
-        meta, progress = self._meta, self._vitals.progress
-        value = Pulse(
-            run=meta.run,
-            rank=meta.rank,
-            attempt=meta.attempt,
-            project=meta.project,
-            name=meta.name,
-            host=meta.host,
-            pid=meta.pid,
-            sent=_now(),
-            interval=INTERVAL,
-            alive=ended is None,
-            started=meta.started,
-            progressed=progress.progressed,
-            step=progress.step,
-            steps=progress.steps,
-            step_seconds_max=self._vitals.step_seconds_max,
-            ended=ended,
-            waiting_bytes=waiting,
-            metrics=metrics,
-        ).encode()
-        self._flight.add(self._link.send("urgent", PULSE, meta.run, value), mark)
+    def _send_pulse(
+        self, metrics: Mapping[str, MetricPulse | float], waiting: int, ended: str | None, mark: Mark
+    ) -> None:
+        step, steps, progressed = self._vitals.progress
+        moment = {
+            "sent": _now(),
+            "alive": ended is None,
+            "progressed": progressed,
+            "step": step,
+            "steps": steps,
+            "step_seconds_max": self._vitals.step_seconds_max,
+            "ended": ended,
+            "waiting_bytes": waiting,
+        }
+        value = encode_pulse(self._process, moment, metrics)
+        self._flight.add(self._link.send("urgent", PULSE, self._key, value), mark)
 
 
 def _now() -> int:

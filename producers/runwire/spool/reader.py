@@ -58,20 +58,16 @@ class Rows:
     Attributes:
         keys: the metrics' names, K of them.
         count: number of rows, N.
+        seq: the last row's number in the run's order.
         data: the N records as they lie in the spool, each of 5 + K words: header (2), seq, step, ts, one float64 a key.
         end: the place behind them.
     """
 
     keys: tuple[str, ...]
     count: int
+    seq: int
     data: memoryview
     end: Position
-
-    @property
-    def seq(self) -> int:
-        """The last row's number in the run's order."""
-        last = len(self.data) - len(self.data) // self.count + HEADER.size
-        return int.from_bytes(self.data[last : last + 8], "little")
 
 
 @dataclass(frozen=True)
@@ -127,6 +123,7 @@ class Reader:
         self._offset = 0
         self._skip = position.offset
         self._fd = -1
+        self._size = 0
         self._next_path = ""
         self._keys: dict[int, tuple[str, ...]] = {}
         self._seq = seq or 0
@@ -176,18 +173,25 @@ class Reader:
         return items
 
     def end(self) -> Position | None:
-        """Return up to where was written, for one system call; None where that takes more than a look at a segment."""
+        """Return up to where was written at the last look; None where that takes more than a segment's size."""
         if self._fd < 0 or not self.caught_up:
             return None
-        return Position(self._segment, os.lseek(self._fd, 0, os.SEEK_END))
+        return Position(self._segment, max(self._size, self._offset))
 
     def grown(self) -> bool:
         """Return whether `read` may find something; it costs one system call.
 
         Where a writer goes on in another segment before this one is full, which it does after a disk was, that goes
-        unnoticed: `read` is also to be called now and then.
+        unnoticed: `turned` is also to be asked now and then.
         """
-        return self._fd < 0 or self._offset != os.lseek(self._fd, 0, os.SEEK_END) or self._offset >= SEGMENT_BYTES
+        if self._fd < 0:
+            return True
+        self._size = os.lseek(self._fd, 0, os.SEEK_END)
+        return self._size != self._offset or self._offset >= SEGMENT_BYTES
+
+    def turned(self) -> bool:
+        """Return whether the writer began another segment; it costs one system call, and a dearer one."""
+        return self._fd < 0 or os.path.exists(self._next_path)  # noqa: PTH110 -- as in `read`
 
     def written(self) -> float:
         """Return when the segment was last written to, seconds since the epoch; 0 if that cannot be told."""
@@ -219,6 +223,7 @@ class Reader:
             # Only the lowest segments are ever removed, once they are delivered.
             self._segment, self._offset, self._skip = later[0], 0, 0
             return self._open()
+        self._size = 0
         self._next_path = str(self._folder / segment_name(self._segment + 1))
         return True
 
@@ -237,7 +242,7 @@ class Reader:
             length = words[at // 4 + 1]
             sound = _plausible(length, words[at // 4 + 2])
             if sound and at + length <= size and crc32(view[at + 4 : at + length]) == words[at // 4]:
-                at = self._take(chunk, at, items)
+                at = self._take(chunk, words, at, items)
                 continue
             found = _resume(view, words, at + 8)
             if found is not None:
@@ -264,49 +269,52 @@ class Reader:
             return end
         return at
 
-    def _take(self, chunk: bytes, at: int, items: list[Item]) -> int:
+    def _take(self, chunk: bytes, words: memoryview, at: int, items: list[Item]) -> int:
         """Hand out the whole record at ``at``, with the rows like it that follow. Return where they end."""
-        number: int
-        length: int
-        _, length, kind, number = HEADER.unpack_from(chunk, at)
-        end = at + length
+        _, length, kind, number = words[at // 4 : at // 4 + 4].tolist()
+        end: int = at + length
         if kind == KEYS:
             try:
                 self._keys[number] = tuple(parse_keys(chunk[at + HEADER.size : end]))
             except WireError:
                 self._damaged += length
             return end
-        skipped = self._offset + at < self._skip
         if kind == EVENT:
-            seq, event = self._event(chunk[at + HEADER.size : end])
-            if event is None:
-                self._damaged += length
-                return end
-            self._report(items, seq, at, skipped=skipped)
-            self._seq, self._followed = seq, True
-            if not skipped:
-                items.append(Told(seq, event, self._place(end)))
+            self._take_event(chunk, at, end, items)
             return end
         keys = self._keys.get(number)
         if keys is None or length != ROW_FIXED + 8 * len(keys):
             self._damaged += length
             return end
-        stop = min(len(chunk), at + max(STRETCH_BYTES, length))
-        if skipped:
-            stop = min(stop, self._skip - self._offset)
-        end = _stretch(chunk, at, length, stop)
-        self._report(items, _seq(chunk, at), at, skipped=skipped)
+        skipped = self._offset + at < self._skip
+        if end < len(chunk):
+            stop = self._skip - self._offset if skipped else len(chunk)
+            end = _stretch(chunk, at, length, min(stop, at + STRETCH_BYTES))
+        if self._damaged:
+            self._report(items, _seq(chunk, at), at, skipped=skipped)
         self._seq, self._followed = _seq(chunk, end - length), True
         if not skipped:
-            items.append(Rows(keys, (end - at) // length, memoryview(chunk)[at:end], self._place(end)))
+            items.append(Rows(keys, (end - at) // length, self._seq, memoryview(chunk)[at:end], self._place(end)))
         return end
+
+    def _take_event(self, chunk: bytes, at: int, end: int, items: list[Item]) -> None:
+        seq, event = self._event(chunk[at + HEADER.size : end])
+        if event is None:
+            self._damaged += end - at
+            return
+        skipped = self._offset + at < self._skip
+        if self._damaged:
+            self._report(items, seq, at, skipped=skipped)
+        self._seq, self._followed = seq, True
+        if not skipped:
+            items.append(Told(seq, event, self._place(end)))
 
     def _place(self, at: int) -> Position:
         return Position(self._segment, self._offset + at)
 
     def _report(self, items: list[Item], seq: int, at: int, *, skipped: bool) -> None:
         """Report what was passed over before the record ``seq``, which stands at ``at``."""
-        if self._damaged and not skipped:
+        if not skipped:
             items.append(self._damage(seq - self._seq - 1 if self._followed else 0, self._place(at)))
         self._damaged = 0
 

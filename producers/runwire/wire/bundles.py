@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 from runwire.errors import WireError
 
@@ -26,9 +26,9 @@ MESSAGE_BYTES = _SIZES_BYTES
 
 def bundle(messages: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Return messages (key and value) as the value of one Kafka record, in their order."""
-    sizes = [len(part) for message in messages for part in message]
-    head = struct.pack(f"<4sI{len(sizes)}I", _MAGIC, len(messages), *sizes)
-    return b"".join([head, *(part for message in messages for part in message)])
+    parts = list(chain.from_iterable(messages))
+    head = struct.pack(f"<4sI{len(parts)}I", _MAGIC, len(messages), *map(len, parts))
+    return b"".join([head, *parts])
 
 
 def is_bundle(value: bytes) -> bool:
