@@ -34,10 +34,10 @@ TABLES = {
     # A value is `number` / 10^`decimals`, or where it has more decimals than a few, the float whose bits are `number`
     # less SHIFT: so both kinds lie as integers that share their high bits, which T64 leaves out. Small blocks, because
     # mostly the ends of many series are read. Steps and seqs count up by the same number again and again: so Delta,
-    # which reads three times as fast as DoubleDelta, and ZSTD(3), for ZSTD(1) does not see that all of it repeats. Eight
-    # parts a merge, where ClickHouse takes five: merging is two thirds of what a point costs it. And here as in each
-    # table that every batch adds to: no statistics, which inserts and merges would make anew of every column and no
-    # query of ours asks for.
+    # which reads three times as fast as DoubleDelta, and ZSTD(3), for ZSTD(1) does not see that all of it repeats.
+    # Eight parts a merge, where ClickHouse takes five: merging is two thirds of what a point costs it. And here as in
+    # each table that every batch adds to: no statistics, which inserts and merges would make anew of every column and
+    # no query of ours asks for.
     "stored_points": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_points (
             {_SERIES_KEY}
@@ -70,8 +70,8 @@ TABLES = {
             min_rows_for_wide_part = 1000000000000, min_bytes_for_wide_part = 1000000000000000,
             auto_statistics_types = ''
     """,
-    # A series' row replaces the one before it, so nearly each merge takes in the part that holds all series: eight parts
-    # at once, as of points.
+    # A series' row replaces the one before it, so nearly each merge takes in the part that holds all series: eight
+    # parts at once, as of points.
     "stored_series": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_series (
             {_SERIES_KEY}

@@ -7,9 +7,9 @@ import contextlib
 import time
 from typing import Any
 
-#: A batch is gathered for so long at least; if little comes, until it is worth an insert, or until its first record has
-#: waited for so long: rows are readable within a second, and an insert costs ClickHouse the same for ten rows as for ten
-#: thousand.
+#: A batch is gathered for so long at least; if little comes, until it is worth an insert, or until its first record
+#: has waited for so long: rows are readable within a second, and an insert costs ClickHouse the same for ten rows as
+#: for ten thousand.
 GATHER_SECONDS, WAIT_SECONDS_MAX = 0.1, 0.5
 WORTH_BYTES = 1 << 17
 #: A batch holds about so much, some 400,000 points of ten metrics; as much again waits meanwhile.
