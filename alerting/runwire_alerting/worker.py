@@ -194,14 +194,23 @@ class Alerting:
             await self._load(items[-1].partitions)
 
     async def _handle_came(self, items: list[_Came], now: int) -> None:
-        stray = self._strays.is_one
-        read = [(record, said.partition) for item in items for said, record in item.read if not stray(said)]
+        read: list[tuple[Pulse | Event, int]] = []
+        refused: list[tuple[Message, str]] = []
+        strays: list[Message] = []
+        for item in items:
+            for said, record in item.read:
+                if self._strays.is_one(said):
+                    strays.append(said)
+                else:
+                    read.append((record, said.partition))
+            for said, reason in item.refused:
+                if self._strays.is_one(said):
+                    strays.append(said)
+                else:
+                    refused.append((said, reason))
         await self._tell(self._watch.read(read, now))
-        refused = [both for item in items for both in item.refused]
-        letters = _letters([both for both in refused if not stray(both[0])])
-        strays = [said for item in items for said, _ in item.read + item.refused if stray(said)]
-        letters += await self._strays.send_home(strays)
-        await self._dead_letters.bury(letters, sum(len(item.read) for item in items) + len(refused))
+        letters = _letters(refused) + await self._strays.send_home(strays)
+        await self._dead_letters.bury(letters, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
 
     def _acknowledge(self, events: list[Any], now: int) -> None:

@@ -52,8 +52,8 @@ def migrate(client: Client, database: str = DATABASE) -> None:
     for statement in (*TABLES.values(), *VIEWS.values(), RUNS):
         client.command(statement.format(db=database))
     # Also where no version is told: an earlier program may have begun to make the tables, and been killed.
-    for version, statement in UPGRADES.items():
-        if stored < version:
+    for version, statements in UPGRADES.items():
+        for statement in statements if stored < version else ():
             client.command(statement.format(db=database))
     # Last: whoever reads the version may rely on all that belongs to it.
     if stored < VERSION:

@@ -34,9 +34,10 @@ TABLES = {
     # A value is `number` / 10^`decimals`, or where it has more decimals than a few, the float whose bits are `number`
     # less SHIFT: so both kinds lie as integers that share their high bits, which T64 leaves out. Small blocks, because
     # mostly the ends of many series are read. Steps and seqs count up by the same number again and again: so Delta,
-    # which reads three times as fast as DoubleDelta, and ZSTD(3), for ZSTD(1) does not see that all of it repeats. No
-    # statistics, which each merge would make anew of every column and no query of ours asks for. Eight parts
-    # a merge, where ClickHouse takes five: merging is two thirds of what a point costs it.
+    # which reads three times as fast as DoubleDelta, and ZSTD(3), for ZSTD(1) does not see that all of it repeats.
+    # Eight parts a merge, where ClickHouse takes five: merging is two thirds of what a point costs it. And here as in
+    # each table that every batch adds to: no statistics, which inserts and merges would make anew of every column and
+    # no query of ours asks for.
     "stored_points": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_points (
             {_SERIES_KEY}
@@ -66,8 +67,11 @@ TABLES = {
             version UInt128 CODEC(ZSTD(1))
         ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, level, rank, bucket)
         SETTINGS index_granularity = 1024, min_compress_block_size = 16384,
-            min_rows_for_wide_part = 1000000000000, min_bytes_for_wide_part = 1000000000000000
+            min_rows_for_wide_part = 1000000000000, min_bytes_for_wide_part = 1000000000000000,
+            auto_statistics_types = ''
     """,
+    # A series' row replaces the one before it, so nearly each merge takes in the part that holds all series: eight
+    # parts at once, as of points.
     "stored_series": f"""
         CREATE TABLE IF NOT EXISTS {{db}}.stored_series (
             {_SERIES_KEY}
@@ -84,6 +88,7 @@ TABLES = {
             sum Nullable(Float64),
             version UInt128
         ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, rank)
+        SETTINGS index_granularity = 8192, auto_statistics_types = '', merge_selector_base = 8
     """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
@@ -185,15 +190,21 @@ VIEWS = {
 #: What a store of an earlier version needs besides TABLES and VIEWS, by the version that it makes; again is harmless.
 #: Parts that are there stay as they are, are read as they are, and become as they are to be when they are merged.
 UPGRADES = {
-    3: """
+    3: (
+        """
         ALTER TABLE {db}.stored_points
             MODIFY COLUMN step Int64 CODEC(Delta, ZSTD(3)),
             MODIFY COLUMN seq UInt64 CODEC(Delta, ZSTD(3)),
             MODIFY SETTING min_compress_block_size = 32768, auto_statistics_types = '', merge_selector_base = 8
-    """,
+        """,
+    ),
+    4: (
+        "ALTER TABLE {db}.stored_rollups MODIFY SETTING auto_statistics_types = ''",
+        "ALTER TABLE {db}.stored_series MODIFY SETTING auto_statistics_types = '', merge_selector_base = 8",
+    ),
 }
 
 #: The first version whose stores can be brought to this one.
 VERSION_MIN = 2
 #: Rises whenever TABLES change, or VIEWS do in a way that an older program could not live with.
-VERSION = 3
+VERSION = 4

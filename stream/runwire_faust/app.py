@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,10 @@ def run(app: Any) -> int:
     """Run the app until SIGTERM or SIGINT, with our own logging and no port; return the exit code."""
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
+    # What was imported stays: 100,000 objects, which a full collection would look through for 60 ms, some seven times
+    # a minute.
+    gc.collect()
+    gc.freeze()
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

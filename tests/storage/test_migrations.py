@@ -13,7 +13,7 @@ from runwire_storage.migrations import SchemaError, migrate, stored_version
 from runwire_storage.schema import TABLES, VERSION, VIEWS
 from runwire_storage.values import SHIFT
 
-#: As schema version 2 made it; every other table of that version is as it is now.
+#: As schema version 2 made it.
 _POINTS_2 = """
     CREATE TABLE stored_points (
         run LowCardinality(String),
@@ -102,7 +102,8 @@ def test_a_schema_of_before_the_first_release_is_refused(embedded: Embedded, dat
 def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: Embedded, database: str) -> None:
     """Its table becomes that of a new store; its points are read, replaced and merged with new ones as before."""
     client = embedded.client(database=database)
-    declared = _back_to_version_2(client, database)
+    declared = _declared(client)
+    _back_to_version_2(client)
     client.command("INSERT INTO schema_version (version) VALUES (2)")
     insert = "INSERT INTO stored_points (run, metric, rank, step, number, decimals, seq) VALUES"
     old = dict(enumerate(_BITS * 500, -2500))
@@ -110,7 +111,7 @@ def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: E
 
     migrate(client, database)
 
-    assert client.command("SHOW CREATE TABLE stored_points") == declared
+    assert _declared(client) == declared
     assert stored_version(client, database) == VERSION
     bits = "SELECT step, reinterpretAsInt64(value) FROM points WHERE run = 'r' ORDER BY step"
     assert dict(client.query(bits).result_rows) == old
@@ -122,24 +123,57 @@ def test_a_store_of_version_2_comes_along_with_its_points_to_the_bit(embedded: E
     client.close()
 
 
-def test_a_migration_that_an_earlier_program_began_is_completed(embedded: Embedded, database: str) -> None:
-    """A program of version 2 that was killed while it made tables leaves no version: they are altered all the same."""
+def test_a_store_of_version_3_comes_along(embedded: Embedded, database: str) -> None:
+    """Its tables become those of a new store, and what is known of a series is read, and replaced, as before."""
     client = embedded.client(database=database)
-    declared = _back_to_version_2(client, database)
+    declared = _declared(client)
+    _back_to_version_3(client)
+    assert _declared(client) != declared
+    client.command("INSERT INTO schema_version (version) VALUES (3)")
+    insert = "INSERT INTO stored_series (run, metric, rank, last_step, last, count, version) VALUES"
+    client.command(f"{insert} ('r', 'm', 0, 7, 0.5, 8, 100)")
+
     migrate(client, database)
-    assert client.command("SHOW CREATE TABLE stored_points") == declared
+
+    assert _declared(client) == declared
+    assert stored_version(client, database) == VERSION
+    last = "SELECT last_step, last, count FROM series WHERE run = 'r'"
+    assert client.query(last).result_rows == [(7, 0.5, 8)]
+    client.command(f"{insert} ('r', 'm', 0, 8, 0.25, 9, 200)")
+    for _ in ("before", "after merging"):
+        assert client.query(last).result_rows == [(8, 0.25, 9)]
+        client.command("OPTIMIZE TABLE stored_series FINAL")
     client.close()
 
 
-def _back_to_version_2(client: Client, database: str) -> str:
-    """Make the tables those of version 2, untold; return how TABLES alone declares the one that differs."""
-    client.command("TRUNCATE TABLE schema_version")
-    client.command("DROP TABLE stored_points SYNC")
-    client.command(TABLES["stored_points"].format(db=database))
-    declared = str(client.command("SHOW CREATE TABLE stored_points"))
+def test_a_migration_that_an_earlier_program_began_is_completed(embedded: Embedded, database: str) -> None:
+    """A program of version 2 that was killed while it made tables leaves no version: they are altered all the same."""
+    client = embedded.client(database=database)
+    declared = _declared(client)
+    _back_to_version_2(client)
+    migrate(client, database)
+    assert _declared(client) == declared
+    client.close()
+
+
+def _declared(client: Client) -> dict[str, str]:
+    """Return how the tables are declared that an older version made otherwise."""
+    tables = ("stored_points", "stored_rollups", "stored_series")
+    return {table: str(client.command(f"SHOW CREATE TABLE {table}")) for table in tables}
+
+
+def _back_to_version_2(client: Client) -> None:
+    """Make the tables those of version 2, untold."""
+    _back_to_version_3(client)
     client.command("DROP TABLE stored_points SYNC")
     client.command(_POINTS_2)
-    return declared
+
+
+def _back_to_version_3(client: Client) -> None:
+    """Make the tables those of version 3, untold."""
+    client.command("TRUNCATE TABLE schema_version")
+    client.command("ALTER TABLE stored_rollups RESET SETTING auto_statistics_types")
+    client.command("ALTER TABLE stored_series RESET SETTING auto_statistics_types, merge_selector_base")
 
 
 def _row(step: int, bits: int, seq: int) -> str:
