@@ -22,6 +22,7 @@ from runwire import errors
 from runwire._current import alert, config, current, define_metric, finish, init, log, summary
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
+from runwire._table import Table
 
 if TYPE_CHECKING:
     run: Run | None
@@ -33,6 +34,7 @@ __all__ = [
     "AlertLevel",
     "Run",
     "Settings",
+    "Table",
     "__version__",
     "alert",
     "config",
@@ -52,6 +54,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
 
-for _public in (AlertLevel, Run, Settings, alert, define_metric, finish, init, log):
+for _public in (AlertLevel, Run, Settings, Table, alert, define_metric, finish, init, log):
     _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
 del _public

@@ -53,7 +53,7 @@ class Recorder:
                 kept = list(values)
                 self._late.append(lambda: self.row(keys, step, ts, kept, more=more))
                 return
-            self._busy = True  # as in `_event`, but written out: this is what log() costs
+            self._busy = True  # as in `_guarded`, but written out: this is what log() costs
             try:
                 if step is None:
                     step = self.next_step
@@ -68,6 +68,22 @@ class Recorder:
                 self._busy = False
             if self._late:
                 self._catch_up()
+
+    def take_step(self, step: int | None, *, more: bool) -> int:
+        """Return the step of what is not a row: the next one, if it is not told; counting goes on behind it.
+
+        Args:
+            step: int64; None for the step after the last.
+            more: whether more of the same step follows.
+        """
+        with self._lock:
+            chosen = self.next_step if step is None else step
+            self.next_step = chosen if more or chosen == _STEP_MAX else chosen + 1
+            return chosen
+
+    def part(self, message: Callable[[int], bytes]) -> None:
+        """Append a part of a table, which ``message`` says as it goes to Kafka when it is given its seq."""
+        self._guarded(lambda writer: writer.part(message))
 
     def event(self, kind: str, data: dict[str, Any], *, vital: bool = False) -> None:
         """Append an event; ``vital`` if it tells the run's end."""
@@ -85,7 +101,7 @@ class Recorder:
                 EVENT_BYTES_MAX >> 10,
             )
             return
-        self._event(event, vital=vital)
+        self._guarded(lambda writer: writer.event(event, vital=vital))
 
     def check(self) -> None:
         """Notice if somebody removed the spool; called now and then."""
@@ -110,15 +126,15 @@ class Recorder:
         self._busy = False
         self.close()
 
-    def _event(self, event: dict[str, Any], *, vital: bool) -> None:
+    def _guarded(self, write: Callable[[Writer], None]) -> None:
         with self._lock:
             if self._busy:
-                self._late.append(lambda: self._event(event, vital=vital))
+                self._late.append(lambda: self._guarded(write))
                 return
             self._busy = True
             try:
                 if self._writer is not None:
-                    self._writer.event(event, vital=vital)
+                    write(self._writer)
                     if self._losing:
                         self._recovered()
             except OSError as error:

@@ -21,9 +21,11 @@ from runwire._facts import Config, Summary
 from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire._settings import Settings
+from runwire._table import Table
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
 from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
+from runwire.wire import TableRows
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
@@ -111,7 +113,8 @@ class Run:
 
         Args:
             data: numbers by metric name. Nested mappings are flattened with ``/``. Booleans and integers become
-                float64; scalars and one-element arrays of other libraries are taken as the number that they are.
+                float64; scalars and one-element arrays of other libraries are taken as the number that they are. A
+                `Table` is stored row by row.
             step: the step, an int64; None for the step after the last one. Steps may repeat or go back: of two
                 values of a metric at one step, the later is kept.
             commit: False if more is to come for this step: the next row without a step then belongs to it, too. All
@@ -389,7 +392,7 @@ class Run:
             self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
             return
         try:
-            found = _values.numbers(data, self._warn)
+            found, others = _values.loggable(data, self._warn)
         except Exception as error:  # noqa: BLE001 -- a foreign mapping may raise anything; the training goes on
             self._warn("log", "data", f"log() cannot read a {type(data).__name__}: {error!r:.200}: nothing logged")
             return
@@ -400,11 +403,32 @@ class Run:
         else:
             parts = list(_parts(found))
         for index, part in enumerate(parts):
-            self._recorder.row(tuple(part), step, ts, part.values(), more=more or index + 1 < len(parts))
+            self._recorder.row(
+                tuple(part), step, ts, part.values(), more=more or bool(others) or index + 1 < len(parts)
+            )
+        for index, (name, table) in enumerate(others.items()):
+            if isinstance(table, Table):
+                self._log_table(name, table, step, ts, more=more or index + 1 < len(others))
         if len(parts) == 1 and len(found) == len(data):
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()
             self._shapes[tuple(found)] = synced
+
+    def _log_table(self, key: str, table: Table, step: int | None, ts: int, *, more: bool) -> None:
+        step = self._recorder.take_step(step, more=more)
+        columns, total = list(table.columns), len(table)
+        if not columns:
+            self._warn(key, "columns", f"the table {key!r:.80} has no columns: not logged")
+            return
+        number: int | None = None
+        for first, rows in table.parts(self._warn):
+
+            def message(seq: int, first: int = first, rows: list[list[Any]] = rows) -> bytes:
+                nonlocal number
+                number = seq if number is None else number
+                return TableRows(self.id, self.rank, seq, ts, step, key, number, columns, total, first, rows).encode()
+
+            self._recorder.part(message)
 
     def _learn(self, found: dict[str, float]) -> Synced | Literal[False]:
         """Tell what is defined of metrics that are new, and return what their rows need."""

@@ -18,18 +18,29 @@ from runwire.wire.names import check_metric
 Warn = Callable[[str, str, str], None]
 
 _DEPTH_MAX = 16
-_TEXT_MAX = 1 << 16
+#: A text is cut at so many characters.
+TEXT_MAX = 1 << 16
+
+
+class Logged:
+    """What may be logged besides numbers."""
 
 
 class _UnloggableError(Exception):
     pass
 
 
-def numbers(data: Mapping[Any, Any], warn: Warn) -> dict[str, float]:
-    """Return what ``data`` holds as floats under flat names, nested mappings joined by ``/``; warn of the rest."""
+def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dict[str, Logged]]:
+    """Return what ``data`` holds under flat names, nested mappings joined by ``/``: numbers as floats, and the others.
+
+    Args:
+        data: as it was logged.
+        warn: told of what is none of these.
+    """
     found: dict[str, float] = {}
-    _flatten(data, "", 0, found, warn)
-    return found
+    others: dict[str, Logged] = {}
+    _flatten(data, "", 0, (found, others), warn)
+    return found, others
 
 
 def number(value: Any, warn_inexact: Callable[[str], None]) -> float:
@@ -135,7 +146,10 @@ def texts(value: Any, what: str) -> list[str]:
     return list(dict.fromkeys(_text(str(one)) for one in value))
 
 
-def _flatten(data: Mapping[Any, Any], prefix: str, depth: int, found: dict[str, float], warn: Warn) -> None:
+def _flatten(
+    data: Mapping[Any, Any], prefix: str, depth: int, into: tuple[dict[str, float], dict[str, Logged]], warn: Warn
+) -> None:
+    found, others = into
     for key, value in data.items():
         if not isinstance(key, str):
             kept = f" in {prefix[:-1]!r}" if prefix else ""
@@ -144,12 +158,15 @@ def _flatten(data: Mapping[Any, Any], prefix: str, depth: int, found: dict[str, 
         name = prefix + key
         if isinstance(value, Mapping):
             if depth < _DEPTH_MAX:
-                _flatten(value, name + "/", depth + 1, found, warn)
+                _flatten(value, name + "/", depth + 1, into, warn)
             else:
                 warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
             continue
         try:
             check_metric(name)
+            if isinstance(value, Logged):
+                others[name] = value
+                continue
             chosen = number(value, lambda text, name=name: warn(name, "inexact", f"{name!r:.80}: {text}"))  # type: ignore[misc]
         except WireError as error:
             warn(name, "key", f"{error}: not logged")
@@ -222,4 +239,4 @@ def _scalar(value: Any) -> Any:
 def _text(value: str) -> str:
     if not value.isascii():
         value = value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates are no Unicode
-    return value if len(value) <= _TEXT_MAX else value[:_TEXT_MAX] + "…"
+    return value if len(value) <= TEXT_MAX else value[:TEXT_MAX] + "…"

@@ -53,6 +53,12 @@ def strings(values: Iterable[str]) -> Column:
     return "String", b"".join(map(string, values))
 
 
+def string_arrays(values: Sequence[Sequence[str]]) -> Column:
+    """Return an Array(String) column."""
+    ends = np.cumsum([len(row) for row in values], dtype="<u8")
+    return "Array(String)", ends.tobytes() + b"".join(string(word) for row in values for word in row)
+
+
 def low_cardinality(dictionary: Sequence[str], codes: NDArray[Any]) -> Column:
     """Return a LowCardinality(String) column: row i holds ``dictionary[codes[i]]``."""
     return coded([string(word) for word in dictionary], codes + 1, np.ones(len(codes), np.int64))

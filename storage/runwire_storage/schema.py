@@ -90,6 +90,31 @@ TABLES = {
         ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, metric, rank)
         SETTINGS index_granularity = 8192, auto_statistics_types = '', merge_selector_base = 8
     """,
+    # What was logged as a Table, the newest of each name and step; `seq` is that of the table's first message.
+    "stored_tables": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_tables (
+            run LowCardinality(String),
+            key LowCardinality(String),
+            rank UInt32,
+            step Int64,
+            columns Array(String),
+            rows UInt64,
+            ts DateTime64(6, 'UTC'),
+            seq UInt64
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step)
+    """,
+    # The rows of every table that was logged, also of those that a newer one has taken the place of.
+    "stored_table_rows": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_table_rows (
+            run LowCardinality(String),
+            key LowCardinality(String),
+            rank UInt32,
+            step Int64,
+            table UInt64,
+            row UInt64 CODEC(Delta, ZSTD(1)),
+            data JSON
+        ) ENGINE = ReplacingMergeTree ORDER BY (run, key, rank, step, table, row)
+    """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
             run LowCardinality(String),
@@ -177,6 +202,17 @@ VIEWS = {
         FROM {{db}}.stored_series FINAL
         WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
+    "tables": """
+        CREATE OR REPLACE VIEW {db}.tables AS
+        SELECT run, key AS name, rank, step, ts, rows, columns FROM {db}.stored_tables FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
+    """,
+    "table_rows": """
+        CREATE OR REPLACE VIEW {db}.table_rows AS
+        SELECT run, key AS name, rank, step, row, data FROM {db}.stored_table_rows FINAL
+        WHERE (run, key, rank, step, table) IN (SELECT run, key, rank, step, seq FROM {db}.stored_tables FINAL)
+            AND run NOT IN (SELECT run FROM {db}.deleted)
+    """,
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS
         SELECT

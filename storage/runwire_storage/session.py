@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
@@ -17,6 +17,12 @@ from runwire_storage.schema import DATABASE
 #: Batches are ours, whole, and idempotent by their rows: ClickHouse is neither to gather them, nor to replace rows
 #: while inserting (merges do), nor to drop a block because it looks like an earlier one.
 _INSERT = {"async_insert": 0, "optimize_on_insert": 0, "insert_deduplicate": 0}
+#: A text is a text, whatever it looks like; a key may have dots.
+_JSON = {
+    "input_format_try_infer_dates": 0,
+    "input_format_try_infer_datetimes": 0,
+    "json_type_escape_dots_in_keys": 1,
+}
 
 _T = TypeVar("_T")
 
@@ -58,10 +64,23 @@ class Session:
             StorageError: ClickHouse refused them.
         """
         data = block(columns, rows)
+        self._put(table, lambda client, name: client.raw_insert(name, list(columns), data, _INSERT, fmt="Native"), rows)
 
+    def insert_json(self, table: str, rows: Sequence[bytes]) -> None:
+        """Insert rows that are JSON objects, which are there when this returns.
+
+        Raises:
+            StorageError: ClickHouse refused them.
+        """
+        data, settings = b"\n".join(rows), {**_INSERT, **_JSON}
+        self._put(
+            table, lambda client, name: client.raw_insert(name, None, data, settings, fmt="JSONEachRow"), len(rows)
+        )
+
+    def _put(self, table: str, insert: Callable[[Client, str], object], rows: int) -> None:
         def put(client: Client) -> None:
             began = time.perf_counter()
-            client.raw_insert(f"{DATABASE}.{table}", list(columns), data, _INSERT, fmt="Native")
+            insert(client, f"{DATABASE}.{table}")
             _INSERT_SECONDS.labels(table).observe(time.perf_counter() - began)
 
         self.run(put)

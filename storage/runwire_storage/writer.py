@@ -1,4 +1,4 @@
-"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts."""
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire.wire import Alert, dumps
+from runwire.wire import Alert, TableRows, dumps
 from runwire_storage import values, version
 from runwire_storage.names import Names
-from runwire_storage.native import Column, fixed, low_cardinality, nullable, strings
+from runwire_storage.native import Column, fixed, low_cardinality, nullable, string_arrays, strings
 from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, odd
 from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
@@ -136,6 +136,31 @@ class Writer:
         }
         self._insert("stored_alerts", columns, len(alerts))
 
+    def tables(self, parts: Sequence[TableRows]) -> None:
+        """Insert rows of tables, and what their tables are."""
+        # As JSON a row, not as a Native block of texts: of those ClickHouse would take dots for levels and texts for
+        # dates, and take twice as long.
+        lines = [
+            dumps(
+                {**_table(part), "table": part.table, "row": row, "data": dict(zip(part.columns, cells, strict=True))}
+            )
+            for part in parts
+            for row, cells in enumerate(part.rows, part.first)
+        ]
+        if lines:
+            self._session.insert_json("stored_table_rows", lines)
+        columns = {
+            **{name: _words([getattr(part, name) for part in parts]) for name in ("run", "key")},
+            "rank": fixed("UInt32", np.array([part.rank for part in parts], np.uint32)),
+            "step": fixed("Int64", np.array([part.step for part in parts], np.int64)),
+            "columns": string_arrays([part.columns for part in parts]),
+            "rows": fixed("UInt64", np.array([part.total for part in parts], np.uint64)),
+            "ts": fixed(_TIME, np.array([part.ts for part in parts], np.int64)),
+            "seq": fixed("UInt64", np.array([part.table for part in parts], np.uint64)),
+        }
+        # Last: what the views show are the rows of the tables that are told here.
+        self._insert("stored_tables", columns, len(parts))
+
     def _insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
         if rows:
             self._session.insert(table, columns, rows)
@@ -151,6 +176,10 @@ def _named(names: Sequence[Series], series: Ints, starts: Ints) -> dict[str, Col
     """
     known = names if isinstance(names, Names) else Names(names)
     return known.columns(series.take(starts), np.diff(starts, append=len(series)))
+
+
+def _table(part: TableRows) -> dict[str, Any]:
+    return {"run": part.run, "key": part.key, "rank": part.rank, "step": part.step}
 
 
 def _starts(series: Ints) -> Ints:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runwire.errors import WireError
-from runwire.wire import ALERTS, EVENTS, METRICS, Alert, Event
+from runwire.wire import ALERTS, EVENTS, METRICS, TABLES, Alert, Event, TableRows
 from runwire.wire.frames import check_end, split
 from runwire_faust.message import Message
 from runwire_storage.rows import Ints, Rows, Series
@@ -34,6 +34,7 @@ class Batch:
     attempts: Ints
     facts: list[Fact] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    tables: list[TableRows] = field(default_factory=list)
     refused: list[tuple[Message, str]] = field(default_factory=list)
 
 
@@ -49,24 +50,33 @@ def gather(messages: Sequence[Message], headers: Headers | None = None) -> Batch
     frames: list[Frame] = []
     found: list[Fact] = []
     alerts: list[Alert] = []
+    tables: list[TableRows] = []
     refused = []
     for message in messages:
         try:
-            _add(message, headers, frames, found, alerts)
+            if message.topic == TABLES:
+                tables.append(TableRows.parse(_value(message)))
+            else:
+                _add(message, headers, frames, found, alerts)
         except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
             refused.append((message, str(error)))
-    return Batch(headers.names, *points(frames, len(headers.names)), found, alerts, refused)
+    return Batch(headers.names, *points(frames, len(headers.names)), found, alerts, tables, refused)
 
 
 def _add(message: Message, headers: Headers, frames: list[Frame], found: list[Fact], alerts: list[Alert]) -> None:
+    value = _value(message)
+    if message.topic == METRICS:
+        frames += _frames(value, headers)
+    elif message.topic == EVENTS:
+        found += facts(Event.parse(value))
+    elif message.topic == ALERTS:
+        alerts.append(_alert(value))
+
+
+def _value(message: Message) -> bytes:
     if message.value is None:
         raise WireError("it has no value")
-    if message.topic == METRICS:
-        frames += _frames(message.value, headers)
-    elif message.topic == EVENTS:
-        found += facts(Event.parse(message.value))
-    elif message.topic == ALERTS:
-        alerts.append(_alert(message.value))
+    return message.value
 
 
 def _frames(value: bytes, headers: Headers) -> list[Frame]:

@@ -53,4 +53,5 @@ class Ingest:
             self._writer.totals(names, self._state.totals())
         self._writer.facts(batch.facts)
         self._writer.alerts(batch.alerts)
+        self._writer.tables(batch.tables)
         return batch.refused

@@ -13,6 +13,7 @@ from pathlib import Path
 import known
 
 import runwire
+from faults import cells
 from faults.ledger import Ledger
 
 
@@ -33,8 +34,10 @@ def main() -> None:
     sys.stdout.flush()
     sys.stdin.read()
     for call, (step, values) in enumerate(rows, 1):
+        cells_of = cells.of(args.seed, call)
+        table = {} if cells_of is None else {cells.NAME: runwire.Table(cells.COLUMNS, cells_of)}
         ledger.begin(call)
-        run.log(values, step=step)
+        run.log({**values, **table}, step=step)
         ledger.end(call)
         time.sleep(args.pause)
     run.finish()

@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import known
 from parts import own
 
+from faults import cells
 from faults.cluster import Host
 from faults.ledger import Ledger
 from faults.plan import Rank
@@ -47,6 +49,13 @@ class Attempt:
     def logged(self) -> list[known.Row]:
         """Return the rows for which log() has returned."""
         return list(itertools.islice(self.known(), self.ledger.read()[1]))
+
+    def tables(self, calls: range) -> Iterator[tuple[int, list[list[Any]]]]:
+        """Yield the tables that go with some of its calls of log(), counted from 1, each with its step."""
+        for call, (step, _) in enumerate(itertools.islice(self.known(), calls.stop - 1), 1):
+            rows = cells.of(self.seed, call) if call in calls else None
+            if rows is not None:
+                yield step, rows
 
     def doubtful(self) -> known.Row | None:
         """Return the row that was on its way into log() when the process was killed."""

@@ -5,6 +5,7 @@ ClickHouse is read from aside, past our own reading code, and rollups are comput
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import known
 from feed import Store
 from known import Bits, Identity
 
+from faults import cells
 from faults.trainings import Attempt, Training
 from runwire_storage.schema import TIME
 
@@ -94,13 +96,14 @@ def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) 
         ((one, hex(value), hex(expected.get(one, 0))) for one, value in stored.items() if expected.get(one) != value),
     )
     _judge_summaries(verdict, store, run)
+    _judge_tables(verdict, store, trainings, all_of_it=dropped is None)
     return verdict
 
 
 def fingerprint(store: Store, run: str) -> tuple[int, ...]:
     """Return a number that tells whether what is stored of a run is still the same."""
     sql = "SELECT count(), groupBitXor(cityHash64(*)) FROM runwire.{} WHERE run = {{run:String}}"
-    tables = ("points", "rollups", "series")
+    tables = ("points", "rollups", "series", "tables")
     return tuple(n for table in tables for n in store.client.query(sql.format(table), {"run": run}).result_rows[0])
 
 
@@ -158,6 +161,45 @@ def _judge_summaries(verdict: Verdict, store: Store, run: str) -> None:
     verdict.buckets = len(wanted)
     verdict.wrong_buckets = verdict.note("wrong bucket", _differing(store.rollups(run), wanted))
     verdict.wrong_totals = verdict.note("wrong total", _differing(store.totals(run), brute.totals(points)))
+
+
+def _judge_tables(verdict: Verdict, store: Store, trainings: Sequence[Training], *, all_of_it: bool) -> None:
+    """Of one rank and step the table that was logged last must be there, whole, unless a disk was full.
+
+    One that was on its way when its process was killed may be there, or not, or its first rows alone.
+    """
+    run = trainings[0].rank.run
+    rows = store.client.query(
+        "SELECT rank, step, row, toJSONString(data) FROM runwire.table_rows WHERE run = {run:String} ORDER BY row",
+        {"run": run},
+    ).result_rows
+    stored: dict[tuple[int, int], list[list[Any]]] = {}
+    twice = Counter(tuple(row[:3]) for row in rows)
+    verdict.doubled += verdict.note("row of a table doubled", (one for one, count in twice.items() if count > 1))
+    for rank, step, _, data in rows:
+        told = json.loads(data)
+        stored.setdefault((rank, step), []).append([told[name] for name in cells.COLUMNS])
+    allowed: dict[tuple[int, int], list[list[list[Any]]]] = {}
+    for training in trainings:
+        rank = training.rank.rank
+        for attempt in training.attempts:
+            begun, returned = attempt.ledger.read()
+            for step, whole in attempt.tables(range(1, returned + 1)):
+                allowed[rank, step] = [whole]
+            for step, whole in attempt.tables(range(returned + 1, begun + 1)):
+                allowed.setdefault((rank, step), [[]]).extend(whole[:count] for count in range(1, len(whole) + 1))
+    verdict.logged += sum(len(ways[0]) * len(cells.COLUMNS) for ways in allowed.values())
+    if all_of_it:
+        missing = (one for one, ways in allowed.items() if stored.get(one, []) not in ways)
+        verdict.lost += verdict.note(f"table of {run} lost, or not as it was logged", sorted(missing))
+    else:
+        strange = (
+            one
+            for one, there in stored.items()
+            if not any(all(row in way for row in there) for way in allowed.get(one, []))
+        )
+        verdict.altered += verdict.note(f"table of {run} altered", sorted(strange))
+    verdict.altered += verdict.note(f"table of {run} that nobody logged", stored.keys() - allowed.keys())
 
 
 def _differing(stored: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:

@@ -112,3 +112,27 @@ def test_a_run_says_what_it_is_part_of_and_draws_what_is_hidden_only_if_looked_f
     expect(page.locator(".plot")).to_have_count(1)
     page.goto(f"{up.server}/r/{run.id}?m=norm")
     expect(page.locator('.plot[data-metric="debug/norm"]')).to_be_visible()
+
+
+def test_a_logged_table_is_shown_page_by_page(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """Folded until it is opened; fifty rows at a time; each step's table can be chosen."""
+    run = runwire.init("tables", "predicts", id=f"predicts-{uuid.uuid4().hex[:6]}", dir=up.home)
+    for step, count in ((1, 3), (2, 120)):
+        rows = [[f"input {number} of {step}", number, math.nan if number == 1 else 0.5] for number in range(count)]
+        run.log({"predictions": runwire.Table(["input", "n", "score"], rows)}, step=step)
+    run.finish()
+    up.wait_for_run(run.id)
+    page = open_page(f"{up.server}/r/{run.id}")
+    table = page.locator(".logged")
+    expect(table.locator("summary")).to_contain_text("predictions 120 rows, 3 columns")
+    expect(table.locator("td")).to_have_count(0)
+    table.locator("summary").click()
+    expect(table.locator("tbody tr")).to_have_count(50)
+    expect(table.locator("tbody tr").nth(1)).to_contain_text("NaN")
+    table.get_by_role("button", name="Later").click()
+    table.get_by_role("button", name="Later").click()
+    expect(table.locator("tbody tr")).to_have_count(20)
+    expect(table).to_contain_text("101 to 120 of 120")
+    table.get_by_role("combobox").select_option("step 1, rank 0")
+    expect(table.locator("tbody tr")).to_have_count(3)
+    expect(table).to_contain_text("input 2 of 1")

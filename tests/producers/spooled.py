@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import runwire
-from runwire.spool import Item, Reader, Rows, Told
+from runwire.spool import Item, Part, Reader, Rows, Told
+from runwire.wire import TableRows
 
 
 def logged(run: runwire.Run | Path) -> list[tuple[int, dict[str, float]]]:
@@ -26,6 +27,11 @@ def logged(run: runwire.Run | Path) -> list[tuple[int, dict[str, float]]]:
 def told(run: runwire.Run | Path, kind: str) -> list[dict[str, Any]]:
     """The data of the events of a kind."""
     return [item.event["data"] for item in _items(run) if isinstance(item, Told) and item.event["type"] == kind]
+
+
+def parts(run: runwire.Run | Path) -> list[TableRows]:
+    """The parts of tables."""
+    return [TableRows.parse(item.message) for item in _items(run) if isinstance(item, Part)]
 
 
 def _items(run: runwire.Run | Path) -> Iterator[Item]:

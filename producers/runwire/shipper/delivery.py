@@ -12,7 +12,7 @@ from runwire.shipper.link import Link
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import Mark, Watch
-from runwire.spool import DELIVERED, LOCK, Meta, Position
+from runwire.spool import DELIVERED, LOCK, Meta, Position, history
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe
@@ -141,6 +141,7 @@ class Delivery:
             self.save(done=done)
         if done and self.gone:
             self.forget()
+            self._remember()
             remove(self.folder)
             self.removed = True
         return more
@@ -207,6 +208,14 @@ class Delivery:
         """Let go of all of it: it is delivered, or the shipper ends."""
         self.close()
         self._lock.close()
+
+    def _remember(self) -> None:
+        """Write down how far a run is that did not do so itself, for it was killed."""
+        mark, meta = self._watch_from, self.meta
+        if mark.exit_code is None and mark.progress.step is not None:
+            step = min(mark.progress.step + 1, 2**63 - 1)
+            past = history.Past(meta.attempt, meta.project, meta.name, step)
+            history.remember(self.folder.parents[4], meta.run, meta.rank, past)
 
     def _worth_saving(self, now: float) -> bool:
         if self._ship is None or self._watch is None:

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from runwire.shipper.batch import Batch
 from runwire.shipper.tally import Tally
-from runwire.wire import EVENTS, METRICS, PULSE
+from runwire.wire import EVENTS, METRICS, PULSE, TABLES
 
 Lane = Literal["bulk", "urgent"]
 
@@ -134,7 +134,7 @@ class Link:
                 "urgent": self._producer(1 << 16),
                 "bulk": self._producer(_BATCH_BYTES),
             }
-            for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS,))):
+            for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS, TABLES))):
                 for topic in topics:
                     producer.partitions_for(topic)
         except (KafkaError, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The bulk lane of one spool: every row, as columns, in records that are as large as the traffic makes them."""
+"""The bulk lane of one spool: every row, as columns, in records as large as the traffic makes them; and tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from runwire.shipper.columns import Columns
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
-from runwire.spool import Item, Meta, Position, Reader, Rows
-from runwire.wire import METRICS
+from runwire.spool import Item, Meta, Part, Position, Reader, Rows
+from runwire.wire import METRICS, TABLES
 
 #: So much is taken over from the urgent lane, which is not to be kept from the next spool.
 _SHARED_BYTES = 1 << 16
@@ -106,6 +106,11 @@ class Ship:
             if isinstance(item, Rows):
                 while not self._columns.add(item):
                     self._send()
+            elif isinstance(item, Part):
+                # What was gathered goes before it: what is acknowledged is a place, and all before that.
+                if self._columns:
+                    self._send()
+                self._flight.add(self._link.send("bulk", TABLES, self._key, item.message), item.end)
             self._end = item.end
 
     def _send(self) -> None:

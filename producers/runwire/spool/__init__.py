@@ -7,7 +7,20 @@
 from __future__ import annotations
 
 from runwire.spool.folder import DELIVERED, INBOX, LOCK, Meta
-from runwire.spool.reader import Damage, Item, Position, Reader, Rows, Told
+from runwire.spool.reader import Damage, Item, Part, Position, Reader, Rows, Told
 from runwire.spool.writer import Writer
 
-__all__ = ["DELIVERED", "INBOX", "LOCK", "Damage", "Item", "Meta", "Position", "Reader", "Rows", "Told", "Writer"]
+__all__ = [
+    "DELIVERED",
+    "INBOX",
+    "LOCK",
+    "Damage",
+    "Item",
+    "Meta",
+    "Part",
+    "Position",
+    "Reader",
+    "Rows",
+    "Told",
+    "Writer",
+]

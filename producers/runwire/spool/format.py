@@ -5,8 +5,8 @@ A segment is a sequence of records, each a multiple of 8 bytes, little-endian::
     | crc32 u32 | size u32 | kind u32 | keys u32 | body ... | zero padding to 8 |
 
 ``crc32`` covers everything behind it; ``size`` is that of the whole record. The kinds: keys (body: the JSON list of
-metric names that rows of this segment name by ``keys``), row (body: seq u64, step i64, ts i64, one f64 a key) and
-event (body: seq u64, length u64, JSON).
+metric names that rows of this segment name by ``keys``), row (body: seq u64, step i64, ts i64, one f64 a key), event
+(body: seq u64, length u64, JSON) and part of a table (body: as an event's, its JSON being what goes to Kafka).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runwire.wire import dumps, loads
 if sys.byteorder != "little":  # readers cast segments to arrays of this machine's words
     raise ImportError("the spool needs a little-endian machine")
 
-KEYS, ROW, EVENT = 1, 2, 3
+KEYS, ROW, EVENT, PART = 1, 2, 3, 4
 HEADER = struct.Struct("<IIII")
 #: Header, seq, step, ts.
 ROW_FIXED = HEADER.size + 24
@@ -58,8 +58,12 @@ def pack_event(seq: int, event: dict[str, Any]) -> bytes:
     Raises:
         WireError: it is not plain data.
     """
-    data = dumps(event)
-    return _record(EVENT, 0, struct.pack("<QQ", seq, len(data)) + data)
+    return _numbered(EVENT, seq, dumps(event))
+
+
+def pack_part(seq: int, message: bytes) -> bytes:
+    """Pack a part of a table, as it goes to Kafka."""
+    return _numbered(PART, seq, message)
 
 
 def row_packer(count: int) -> struct.Struct:
@@ -74,8 +78,18 @@ def parse_keys(body: bytes) -> list[str]:
 
 def parse_event(body: bytes) -> tuple[int, dict[str, Any]]:
     """Return an event's seq and content."""
+    seq, data = parse_part(body)
+    return seq, loads(data)
+
+
+def parse_part(body: bytes) -> tuple[int, bytes]:
+    """Return the seq of a part of a table, and the message that it is."""
     seq, length = struct.unpack_from("<QQ", body)
-    return seq, loads(body[16 : 16 + length])
+    return seq, body[16 : 16 + length]
+
+
+def _numbered(kind: int, seq: int, data: bytes) -> bytes:
+    return _record(kind, 0, struct.pack("<QQ", seq, len(data)) + data)
 
 
 def _record(kind: int, number: int, body: bytes) -> bytes:

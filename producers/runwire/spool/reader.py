@@ -18,12 +18,14 @@ from runwire.spool.format import (
     EVENT_FIXED,
     HEADER,
     KEYS,
+    PART,
     RECORD_BYTES_MAX,
     ROW,
     ROW_FIXED,
     SEGMENT_BYTES,
     parse_event,
     parse_keys,
+    parse_part,
     segment_name,
     segments,
 )
@@ -102,7 +104,22 @@ class Damage:
     end: Position
 
 
-Item = Rows | Told | Damage
+@dataclass(frozen=True)
+class Part:
+    """A part of a table.
+
+    Attributes:
+        seq: its place in the run's order.
+        message: as it goes to Kafka.
+        end: the place behind it.
+    """
+
+    seq: int
+    message: bytes
+    end: Position
+
+
+Item = Rows | Told | Part | Damage
 
 
 class Reader:
@@ -282,6 +299,9 @@ class Reader:
         if kind == EVENT:
             self._take_event(chunk, at, end, items)
             return end
+        if kind == PART:
+            self._take_part(chunk, at, end, items)
+            return end
         keys = self._keys.get(number)
         if keys is None or length != ROW_FIXED + 8 * len(keys):
             self._damaged += length
@@ -309,6 +329,15 @@ class Reader:
         if not skipped:
             items.append(Told(seq, event, self._place(end)))
 
+    def _take_part(self, chunk: bytes, at: int, end: int, items: list[Item]) -> None:
+        seq, message = parse_part(chunk[at + HEADER.size : end])
+        skipped = self._offset + at < self._skip
+        if self._damaged:
+            self._report(items, seq, at, skipped=skipped)
+        self._seq, self._followed = seq, True
+        if not skipped:
+            items.append(Part(seq, message, self._place(end)))
+
     def _place(self, at: int) -> Position:
         return Position(self._segment, self._offset + at)
 
@@ -333,8 +362,8 @@ class Reader:
 
 
 def _plausible(length: int, kind: int) -> bool:
-    least = ROW_FIXED if kind == ROW else EVENT_FIXED if kind == EVENT else HEADER.size
-    return least <= length <= RECORD_BYTES_MAX and length % 8 == 0 and KEYS <= kind <= EVENT
+    least = ROW_FIXED if kind == ROW else EVENT_FIXED if kind in (EVENT, PART) else HEADER.size
+    return least <= length <= RECORD_BYTES_MAX and length % 8 == 0 and KEYS <= kind <= PART
 
 
 def _seq(chunk: bytes, at: int) -> int:

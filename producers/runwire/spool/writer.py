@@ -17,6 +17,7 @@ from runwire.spool.format import (
     SEGMENT_BYTES,
     pack_event,
     pack_keys,
+    pack_part,
     row_packer,
     segment_name,
 )
@@ -25,6 +26,9 @@ from runwire.wire import ATTEMPT_SHIFT
 #: Room that is taken at the start and given back when the disk is full, so that the run's end can still be told.
 _RESERVE, _RESERVE_BYTES = "reserve", 1 << 16
 _RETRY_ROTATE_BYTES = 1 << 20
+
+#: What was lost, by kind.
+_NOTHING = {"rows": 0, "events": 0, "parts": 0}
 
 _Layout = tuple[int, int, Callable[..., None], bytearray, memoryview]
 
@@ -45,7 +49,7 @@ class Writer:
         self._size = 0
         self._limit = 0
         self._layouts: dict[tuple[str, ...], _Layout] = {}
-        self._lost: dict[str, int] = {"rows": 0, "events": 0}
+        self._lost = dict(_NOTHING)
         self._reason = ""
         self._rotate()
         with suppress(OSError):
@@ -104,6 +108,27 @@ class Writer:
             except OSError as again:
                 self._count("events", again)
                 raise
+        if self._reason:
+            self._tell()
+
+    def part(self, message: Callable[[int], bytes]) -> None:
+        """Append a part of a table.
+
+        Args:
+            message: given its seq, says it as it goes to Kafka.
+
+        Raises:
+            OSError: it could not be stored: it is lost and counted.
+            WireError: it is not plain data; nothing was written.
+        """
+        try:
+            if self._size >= self._limit:
+                self._turn()
+            self._seq += 1
+            self._write(pack_part(self._seq, message(self._seq)))
+        except OSError as error:
+            self._count("parts", error)
+            raise
         if self._reason:
             self._tell()
 
@@ -201,7 +226,7 @@ class Writer:
     def _tell(self) -> None:
         """After a loss, say how much was lost as soon as something can be stored again."""
         lost, reason = self._lost, self._reason
-        self._lost, self._reason = {"rows": 0, "events": 0}, ""
+        self._lost, self._reason = dict(_NOTHING), ""
         try:
             self._append({"type": "dropped", "ts": time.time_ns() // 1000, "data": {**lost, "reason": reason}})
         except OSError:

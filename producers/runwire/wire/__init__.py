@@ -1,4 +1,4 @@
-"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses and alerts.
+"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses, alerts and tables.
 
 Whoever writes to Kafka or reads from it does so through this package, and through nothing else.
 """
@@ -9,7 +9,8 @@ from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
-from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TOPICS, Topic
+from runwire.wire.tables import TableRows
+from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, TOPICS, Topic
 
 __all__ = [
     "ALERTS",
@@ -19,6 +20,7 @@ __all__ = [
     "EVENTS",
     "METRICS",
     "PULSE",
+    "TABLES",
     "TOPICS",
     "VERSION",
     "Alert",
@@ -26,6 +28,7 @@ __all__ = [
     "Frame",
     "MetricPulse",
     "Pulse",
+    "TableRows",
     "Topic",
     "bundle",
     "decode",

@@ -44,6 +44,16 @@ export interface Metric {
   definition: { hidden?: boolean };
 }
 
+/** A table that a run logged. */
+export interface LoggedTable {
+  name: string;
+  rank: number;
+  step: number;
+  ts: Time;
+  rows: number;
+  columns: string[];
+}
+
 export interface Alert {
   id: string;
   episode: number;
@@ -117,6 +127,18 @@ export const run = (id: string, signal?: AbortSignal) => get<Run>(`/api/runs/${p
 
 export const metrics = (id: string, signal?: AbortSignal) =>
   get<{ metrics: Metric[] }>(`/api/runs/${part(id)}/metrics`, signal).then((body) => body.metrics);
+
+export const tables = (id: string, signal?: AbortSignal) =>
+  get<{ tables: LoggedTable[] }>(`/api/runs/${part(id)}/tables`, signal).then((body) => body.tables);
+
+export const cells = (id: string, table: LoggedTable, offset: number, limit: number, signal?: AbortSignal) => {
+  const { name, rank, step } = table;
+  const asked = { name, rank, step, offset, limit };
+  const query = Object.entries(asked).map(([key, value]) => `${key}=${part(value)}`);
+  return get<{ cells: unknown[][] }>(`/api/runs/${part(id)}/table?${query.join("&")}`, signal).then(
+    (body) => body.cells,
+  );
+};
 
 export const alerts = (signal?: AbortSignal) =>
   get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);

@@ -20,6 +20,7 @@ from runwire_server.cli import (
     runs,
     sql,
     sync,
+    table,
     topics,
 )
 from runwire_server.cli.app import app
@@ -50,6 +51,7 @@ app.command(rich_help_panel=_VIEW, epilog="example: runwire export brisk-otter -
 app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project = digits' --target 'min(val/loss)'")(
     importance.importance
 )
+app.command(rich_help_panel=_VIEW, epilog="example: runwire table brisk-otter predictions -n 50")(table.table)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,

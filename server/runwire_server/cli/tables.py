@@ -89,6 +89,28 @@ def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def logged(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the tables that a run logged."""
+    table = _table("table", "step", "rank", "rows", "columns", right={"step", "rank", "rows"})
+    for one in found:
+        columns = escape(", ".join(one["columns"]))
+        table.add_row(escape(one["name"]), f"{one['step']:,}", str(one["rank"]), f"{one['rows']:,}", columns)
+    return table
+
+
+def cells(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
+    """Return rows of a table that a run logged; a column of numbers stands on the right."""
+    numbers = {
+        name
+        for place, name in enumerate(columns)
+        if all(isinstance(row[place], (int, float)) and not isinstance(row[place], bool) for row in found)
+    }
+    table = _table(*columns, right=numbers)
+    for row in found:
+        table.add_row(*(escape(value(cell)) for cell in row))
+    return table
+
+
 def importance(found: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of parameters and how much they matter."""
     numbers = ("fANOVA", "PED-ANOVA", "correlation", "p", "runs")

@@ -34,7 +34,9 @@ def create(
 
 @topics.command(epilog="example: runwire topics peek runwire.pulse -n 2")
 def peek(
-    topic: Annotated[str, typer.Argument(help="As runwire.metrics, runwire.events, runwire.pulse, runwire.alerts.")],
+    topic: Annotated[
+        str, typer.Argument(help="As runwire.metrics, runwire.tables, runwire.events, runwire.pulse, runwire.alerts.")
+    ],
     count: Count = 10,
     kafka: Kafka = None,
     home: Home = None,

@@ -10,6 +10,7 @@ from runwire_storage.queries.errors import (
     ExpiredError,
     NoSuchRunError,
     NoSuchSeriesError,
+    NoSuchTableError,
     QueryError,
     RunningError,
     SqlError,
@@ -21,6 +22,7 @@ from runwire_storage.queries.parameters import Parameters, parameters
 from runwire_storage.queries.ranks import Matrix, Pool, matrix, pool
 from runwire_storage.queries.runs import Page, Run, run, runs
 from runwire_storage.queries.sql import Limits, Table, read_only_sql
+from runwire_storage.queries.tables import Cells, LoggedTable, table, tables
 from runwire_storage.queries.times import timeline
 
 __all__ = [
@@ -28,14 +30,17 @@ __all__ = [
     "PLANES",
     "Alert",
     "AmbiguousRunError",
+    "Cells",
     "Columns",
     "ExpiredError",
     "FilterError",
     "Limits",
+    "LoggedTable",
     "Matrix",
     "Metric",
     "NoSuchRunError",
     "NoSuchSeriesError",
+    "NoSuchTableError",
     "NonFinite",
     "Outlier",
     "Page",
@@ -56,5 +61,7 @@ __all__ = [
     "run",
     "runs",
     "series",
+    "table",
+    "tables",
     "timeline",
 ]

@@ -8,6 +8,7 @@
     ├── RunningError        the run still runs, and what was asked is for one that does not
     ├── ExpiredError        the run's points are gone, and only its rollups are left
     ├── NoSuchSeriesError   the run has no metric called so, or not on that rank
+    ├── NoSuchTableError    the run has logged no table called so, or not there
     ├── FilterError         a filter of runs cannot be read (`filter.tokens`)
     └── SqlError            a user's SQL was refused, failed, or asked for too much
 """
@@ -47,6 +48,10 @@ class ExpiredError(QueryError):
 
 class NoSuchSeriesError(QueryError):
     """The run has no metric called so, or not on that rank."""
+
+
+class NoSuchTableError(QueryError):
+    """The run has logged no table called so, or not at that step or on that rank."""
 
 
 class SqlError(QueryError):

@@ -78,6 +78,9 @@ def read_only_sql(client: Client, sql: str, limits: Limits) -> Table:
         "max_result_rows": limits.rows,
         "max_result_bytes": limits.result_bytes,
         "result_overflow_mode": "throw",
+        # A key of JSON may hold values of several types: they are grouped all the same.
+        "allow_suspicious_types_in_group_by": 1,
+        "allow_suspicious_types_in_order_by": 1,
     }
     try:
         result = client.query(sql, settings=settings)

@@ -10,6 +10,7 @@ import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
 import { Ago, Empty, Failure, State, Value } from "../parts";
 import { go, param, set } from "../place";
+import { Tables } from "../tables";
 import { took } from "./runs";
 
 /** So many ranks are drawn unless the URL names others. */
@@ -57,21 +58,24 @@ export function Run({ id }: { id: string }) {
           <Table name="Summary" values={run.summary} />
           <Table name="Config" values={run.config} />
         </aside>
-        <Charts
-          sources={[
-            {
-              run: run.id,
-              running: run.state === "running",
-              metrics,
-              ranks,
-              pen: (rank) => rankPen(run.id, rank),
-              name: (rank) => `rank ${rank}`,
-            },
-          ]}
-          flags={(metric) => flagsOf(run.id, metric)}
-          heard={at}
-          controls={most > 1 && <Ranks count={most} />}
-        />
+        <div>
+          <Tables run={run.id} running={run.state === "running"} />
+          <Charts
+            sources={[
+              {
+                run: run.id,
+                running: run.state === "running",
+                metrics,
+                ranks,
+                pen: (rank) => rankPen(run.id, rank),
+                name: (rank) => `rank ${rank}`,
+              },
+            ]}
+            flags={(metric) => flagsOf(run.id, metric)}
+            heard={at}
+            controls={most > 1 && <Ranks count={most} />}
+          />
+        </div>
       </div>
     </>
   );
