@@ -31,6 +31,9 @@ class Rank:
         ended: how it ended ("finished", "failed", "killed", "interrupted"), None while it lives.
         said: whether an event told of that end; a pulse alone knows no exception's text.
         waiting_bytes: how much of it waits in its spool.
+        phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
+            seconds it may be silent meanwhile.
+        checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
     """
 
     run: str
@@ -51,6 +54,16 @@ class Rank:
     ended: str | None = None
     said: bool = False
     waiting_bytes: int = 0
+    phase: str | None = None
+    phase_since: int = 0
+    phase_limit: float | None = None
+    checkpoint_step: int | None = None
+    checkpoint_at: int | None = None
+
+    @property
+    def moved(self) -> int:
+        """Return when it last went on: by a step, or to another phase."""
+        return max(self.progressed, self.phase_since)
 
     @property
     def label(self) -> str:
@@ -109,6 +122,10 @@ class Health:
         rank.step_seconds_max = pulse.step_seconds_max
         rank.interval = pulse.interval
         rank.waiting_bytes = pulse.waiting_bytes
+        # An event may have told of the next phase before, for it comes by another topic.
+        if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
+            rank.phase, rank.phase_since, rank.phase_limit = pulse.phase, pulse.phase_since, pulse.phase_limit
+        rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
         if rank.ended is None and not pulse.alive:
             rank.ended = pulse.ended or "killed"
         return rank
@@ -128,6 +145,10 @@ class Health:
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
             )
+        if event.type == "phase" and event.ts >= rank.phase_since:
+            phase, limit = event.data.get("phase"), event.data.get("limit")
+            rank.phase, rank.phase_since = phase if isinstance(phase, str) else None, event.ts
+            rank.phase_limit = float(limit) if isinstance(limit, (int, float)) else None
         ended = _end(event)
         if ended is not None and not rank.said:
             rank.ended, rank.said = ended, True

@@ -19,7 +19,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runwire import errors
-from runwire._current import alert, config, current, define_metric, finish, init, log, summary
+from runwire._current import (
+    alert,
+    checkpoint_loaded,
+    checkpoint_saved,
+    config,
+    current,
+    define_metric,
+    finish,
+    init,
+    log,
+    phase,
+    summary,
+)
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
@@ -37,12 +49,15 @@ __all__ = [
     "Table",
     "__version__",
     "alert",
+    "checkpoint_loaded",
+    "checkpoint_saved",
     "config",
     "define_metric",
     "errors",
     "finish",
     "init",
     "log",
+    "phase",
     "run",
     "summary",
 ]
@@ -54,6 +69,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
 
-for _public in (AlertLevel, Run, Settings, Table, alert, define_metric, finish, init, log):
-    _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
-del _public
+for _name in __all__:
+    if callable(_public := globals().get(_name)):
+        _public.__module__ = "runwire"  # what tracebacks and help() show is what one imports
+del _name, _public

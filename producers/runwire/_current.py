@@ -143,7 +143,10 @@ def _of_current(method: Callable[Concatenate[Run, _P], _T]) -> Callable[_P, _T]:
 
 
 alert = _of_current(Run.alert)
+checkpoint_loaded = _of_current(Run.checkpoint_loaded)
+checkpoint_saved = _of_current(Run.checkpoint_saved)
 define_metric = _of_current(Run.define_metric)
+phase = _of_current(Run.phase)
 
 
 class Twin:

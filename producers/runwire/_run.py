@@ -7,7 +7,7 @@ import os
 import time
 import traceback as traceback_module
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -32,6 +32,7 @@ _EXACT = {float, int, bool}
 _INT_EXACT = 2**53
 _STEP_MIN, _STEP_MAX = -(2**63), 2**63 - 1
 _SHAPES_MAX = 1000
+_PHASE_MAX = 64
 _WARNINGS_MAX = 200
 _TRACEBACK_LINES_MAX = 30
 _TRACEBACK_LINE_MAX = 500
@@ -88,6 +89,7 @@ class Run:
         self._last_steps: dict[str, float] = {}
         # What the rows of known keys need besides being written: mostly nothing.
         self._shapes: dict[tuple[str, ...], Synced | Literal[False]] = {}
+        self._phases: list[dict[str, Any]] = []
         self._warned: set[tuple[str, str]] = set()
         self._recorder = Recorder(self._begin(), about.next_step)
         self._recorder.event("start", dict(about.told))
@@ -196,6 +198,62 @@ class Run:
         self._shapes.clear()
         if new:
             self._recorder.event("metric", new)
+
+    @contextmanager
+    def phase(self, name: str, limit: float | None = None) -> Iterator[None]:
+        """Say what the run does meanwhile, so that its silence is not taken for a stall, nor a hang for its silence.
+
+        Phases may be nested; begin and end of one count as progress.
+
+        ::
+
+            with run.phase("checkpoint", limit=900):
+                save(model)
+
+        Args:
+            name: "setup", "train", "eval", "checkpoint", "shutdown", or another.
+            limit: for how many seconds it may log nothing; longer, and it is alerted of. None for what is usual for
+                these names, and for others what is so without a phase.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("phase()")
+        outer = self._phases[-1] if self._phases else {"phase": None, "limit": None}
+        inner = {"phase": str(_values.plain(str(name)))[:_PHASE_MAX], "limit": self._seconds(limit)}
+        self._phases.append(inner)
+        self._recorder.event("phase", inner)
+        try:
+            yield
+        finally:
+            self._phases.remove(inner)
+            if not self._over:
+                self._recorder.event("phase", outer)
+
+    def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
+        """Say that a checkpoint is saved: alerts then tell from where the run could go on.
+
+        Args:
+            step: the step that it holds.
+            path: where it is.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        self._checkpoint("saved", step, path)
+
+    def checkpoint_loaded(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
+        """Say that the run goes on from a checkpoint.
+
+        Args:
+            step: the step that it holds.
+            path: where it is.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        self._checkpoint("loaded", step, path)
 
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
@@ -429,6 +487,29 @@ class Run:
                 return TableRows(self.id, self.rank, seq, ts, step, key, number, columns, total, first, rows).encode()
 
             self._recorder.part(message)
+
+    def _seconds(self, limit: Any) -> float | None:
+        """Return how long a phase may be silent; None also for what is no number of seconds, which is said."""
+        if limit is None:
+            return None
+        try:
+            seconds = float(limit)
+        except (TypeError, ValueError):
+            seconds = -1.0
+        if 0 < seconds < float("inf"):
+            return seconds
+        self._warn("phase", "limit", f"the limit of a phase is {limit!r:.60}, not a number of seconds: taking none")
+        return None
+
+    def _checkpoint(self, action: str, step: int, path: str | os.PathLike[str] | None) -> None:
+        if self._over:
+            self._refuse(f"checkpoint_{action}()")
+            return
+        chosen = _values.step_number(step)
+        if chosen is None:
+            self._warn("checkpoint", "step", f"the step of a checkpoint is {step!r:.60}, not an int64: not recorded")
+            return
+        self._recorder.event("checkpoint", {"action": action, "step": chosen, "path": _values.plain(path)})
 
     def _learn(self, found: dict[str, float]) -> Synced | Literal[False]:
         """Tell what is defined of metrics that are new, and return what their rows need."""

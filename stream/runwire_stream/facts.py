@@ -11,6 +11,8 @@
 | summary   | summary | in the same way                                                               |
 | tags      | tag     | each tag: true; each that is removed: false                                   |
 | metric    | metric  | each metric's name: its definition                                            |
+| phase     | run     | phase: all of its data                                                        |
+| checkpoint| run     | checkpoint_saved or checkpoint_loaded: step and path                          |
 | exception | state   | exception: all of its data                                                    |
 | finish    | state   | state "finished" or "failed", exit_code                                       |
 | lost      | state   | state "crashed", reason                                                       |
@@ -67,6 +69,14 @@ def _finish(event: Event) -> _Said:
     yield from _state("failed" if code else "finished", exit_code=code)
 
 
+def _checkpoint(event: Event) -> _Said:
+    data = dict(event.data)
+    action = data.pop("action", None)
+    if action not in ("saved", "loaded"):
+        raise WireError(f"action is {action!r:.80}, expected saved or loaded")
+    yield "run", f"checkpoint_{action}", data
+
+
 def _state(state: str, **more: Any) -> _Said:
     yield "state", "state", state
     for key, value in more.items():
@@ -103,6 +113,8 @@ _SAID: dict[str, Callable[[Event], _Said]] = {
     "summary": lambda event: _flat("summary", event.data),
     "tags": lambda event: chain(_tags(event.data.get("tags")), _tags(event.data.get("removed", []), there=False)),
     "metric": lambda event: (("metric", key, value) for key, value in event.data.items()),
+    "phase": lambda event: iter([("run", "phase", event.data)]),
+    "checkpoint": _checkpoint,
     "exception": lambda event: iter([("state", "exception", event.data)]),
     "finish": _finish,
     "lost": lambda event: _state("crashed", reason=event.data.get("reason")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, joined, outlived
+from runwire_alerting.rules.rule import SECOND, Rule, checkpoint, joined, outlived
 
 #: A pulse may say that a run failed before the event comes that says why; so long is waited for it.
 _PATIENCE = 2 * SECOND
@@ -61,7 +61,7 @@ class Crash(Rule):
             rank=rank.rank,
             attempt=rank.attempt,
             title=title,
-            text=text,
+            text=text + checkpoint(rank, ts),
             severity="critical",
             caused_at=ts,
             project=rank.project,

@@ -62,6 +62,14 @@ def ended(alert: Alert, rank: Rank, *, well: bool, words: str) -> Iterator[Verdi
         yield Resolve(alert, rank.attempt, words)
 
 
+def checkpoint(rank: Rank, ts: int) -> str:
+    """Return the words that say where a run could go on from, as of ``ts``; nothing if it never said."""
+    if rank.checkpoint_step is None or rank.checkpoint_at is None:
+        return ""
+    minutes = max(ts - rank.checkpoint_at, 0) / SECOND / 60
+    return f" Its last checkpoint is of step {rank.checkpoint_step}, saved {minutes:.0f} min before."
+
+
 def joined(alerts: Iterable[Alert], rank: int, ts: int) -> bool:
     """Return whether what happened to ``rank`` at ``ts`` belongs to another rank's alert that is over.
 

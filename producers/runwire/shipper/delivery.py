@@ -181,7 +181,11 @@ class Delivery:
         told: dict[str, Any] = {
             "version": 1,
             "ship": list(self._ship_from),
-            "watch": {**self._watch_from._asdict(), "progress": self._watch_from.progress._asdict()},
+            "watch": {
+                **self._watch_from._asdict(),
+                "progress": self._watch_from.progress._asdict(),
+                "doing": dict(self._watch_from.doing),
+            },
             "alerting": self._watch.alerting if self._watch is not None else 0,
             "done": done,
         }
@@ -253,6 +257,7 @@ def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
             raised=mark["raised"],
             exit_code=mark["exit_code"],
             closed=bool(mark["closed"]),
+            doing=dict(mark["doing"]),
         )
     except (KeyError, TypeError, ValueError):
         return Position(0, 0), start  # nothing, or nothing that can be read: then all of it once more

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -40,6 +41,7 @@ class Mark(NamedTuple):
         raised: the kind of the exception that was told, None if there was none.
         exit_code: as the finish said; None before that.
         closed: whether the last pulse was sent.
+        doing: what pulses tell of the run's phase and of its last checkpoint, by their fields.
     """
 
     position: Position
@@ -48,6 +50,7 @@ class Mark(NamedTuple):
     raised: str | None = None
     exit_code: int | None = None
     closed: bool = False
+    doing: Mapping[str, Any] = MappingProxyType({})
 
 
 class Watch:
@@ -194,6 +197,12 @@ class Watch:
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
+        elif kind == "phase":
+            phase = {"phase": data.get("phase"), "phase_since": event["ts"], "phase_limit": data.get("limit")}
+            self._here = self._here._replace(doing={**self._here.doing, **phase})
+        elif kind == "checkpoint" and data.get("action") == "saved":
+            saved = {"checkpoint_step": data.get("step"), "checkpoint_at": event["ts"]}
+            self._here = self._here._replace(doing={**self._here.doing, **saved})
         self._send_event(kind, seq, event["ts"], data, end)
 
     def _tell_damage(self, damage: Damage) -> None:
@@ -253,6 +262,7 @@ class Watch:
             "step_seconds_max": self._vitals.step_seconds_max,
             "ended": ended,
             "waiting_bytes": waiting,
+            **self._here.doing,
         }
         value = encode_pulse(self._process, moment, metrics)
         self._flight.add(self._link.send("urgent", PULSE, self._key, value), mark)

@@ -22,8 +22,9 @@ VERSION = 1
 ATTEMPT_SHIFT = 32
 
 EventType = Literal[
-    "start", "about", "config", "summary", "tags", "metric", "alert", "exception", "finish", "lost", "dropped"
-]
+    "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "alert", "exception", "finish",
+    "lost", "dropped",
+]  # fmt: skip
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -42,9 +43,10 @@ class Event:
 
     ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
     of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
-    step_metric, role, …}}; alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code};
-    lost {reason: "killed"} (said by the shipper when the process went without a finish); dropped {rows, reason} and
-    what else is known of the loss.
+    step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
+    checkpoint {action: "saved" or "loaded", step, path}; alert {title, text, level}; exception {kind, message,
+    traceback}; finish {exit_code}; lost {reason: "killed"} (said by the shipper when the process went without a
+    finish); dropped {rows, reason} and what else is known of the loss.
     """
 
     type: EventType
@@ -112,6 +114,10 @@ class Pulse:
         progressed: when the step last changed (or the run started); the age of it is ``sent - progressed``.
         step_seconds_max: the longest time between steps among the recent ones; None before the second.
         phase: what the run says that it does now, None if it does not say.
+        phase_since: when it began that, or ended what it did before; None if it never said.
+        phase_limit: how many seconds it may be silent meanwhile, None if it does not say.
+        checkpoint_step: the step of the last checkpoint that it said was saved.
+        checkpoint_at: when it said so.
         metrics: by name.
     """
 
@@ -132,6 +138,10 @@ class Pulse:
     step_seconds_max: float | None = None
     ended: str | None = None
     phase: str | None = None
+    phase_since: int | None = None
+    phase_limit: float | None = None
+    checkpoint_step: int | None = None
+    checkpoint_at: int | None = None
     waiting_bytes: int = 0
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
@@ -166,6 +176,10 @@ class Pulse:
             step_seconds_max=_optional_number(record, "step_seconds_max"),
             ended=_optional(record, "ended", str),
             phase=_optional(record, "phase", str),
+            phase_since=_optional_integer(record, "phase_since"),
+            phase_limit=_optional_number(record, "phase_limit"),
+            checkpoint_step=_optional_integer(record, "checkpoint_step"),
+            checkpoint_at=_optional_integer(record, "checkpoint_at"),
             waiting_bytes=_natural(record, "waiting_bytes"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )

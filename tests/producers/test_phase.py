@@ -1,0 +1,102 @@
+"""What a run says of its phases and checkpoints, and that pulses tell it, whatever becomes of the shipper."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parts import until
+
+import runwire
+from producers.arrival import Reading
+from producers.conftest import shipper
+from producers.spooled import told
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[runwire.Run]:  # noqa: ARG001 - where it lies
+    """A run whose data stays in its spool."""
+    with runwire.init(mode="offline") as begun:
+        yield begun
+
+
+def test_begin_and_end_of_phases_are_told(run: runwire.Run) -> None:
+    """The end of an inner one leads back to the outer one, also by an exception."""
+    with run.phase("eval", limit=1800), contextlib.suppress(KeyError), runwire.phase("checkpoint"):
+        raise KeyError
+    assert told(run, "phase") == [
+        {"phase": "eval", "limit": 1800.0},
+        {"phase": "checkpoint", "limit": None},
+        {"phase": "eval", "limit": 1800.0},
+        {"phase": None, "limit": None},
+    ]
+
+
+@pytest.mark.parametrize("limit", ["soon", -1, 0, float("nan"), float("inf"), [3]])
+def test_a_limit_that_is_none_stops_nothing(run: runwire.Run, limit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said, and the phase is told without one."""
+    capsys.readouterr()
+    with run.phase("eval", limit=limit):
+        pass
+    assert "the limit of a phase is" in capsys.readouterr().err
+    assert told(run, "phase")[0] == {"phase": "eval", "limit": None}
+
+
+def test_a_run_that_is_finished_in_a_phase_ends_well(home: Path) -> None:  # noqa: ARG001 - where it lies
+    """The phase's end is then nobody's business."""
+    run = runwire.init(mode="offline")
+    with run.phase("shutdown"):
+        run.finish()
+    assert len(told(run, "phase")) == 1
+    with pytest.raises(runwire.errors.RunFinishedError, match=r"phase\(\) came after finish"), run.phase("eval"):
+        pass
+
+
+def test_checkpoints_are_told(run: runwire.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """With their step and path; a step that is none is said."""
+    run.checkpoint_loaded(100, Path("old.pt"))
+    runwire.checkpoint_saved(200)
+    capsys.readouterr()
+    run.checkpoint_saved("last")  # type: ignore[arg-type]
+    assert "the step of a checkpoint is 'last', not an int64" in capsys.readouterr().err
+    assert told(run, "checkpoint") == [
+        {"action": "loaded", "step": 100, "path": "old.pt"},
+        {"action": "saved", "step": 200, "path": None},
+    ]
+
+
+def test_pulses_tell_the_phase_also_after_the_shipper_was_killed(
+    kafka: str, home: Path, train: Callable[..., Any]
+) -> None:
+    """The next shipper knows what was said before, though it does not read it again."""
+    code = """
+import runwire, sys
+run = runwire.init(id="phases")
+run.log({"loss": 1.0})
+run.checkpoint_saved(70)
+with run.phase("checkpoint", limit=321):
+    sys.stdin.readline()
+"""
+    process = train(code, RUNWIRE_KAFKA=kafka)
+    reading = Reading(kafka, "phases")
+
+    def doing(pulse: Any) -> tuple[Any, ...]:
+        return pulse.phase, pulse.phase_limit, pulse.checkpoint_step
+
+    reading.until(lambda a: any(doing(p) == ("checkpoint", 321.0, 70) for p in a.pulses), "a pulse of the phase")
+    pid = shipper(home)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: shipper(home) not in {None, pid}, "the next shipper")
+    seen = len(reading.arrived.pulses)
+    reading.until(lambda a: len(a.pulses) > seen + 1, "its pulses")
+    assert {doing(p) for p in reading.arrived.pulses[seen:]} == {("checkpoint", 321.0, 70)}
+    process.communicate("\n", timeout=60)
+    arrived = reading.until(lambda a: a.ended == ["finished"], "the end")
+    assert (arrived.pulses[-1].phase, arrived.pulses[-1].phase_since is None) == (None, False)
+    reading.close()
