@@ -1,4 +1,6 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, and sees to it that there is a shipper."""
+"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, and tells
+where the run comes from.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,16 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from runwire import surroundings
+from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
+from runwire.surroundings import Finding
 from runwire.wire import Alert
 
 _LOOK_SECONDS = 0.25
@@ -31,14 +35,18 @@ class Companion(threading.Thread):
         home: the home.
         spools: this host's spools in it.
         folder: the run's own spool.
-        check: called about once a second.
+        recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
+        asks: what is to be told of where the run comes from, as `surroundings.asks` says; None for nothing.
     """
 
-    def __init__(self, home: Path, spools: Path, folder: Path, check: Callable[[], None], *, ships: bool) -> None:
+    def __init__(
+        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...] | None
+    ) -> None:
         super().__init__(name="runwire", daemon=True)
-        self._ships = ships
-        self._home, self._spools, self._check = home, spools, check
+        self._ships, self._asks = ships, asks
+        self._finding: Finding | None = None
+        self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
         self._offset = 0
         self._said: set[tuple[str, int, str]] = set()
@@ -50,8 +58,11 @@ class Companion(threading.Thread):
         self.printed = 0.0
 
     def start(self) -> None:
-        """Start the thread, and a shipper if none runs."""
+        """Start the thread, a shipper if none runs, and whoever finds out where the run comes from."""
         self._ensure_shipper()
+        if self._asks is not None:
+            with suppress(OSError):  # then it is not known, which is no reason to say anything
+                self._finding = surroundings.find(self._asks, self._spools / LOG)
         super().start()
 
     def _ensure_shipper(self) -> None:
@@ -87,7 +98,7 @@ class Companion(threading.Thread):
             self._look()
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 checked = time.monotonic()
-                self._check()
+                self._recorder.check()
                 if self._spools.exists():
                     self._ensure_shipper()
 
@@ -99,6 +110,9 @@ class Companion(threading.Thread):
         self._look()
 
     def _look(self) -> None:
+        if self._finding is not None and (told := self._finding.look()) is not None:
+            self._finding = None
+            self._recorder.event("about", told)
         try:
             with self._inbox.open("rb") as file:
                 file.seek(self._offset)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from runwire import _addresses, _delivery, _values
+from runwire import _addresses, _delivery, _values, surroundings
 from runwire._about import About, Place
 from runwire._companion import Companion
 from runwire._definitions import Definitions, Goal, Role, SummaryOf, Synced
@@ -96,7 +96,12 @@ class Run:
         self._companion: Companion | None = None
         if self.folder is not None:
             self._companion = Companion(
-                self._home, self._spools, self.folder, self._recorder.check, ships=settings.mode == "online"
+                self._home,
+                self._spools,
+                self.folder,
+                self._recorder,
+                ships=settings.mode == "online",
+                asks=surroundings.asks(code=settings.code, packages=settings.packages) if self.rank == 0 else None,
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:

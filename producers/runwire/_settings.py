@@ -27,10 +27,14 @@ class Settings:
     Attributes:
         mode: "online"; "offline": what is logged waits on disk until ``runwire sync``, even if there is a pipeline;
             "disabled": nothing is recorded, and everything may be called as ever.
+        code: whether the commit of the program's code, and how it was changed since, are recorded.
+        packages: whether the packages that can be imported are.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
     """
 
     mode: Mode = "online"
+    code: bool = True
+    packages: bool = True
     finish_timeout: float = 15.0
 
     def __post_init__(self) -> None:
@@ -110,4 +114,17 @@ def _seconds(where: str, value: Any) -> float:
     return seconds
 
 
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {"mode": _mode, "finish_timeout": _seconds}
+def _switch(where: str, value: Any) -> bool:
+    switch = _SWITCHES.get(str(value).lower())
+    if switch is None:
+        raise ConfigError(f"{where} is {value!r:.80}: expected true or false")
+    return switch
+
+
+_SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "mode": _mode,
+    "code": _switch,
+    "packages": _switch,
+    "finish_timeout": _seconds,
+}

@@ -109,6 +109,7 @@ COLUMNS = {
     "group": _told("group"),
     "job_type": _told("job_type"),
     "notes": _told("notes"),
+    "commit": f"JSONExtractString({said('run', repr('git'))}, 'commit')",
     "state": _STATE,
     "config": _object(_CONFIG),
     "summary": _object(_SUMMARY),

@@ -83,7 +83,7 @@ def test_every_setting_is_documented() -> None:
     written = dict(re.findall(r"^\| `(\w+)` \| `?\"?(\w+)\"?`? \|", table, re.MULTILINE))
     settings = dataclasses.fields(sdk.Settings)
     assert written == {
-        field.name: f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+        field.name: f"{field.default:g}" if isinstance(field.default, float) else str(field.default).lower()
         for field in settings
     }
 

@@ -47,6 +47,7 @@ class KnownRun:
     group: str = ""
     job_type: str = ""
     notes: str = ""
+    commit: str = ""
     host: str = ""
     started: float = 0
     ended: float | None = None
@@ -76,7 +77,7 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
     for run in runs:
         first = _micros(run.started)
         names = ("project", "name", "entity", "group", "job_type", "notes", "host")
-        begin = {**{name: getattr(run, name) for name in names}, "config": run.config}
+        begin = {**{name: getattr(run, name) for name in names}, "config": run.config, "git": {"commit": run.commit}}
         tell(writer, run.id, "start", first, {**begin, "tags": sorted(run.tags)})
         if run.summary:
             tell(writer, run.id, "summary", first, dict(run.summary))
@@ -165,6 +166,7 @@ def look(operand: tree.Operand, run: KnownRun) -> Any:
         "group": lambda: run.group,
         "job_type": lambda: run.job_type,
         "notes": lambda: run.notes,
+        "commit": lambda: run.commit,
         "state": lambda: run.state,
         "host": lambda: run.host,
         "tag": lambda: run.tags,

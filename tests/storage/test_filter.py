@@ -252,6 +252,7 @@ _runs = st.builds(
     project=st.just(PROJECT),
     group=st.sampled_from(["", "fold 1"]),
     notes=st.sampled_from(["", "adam\nonce more"]),
+    commit=st.sampled_from(["", "5f0c1a"]),
     host=st.sampled_from(["", "host-1"]),
     started=st.integers(0, 100),
     ended=st.one_of(st.none(), st.integers(100, 200)),

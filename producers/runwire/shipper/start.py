@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import time
 from pathlib import Path
 
+from runwire._spawn import spawn
 from runwire.spool.lock import held
 
 LOCK, STATUS, LOG = "shipper.lock", "shipper.json", "shipper.log"
@@ -45,27 +43,4 @@ def start(home: Path, spools: Path) -> int:
     Raises:
         OSError: it cannot be started.
     """
-    if not sys.executable:
-        raise OSError("this Python does not know its own program")  # an embedded interpreter
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{package}{os.pathsep}{path}" if path else package,
-        "PYTHONSAFEPATH": "1",  # a module in the training's folder must not stand in for one of the shipper's
-    }
-    # Where a run is to be delivered stands in its spool; this process's environment must not decide for the others'.
-    environment.pop("RUNWIRE_KAFKA", None)
-    log = str(spools / LOG)
-    return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "runwire.shipper", "--home", str(home), "--detach"],
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
-        setsigmask=[],
-    )
+    return spawn("runwire.shipper", ["--home", str(home), "--detach"], spools / LOG)

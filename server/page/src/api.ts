@@ -16,6 +16,7 @@ export interface Run {
   group: string;
   job_type: string;
   notes: string;
+  commit: string;
   state: string;
   config: Record<string, unknown>;
   summary: Record<string, unknown>;

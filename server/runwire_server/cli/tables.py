@@ -53,7 +53,7 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
     ended = about["ended_at"]
     took = span(_seconds(ended or about["seen_at"]) - _seconds(about["started_at"]))
     yield f"[dim]started {about['started_at']}, {'took' if ended else 'so far'} {took}, on {host}[/]"
-    for name in ("entity", "group", "job_type", "notes"):
+    for name in ("entity", "group", "job_type", "commit", "notes"):
         if about[name]:
             yield f"[dim]{name.replace('_', ' ')}[/] {escape(about[name])}"
     if about["tags"]:

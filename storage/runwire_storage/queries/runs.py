@@ -38,6 +38,7 @@ class Run(TypedDict, total=False):
     group: str
     job_type: str
     notes: str
+    commit: str
     state: str
     config: dict[str, Any]
     summary: dict[str, Any]

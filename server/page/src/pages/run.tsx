@@ -110,6 +110,11 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
         {run.entity && <Fact name="Entity">{run.entity}</Fact>}
         {run.group && <Fact name="Group">{run.group}</Fact>}
         {run.job_type && <Fact name="Job type">{run.job_type}</Fact>}
+        {run.commit && (
+          <Fact name="Commit">
+            <code title={run.commit}>{run.commit.slice(0, 10)}</code>
+          </Fact>
+        )}
         {run.tags.length > 0 && (
           <Fact name="Tags">
             {run.tags.map((tag) => (

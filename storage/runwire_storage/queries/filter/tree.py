@@ -17,6 +17,7 @@ FIELDS: dict[str, Type] = {
     "group": "text",
     "job_type": "text",
     "notes": "text",
+    "commit": "text",
     "state": "text",
     "host": "text",
     "tag": "tags",

@@ -1,0 +1,158 @@
+"""Where a run comes from: commit, changes, packages, machine; found out beside the training, and never in its way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parts import until
+
+import runwire
+from producers.conftest import spools
+from producers.spooled import told
+from runwire.spool.folder import found
+
+_PROGRAM = """
+import runwire, sys
+with runwire.init(id="r", mode="offline") as run:
+    print("begun", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def _git(folder: Path, *words: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", "-C", folder, *who, *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a program in a folder, one commit, and a remote with a password in its address."""
+    folder = tmp_path / "code"
+    (folder / "jobs").mkdir(parents=True)
+    (folder / "jobs" / "train.py").write_text(_PROGRAM)
+    _git(folder, "init", "--initial-branch", "main")
+    _git(folder, "remote", "add", "origin", "https://user:hunter2@example.org/code.git")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "-m", "first")
+    return folder
+
+
+@pytest.fixture
+def about(home: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Run a program from another folder until what it tells of its surroundings is there, and return that."""
+
+    def run(program: Path, **environment: str) -> dict[str, Any]:
+        process = subprocess.Popen(
+            [sys.executable, str(program)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        (folder,) = found(spools(home))
+        until(lambda: told(folder, "about"), "it is told")
+        process.communicate("\n", timeout=60)
+        (data,) = told(folder, "about")
+        return data
+
+    return run
+
+
+def test_commit_and_changes_of_the_programs_code_are_told(
+    repository: Path, about: Callable[..., dict[str, Any]]
+) -> None:
+    """Of the program's repository, wherever it is started; without the password of its remote."""
+    (repository / "jobs" / "train.py").write_text(_PROGRAM + "# changed\n")
+    data = about(repository / "jobs" / "train.py")
+    assert data["git"] == {
+        "commit": _git(repository, "rev-parse", "HEAD"),
+        "branch": "main",
+        "remote": "https://example.org/code.git",
+        "changed": True,
+        "program": "jobs/train.py",
+    }
+    assert "+# changed" in data["git_diff"]
+    assert "hunter2" not in str(data)
+    assert any(name.startswith("orjson==") for name in data["packages"])
+    assert data["cpus"] == os.cpu_count()
+
+
+def test_a_large_change_is_cut(repository: Path, about: Callable[..., dict[str, Any]]) -> None:
+    """And all else is told."""
+    (repository / "jobs" / "train.py").write_text(_PROGRAM + "".join(f"# {number} ß\n" for number in range(50_000)))
+    data = about(repository / "jobs" / "train.py")
+    assert len(data["git_diff"].encode()) < 140_000
+    assert data["git_diff"].endswith("… cut at 128 KiB\n")
+    assert data["packages"]
+
+
+def test_code_outside_of_a_repository_has_no_commit(tmp_path: Path, about: Callable[..., dict[str, Any]]) -> None:
+    """What else is known is told."""
+    program = tmp_path / "train.py"
+    program.write_text(_PROGRAM)
+    data = about(program, GIT_CEILING_DIRECTORIES=str(tmp_path))
+    assert "git" not in data
+    assert data["packages"]
+
+
+def test_each_can_be_turned_off(repository: Path, about: Callable[..., dict[str, Any]]) -> None:
+    """By the environment, as any setting."""
+    data = about(repository / "jobs" / "train.py", RUNWIRE_CODE="false", RUNWIRE_PACKAGES="no")
+    assert sorted(data) == ["cpus", "memory_bytes", "platform"]
+
+
+def test_without_git_nothing_is_said_and_the_run_goes_on(
+    repository: Path, about: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """As on a host where there is none."""
+    (tmp_path / "none").mkdir()
+    data = about(repository / "jobs" / "train.py", PATH=str(tmp_path / "none"))
+    assert "git" not in data
+
+
+def test_what_was_found_out_is_told_by_each_run_of_a_process(home: Path) -> None:
+    """It is found out once, for they come from the same place; also for runs that go on side by side."""
+    runs = [runwire.init(mode="offline", reinit="create_new") for _ in range(3)]
+    until(lambda: all(told(run, "about") for run in runs), "all tell it")
+    later = runwire.init(mode="offline", reinit="create_new")
+    later.finish()
+    assert told(later, "about") == told(runs[0], "about") == told(runs[2], "about")
+    for run in runs:
+        run.finish()
+    log = spools(home) / "shipper.log"
+    assert not log.exists() or log.read_text() == ""
+
+
+def test_a_process_that_ends_at_once_leaves_nothing_behind(home: Path, train: Callable[..., Any]) -> None:
+    """What is found out too late is for nobody, and no error either."""
+    process = train("import os, runwire; runwire.init(id='short', mode='offline'); os._exit(0)")
+    _, said = process.communicate(timeout=60)
+    assert said == ""
+    until(lambda: not _finding(home), "whoever finds out has ended")
+    log = spools(home) / "shipper.log"
+    assert log.read_text() == ""
+
+
+def _finding(home: Path) -> list[str]:
+    """The process ids of those who find out for runs of this home."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"runwire.surroundings" in command and str(home).encode() in environment:
+            found.append(process.name)
+    return found
