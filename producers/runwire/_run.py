@@ -417,7 +417,7 @@ class Run:
         )
         try:
             made, self._meta, self._lock_fd = folder.begin(self._spools, meta)
-            writer = Writer(made, self._meta.attempt)
+            writer = Writer(made, self._meta.attempt, bytes_max=self.settings.spool_bytes_max or None)
         except (UnavailableError, OSError) as error:
             self._release()
             logger.error("nothing of this run is recorded, the training goes on: %s", error)

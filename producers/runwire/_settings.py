@@ -12,6 +12,8 @@ from runwire._addresses import config_file, read_config
 from runwire._say import logger
 from runwire.errors import ConfigError
 
+_SPOOL_BYTES_MIN = 32 << 20
+
 Mode = Literal["online", "offline", "disabled"]
 
 
@@ -29,12 +31,15 @@ class Settings:
             "disabled": nothing is recorded, and everything may be called as ever.
         code: whether the commit of the program's code, and how it was changed since, are recorded.
         packages: whether the packages that can be imported are.
+        spool_bytes_max: how many bytes may wait on disk for the delivery of one process's part of a run, at least
+            32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as the disk takes.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
     """
 
     mode: Mode = "online"
     code: bool = True
     packages: bool = True
+    spool_bytes_max: int = 0
     finish_timeout: float = 15.0
 
     def __post_init__(self) -> None:
@@ -114,6 +119,16 @@ def _seconds(where: str, value: Any) -> float:
     return seconds
 
 
+def _bytes(where: str, value: Any) -> int:
+    try:
+        size = int(value)
+    except (TypeError, ValueError, OverflowError):
+        size = -1
+    if isinstance(value, bool) or not (size == 0 or size >= _SPOOL_BYTES_MIN):
+        raise ConfigError(f"{where} is {value!r:.80}: expected a number of bytes, 0 or {_SPOOL_BYTES_MIN} and more")
+    return size
+
+
 def _switch(where: str, value: Any) -> bool:
     switch = _SWITCHES.get(str(value).lower())
     if switch is None:
@@ -126,5 +141,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "mode": _mode,
     "code": _switch,
     "packages": _switch,
+    "spool_bytes_max": _bytes,
     "finish_timeout": _seconds,
 }

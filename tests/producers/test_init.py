@@ -38,6 +38,8 @@ pytestmark = pytest.mark.usefixtures("home")
         ({"mode": "dryrun"}, "mode is 'dryrun': expected one of online, offline, disabled"),
         ({"settings": {"finish_timeout": -1}}, "finish_timeout is -1: expected a number of seconds"),
         ({"settings": {"finnish_timeout": 1}}, "no setting 'finnish_timeout', did you mean 'finish_timeout'?"),
+        ({"settings": {"spool_bytes_max": 1000}}, "spool_bytes_max is 1000: expected a number of bytes, 0 or 33554432"),
+        ({"settings": {"code": "perhaps"}}, "code is 'perhaps': expected true or false"),
         ({"settings": 5}, "settings is a int: pass a runwire.Settings or a dict"),
     ],
 )

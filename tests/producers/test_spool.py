@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parts import until
 
 from runwire.spool import Damage, Item, Position, Reader, Rows, Told, Writer
 from runwire.spool.format import KEYS, segment_name
@@ -275,3 +276,47 @@ def test_a_reader_goes_on_where_another_is(tmp_path: Path) -> None:
     for reader in (ahead, behind):
         reader.close()
     writer.close()
+
+
+def test_a_spool_holds_no_more_than_it_may_and_says_what_it_dropped(tmp_path: Path) -> None:
+    """Once the shipper has removed what is delivered, it takes rows again, and tells how many it could not."""
+    writer = Writer(tmp_path, 7, segment_bytes=4096, bytes_max=16 << 10)
+    with pytest.raises(OSError, match="it holds the 0 MiB that it may"):
+        _fill(writer)
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.seg"))
+    assert 16 << 10 <= size <= 20 << 10
+    with pytest.raises(OSError, match="spool_bytes_max"):
+        writer.row(("loss",), -1, 0, [1.0])
+    for path in sorted(tmp_path.glob("*.seg"))[:-1]:
+        path.unlink()
+    until(lambda: _takes(writer), "it takes rows again")
+    writer.close()
+    items = _read(Reader(tmp_path))
+    (told,) = [item for item in items if isinstance(item, Told)]
+    assert told.event["type"] == "dropped"
+    assert told.event["data"]["rows"] >= 2
+    assert "spool_bytes_max" in told.event["data"]["reason"]
+
+
+def test_the_end_of_a_run_is_told_though_the_spool_is_full(tmp_path: Path) -> None:
+    """As on a full disk: the reserve is for that."""
+    writer = Writer(tmp_path, 7, segment_bytes=4096, bytes_max=16 << 10)
+    with pytest.raises(OSError, match="spool_bytes_max"):
+        _fill(writer)
+    writer.event({"type": "finish", "ts": 0, "data": {"exit_code": 0}}, vital=True)
+    writer.close()
+    kinds = [item.event["type"] for item in _read(Reader(tmp_path)) if isinstance(item, Told)]
+    assert kinds == ["finish", "dropped"]
+
+
+def _fill(writer: Writer) -> None:
+    for step in range(10_000):
+        writer.row(("loss",), step, 0, [1.0])
+
+
+def _takes(writer: Writer) -> bool:
+    try:
+        writer.row(("loss",), -2, 0, [2.0])
+    except OSError:
+        return False
+    return True

@@ -26,6 +26,8 @@ from runwire.wire import ATTEMPT_SHIFT
 #: Room that is taken at the start and given back when the disk is full, so that the run's end can still be told.
 _RESERVE, _RESERVE_BYTES = "reserve", 1 << 16
 _RETRY_ROTATE_BYTES = 1 << 20
+#: A spool that holds all that it may is weighed so often: whether the shipper has made room.
+_WEIGH_SECONDS = 0.1
 
 #: What was lost, by kind.
 _NOTHING = {"rows": 0, "events": 0, "parts": 0}
@@ -36,14 +38,23 @@ _Layout = tuple[int, int, Callable[..., None], bytearray, memoryview]
 class Writer:
     """The writing end of a spool; one thread at a time.
 
+    Args:
+        folder: the spool.
+        attempt: whose it is; numbers in the run's order begin with it.
+        segment_bytes: a segment that has so many is followed by another.
+        bytes_max: how many the spool may hold, to one segment more; None for as many as the disk takes.
+
     Raises:
         OSError: the first segment cannot be made.
     """
 
-    def __init__(self, folder: Path, attempt: int, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, attempt: int, *, segment_bytes: int = SEGMENT_BYTES, bytes_max: int | None = None
+    ) -> None:
         self.folder = folder
         self._seq = attempt << ATTEMPT_SHIFT
-        self._segment_bytes = segment_bytes
+        self._segment_bytes, self._bytes_max = segment_bytes, bytes_max
+        self._weigh_at = 0.0
         self._index = -1
         self._fd = -1
         self._size = 0
@@ -195,11 +206,24 @@ class Writer:
             self._limit = min(self._limit, self._size)
 
     def _turn(self) -> None:
+        if self._bytes_max is not None:
+            self._weigh(self._bytes_max)
         try:
             self._rotate()
         except OSError:
             # Go on in the full segment, and try again a while later.
             self._limit = self._size + _RETRY_ROTATE_BYTES
+
+    def _weigh(self, most: int) -> None:
+        """Raise `OSError` if the spool holds all that it may: what is delivered is removed, segment by segment."""
+        now = time.monotonic()
+        if now >= self._weigh_at:
+            with os.scandir(self.folder) as entries:
+                held = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
+            if held < most:
+                return
+            self._weigh_at = now + _WEIGH_SECONDS
+        raise OSError(errno.EDQUOT, f"it holds the {most >> 20} MiB that it may (the setting spool_bytes_max)")
 
     def _rotate(self) -> None:
         path = self.folder / segment_name(self._index + 1)
