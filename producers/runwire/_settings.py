@@ -32,7 +32,7 @@ class Settings:
         code: whether the commit of the program's code, and how it was changed since, are recorded.
         packages: whether the packages that can be imported are.
         spool_bytes_max: how many bytes may wait on disk for the delivery of one process's part of a run, at least
-            32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as the disk takes.
+            32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as it takes.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
     """
 
