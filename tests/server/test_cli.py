@@ -15,7 +15,7 @@ import serving
 
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
-    ["importance"], ["delete"], ["retention"], ["kafka"],
+    ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"], ["kafka"],
     ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
     ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip

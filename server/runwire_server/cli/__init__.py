@@ -13,6 +13,7 @@ from runwire_server.cli import (
     demo,
     export,
     importance,
+    imports,
     pipeline,
     programs,
     ranks,
@@ -78,6 +79,7 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
 
