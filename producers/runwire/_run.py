@@ -92,6 +92,7 @@ class Run:
         self._phases: list[dict[str, Any]] = []
         self._warned: set[tuple[str, str]] = set()
         self._recorder = Recorder(self._begin(), about.next_step)
+        self._remember(finished=False)
         self._recorder.event("start", dict(about.told))
         self._companion: Companion | None = None
         if self.folder is not None:
@@ -423,14 +424,12 @@ class Run:
             logger.error("nothing of this run is recorded, the training goes on: %s", error)
             return None
         self.folder = made
-        self._remember(finished=False)
         return writer
 
     def _remember(self, *, finished: bool) -> None:
         """Write down what whoever goes on with the run must know."""
         if self.folder is not None:
-            step = self._recorder.next_step if finished else None
-            past = history.Past(self._meta.attempt, self.project, self.name, step, finished)
+            past = history.Past(self._meta.attempt, self.project, self.name, self._recorder.next_step, finished)
             with suppress(OSError):  # then it goes on from step 0, as a new one does
                 history.remember(self._home, self.id, self.rank, past)
 

@@ -126,6 +126,17 @@ TABLES = {
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, kind, key, rank)
     """,
+    # Facts that are long, and that no list of runs looks at: it would read all of them.
+    "stored_texts": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_texts (
+            run LowCardinality(String),
+            rank UInt32,
+            key LowCardinality(String),
+            value String CODEC(ZSTD(3)),
+            ts DateTime64(6, 'UTC'),
+            seq UInt64
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank)
+    """,
     "stored_deletions": """
         CREATE TABLE IF NOT EXISTS {db}.stored_deletions (
             run LowCardinality(String),
@@ -212,6 +223,11 @@ VIEWS = {
         SELECT run, key AS name, rank, step, row, data FROM {db}.stored_table_rows FINAL
         WHERE (run, key, rank, step, table) IN (SELECT run, key, rank, step, seq FROM {db}.stored_tables FINAL)
             AND run NOT IN (SELECT run FROM {db}.deleted)
+    """,
+    "texts": """
+        CREATE OR REPLACE VIEW {db}.texts AS
+        SELECT run, rank, key, value, ts FROM {db}.stored_texts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "alerts": """
         CREATE OR REPLACE VIEW {db}.alerts AS

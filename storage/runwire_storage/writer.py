@@ -16,6 +16,9 @@ from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, o
 from runwire_storage.schema import LEVELS, POINTS_MIN
 from runwire_storage.session import Session
 
+#: The kind of a fact that is long.
+TEXT = "text"
+
 _TIME = "DateTime64(6, 'UTC')"
 
 
@@ -23,7 +26,7 @@ class Fact(NamedTuple):
     """One thing that is known of a run; the latest of (run, kind, key, rank) is what holds.
 
     Attributes:
-        kind: run, config, summary, tag or state.
+        kind: run, config, summary, tag, metric, state or dropped; or TEXT, if it is long: of a table of its own.
         value: JSON.
         ts: microseconds since the epoch.
     """
@@ -99,16 +102,11 @@ class Writer:
 
     def facts(self, facts: Sequence[Fact]) -> None:
         """Insert what is known of runs."""
-        columns = {
-            "run": _words([fact.run for fact in facts]),
-            "rank": fixed("UInt32", np.array([fact.rank for fact in facts], np.uint32)),
-            "kind": _words([fact.kind for fact in facts]),
-            "key": strings(fact.key for fact in facts),
-            "value": strings(fact.value for fact in facts),
-            "ts": fixed(_TIME, np.array([fact.ts for fact in facts], np.int64)),
-            "seq": fixed("UInt64", np.array([fact.seq for fact in facts], np.uint64)),
-        }
-        self._insert("stored_facts", columns, len(facts))
+        short = [fact for fact in facts if fact.kind != TEXT]
+        keys = {"kind": _words([fact.kind for fact in short]), "key": strings(fact.key for fact in short)}
+        self._insert("stored_facts", {**_said(short), **keys}, len(short))
+        long = [fact for fact in facts if fact.kind == TEXT]
+        self._insert("stored_texts", {**_said(long), "key": _words([fact.key for fact in long])}, len(long))
 
     def alerts(self, alerts: Sequence[Alert]) -> None:
         """Insert states of alerts."""
@@ -176,6 +174,17 @@ def _named(names: Sequence[Series], series: Ints, starts: Ints) -> dict[str, Col
     """
     known = names if isinstance(names, Names) else Names(names)
     return known.columns(series.take(starts), np.diff(starts, append=len(series)))
+
+
+def _said(facts: Sequence[Fact]) -> dict[str, Column]:
+    """Return the columns that every fact has."""
+    return {
+        "run": _words([fact.run for fact in facts]),
+        "rank": fixed("UInt32", np.array([fact.rank for fact in facts], np.uint32)),
+        "value": strings(fact.value for fact in facts),
+        "ts": fixed(_TIME, np.array([fact.ts for fact in facts], np.int64)),
+        "seq": fixed("UInt64", np.array([fact.seq for fact in facts], np.uint64)),
+    }
 
 
 def _table(part: TableRows) -> dict[str, Any]:

@@ -6,7 +6,8 @@
 |           | config  | as from a config event                                                        |
 |           | tag     | as from a tags event                                                          |
 |           | state   | state "running"; exit_code, exception null: an earlier attempt's are past     |
-| about     | run     | each member of its data                                                       |
+| about     | run     | each member of its data, but those that are long (packages, git_diff)         |
+|           | text    | these                                                                         |
 | config    | config  | each leaf, its keys joined by "."; a list is a leaf, and so is an empty object |
 | summary   | summary | in the same way                                                               |
 | tags      | tag     | each tag: true; each that is removed: false                                   |
@@ -29,7 +30,7 @@ from typing import Any
 
 from runwire.errors import WireError
 from runwire.wire import ATTEMPT_SHIFT, Event, dumps
-from runwire_storage.writer import Fact
+from runwire_storage.writer import TEXT, Fact
 
 
 def facts(event: Event) -> list[Fact]:
@@ -47,6 +48,7 @@ def facts(event: Event) -> list[Fact]:
     ]
 
 
+_LONG = {"packages", "git_diff"}
 _Said = Iterator[tuple[str, str, Any]]
 
 
@@ -108,7 +110,7 @@ def _leaves(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
 
 _SAID: dict[str, Callable[[Event], _Said]] = {
     "start": _start,
-    "about": lambda event: (("run", key, value) for key, value in event.data.items()),
+    "about": lambda event: ((TEXT if key in _LONG else "run", key, value) for key, value in event.data.items()),
     "config": lambda event: _flat("config", event.data),
     "summary": lambda event: _flat("summary", event.data),
     "tags": lambda event: chain(_tags(event.data.get("tags")), _tags(event.data.get("removed", []), there=False)),

@@ -216,6 +216,16 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert run.step == 599_999
 
 
+def test_an_attempt_that_logged_nothing_does_not_forget_how_far_the_run_was(train: Callable[..., Any]) -> None:
+    """As where a node fails while the job comes up again."""
+    with runwire.init(id="n", mode="offline") as run:
+        run.log({"loss": 1.0}, step=41)
+    for _ in range(2):
+        train("import os, runwire; runwire.init(id='n', mode='offline'); os._exit(1)").wait(timeout=60)
+    with runwire.init(id="n", mode="offline") as run:
+        assert run.step == 42
+
+
 def test_auto_goes_on_with_the_run_that_did_not_finish(train: Callable[..., Any]) -> None:
     """A finished one is left alone, and so is one that still goes on; the next begins anew."""
     code = """

@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from runwire.errors import UnavailableError
-from runwire.wire import EVENTS, METRICS, Event, Frame, encode
+from runwire.wire import EVENTS, METRICS, Event, Frame, encode, loads
 from runwire_faust.message import Message
 from runwire_storage import queries
 from runwire_storage.cover import STEP_MAX, STEP_MIN, cover, level
@@ -469,3 +469,17 @@ def test_sql_reads_the_views_unqualified(client: Client, ingest: Ingest) -> None
     assert table.columns == [("step", "Int64"), ("value", "Float64")]
     assert table.rows[0] == (1, 0.75)
     assert math.isnan(table.rows[1][1])
+
+
+def test_what_a_run_says_that_is_long_is_kept_apart(client: Client, ingest: Ingest) -> None:
+    """Packages and changes of the code are texts, which a list of runs does not read; the commit is the run's."""
+    run = new_run()
+    said = {"git": {"commit": "5f0c1a", "changed": True}, "git_diff": "+x\n", "packages": ["a==1", "b==2"], "cpus": 2}
+    tell(ingest, run, "about", said)
+    tell(ingest, run, "about", {"packages": ["a==2"]})
+    sql = "SELECT key, value FROM runwire.texts WHERE run = {run:String} ORDER BY key"
+    texts = [(key, loads(value)) for key, value in client.query(sql, {"run": run}).result_rows]
+    assert texts == [("git_diff", "+x\n"), ("packages", ["a==2"])]
+    sql = "SELECT key FROM runwire.stored_facts FINAL WHERE run = {run:String} ORDER BY key"
+    assert client.query(sql, {"run": run}).result_rows == [("cpus",), ("git",)]
+    assert queries.run(client, run)["commit"] == "5f0c1a"

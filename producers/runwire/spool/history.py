@@ -6,7 +6,7 @@ before it removes the spool of one that did not.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from runwire.spool.folder import read_json, write_json
@@ -21,7 +21,8 @@ class Past:
     Attributes:
         attempt: the last one that began here.
         project, name: the run's, as that attempt had them.
-        next_step: the step that a row without one would have got next; None while that is not known.
+        next_step: the step that a row without one would have got next, as of when this was written; None if that is not
+            known.
         finished: whether that attempt said that it ended.
     """
 
@@ -57,9 +58,10 @@ def recall(home: Path, spools: Path, run: str, rank: int) -> Past | None:
     past = _read(_path(home, run, rank))
     if past is None:
         return None
-    if past.next_step is None:
-        return Past(past.attempt, past.project, past.name, _next_step(spools / run / str(rank) / str(past.attempt)))
-    return past
+    if past.finished:
+        return past
+    step = _next_step(spools / run / str(rank) / str(past.attempt))
+    return past if step is None else replace(past, next_step=step)
 
 
 def begun(home: Path, run: str) -> bool:

@@ -12,8 +12,8 @@ from runwire_storage.schema import DATABASE
 
 #: Where rows of runs are. Facts last: until they are gone, what is left of a run can be told by name.
 _TABLES = (
-    "stored_points", "stored_rollups", "stored_series", "stored_tables", "stored_table_rows", "stored_alerts",
-    "stored_facts",
+    "stored_points", "stored_rollups", "stored_series", "stored_tables", "stored_table_rows", "stored_texts",
+    "stored_alerts", "stored_facts",
 )  # fmt: skip
 
 
