@@ -86,7 +86,7 @@ def test_name_notes_and_tags_can_be_changed() -> None:
 
 
 def test_offline_data_waits_although_a_shipper_could_be_had(home: Path) -> None:
-    """No shipper is started, and one that runs for another run leaves it alone."""
+    """None is started for it."""
     with runwire.init(mode="offline") as run:
         run.log({"loss": 1.0})
         assert shipper(home) is None

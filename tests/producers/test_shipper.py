@@ -221,6 +221,24 @@ def test_what_waits_offline_is_delivered_by_sync(kafka: str, home: Path, train: 
     assert json.loads(again.stdout) == {"runs": 0, "bytes": 0}
 
 
+def test_an_offline_run_waits_for_sync_though_a_shipper_is_there(
+    kafka: str, home: Path, train: Train, reading: Read
+) -> None:
+    """The shipper of another run, which is delivered meanwhile, leaves it alone; `runwire sync` delivers it."""
+    offline, online = _new(), _new()
+    train(_logging(offline, 13, 500), RUNWIRE_KAFKA=kafka, RUNWIRE_MODE="offline").communicate(timeout=60)
+    train(_logging(online, 14, 500), RUNWIRE_KAFKA=kafka).communicate(timeout=60)
+    until(lambda: len(list(found(spools(home)))) == 1, "the online run's spool is removed")
+    (left,) = found(spools(home))
+    assert left.parts[-3] == offline
+    assert not (left / DELIVERED).exists()
+    sync = [sys.executable, "-m", "runwire", "sync", "--home", str(home), "--kafka", kafka]
+    subprocess.run(sync, check=True, capture_output=True, timeout=60)
+    arrived = reading(offline).until(lambda a: len(a.rows) >= 500 and a.ended, "the offline run")
+    assert _in_order(arrived) == _expected(13, 500)
+    assert not list(found(spools(home)))
+
+
 def test_sync_beside_a_living_run_delivers_what_is_there(kafka: str, home: Path, train: Train, reading: Read) -> None:
     """It takes the shipper's place, delivers what was logged by then, and the run gets a shipper of its own again."""
     run = _new()

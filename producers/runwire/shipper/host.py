@@ -38,6 +38,7 @@ class Host:
         home: the home.
         spools: this host's spools in it.
         kafka: where all of it goes, whatever the spools say; None for what they say.
+        offline: whether spools of offline runs are delivered, too.
 
     Attributes:
         deliveries: of each spool that was found.
@@ -46,8 +47,9 @@ class Host:
         looked_seconds: how long the last tick took to find out which spools have something to tell.
     """
 
-    def __init__(self, home: Path, spools: Path, kafka: str | None = None) -> None:
-        self._home, self._spools, self._given = home, spools, kafka
+    def __init__(self, home: Path, spools: Path, kafka: str | None = None, *, offline: bool = False) -> None:
+        self._home, self._spools, self._given, self._offline = home, spools, kafka, offline
+        self._left: set[Path] = set()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
         self.tally = Tally()
@@ -169,11 +171,14 @@ class Host:
         seen = set()
         for folder in found(self._spools):
             seen.add(folder)
-            if folder not in self.deliveries:
+            if folder not in self.deliveries and folder not in self._left:
                 meta = Meta.read(folder)
-                if meta is not None:
+                if meta is not None and meta.offline and not self._offline:
+                    self._left.add(folder)
+                elif meta is not None:
                     log.info("found %s", folder)
                     self.deliveries[folder] = Delivery(folder, meta)
+        self._left &= seen
         for folder in set(self.deliveries) - seen:
             # Somebody else removed it.
             self.deliveries.pop(folder).forget()

@@ -43,7 +43,7 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
     _addresses.find("kafka", home=chosen)  # what cannot be read is said before anything is begun
     for quiet in ("kafka", "runwire.shipper"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)  # what matters of it is said at the end
-    shipper = Shipper(chosen, None if given is None else given.value)
+    shipper = Shipper(chosen, None if given is None else given.value, offline=True)
     _take_over(shipper)
     try:
         runs, size = _deliver(shipper, timeout)
