@@ -5,6 +5,8 @@ The view `runs` and the filter of runs are both made of these expressions, so a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runwire_storage.schema import TIME
 
 #: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
@@ -12,14 +14,14 @@ from runwire_storage.schema import TIME
 _ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {{db}}.stored_facts FINAL
-    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
     UNION ALL
     SELECT
         run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
         {{key}} AS key, {{value}} AS value,
         toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
     FROM {{db}}.stored_series FINAL
-    WHERE run NOT IN (SELECT run FROM {{db}}.deleted)
+    WHERE run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
 """  # noqa: S608 - a constant
 # What stands for a metric in the summary if its definition says so, over all ranks; nothing where that says "none".
 _DEFINED = """
@@ -38,11 +40,11 @@ _DEFINED = """
         INNER JOIN (
             SELECT run, key AS metric, JSONExtractString(argMax(value, (ts, seq)), 'summary') AS stands
             FROM {{db}}.stored_facts FINAL
-            WHERE kind = 'metric'
+            WHERE kind = 'metric' {{only}}
             GROUP BY run, key
             HAVING stands IN ('min', 'max', 'mean', 'none')
         ) AS definitions ON definitions.run = stored_series.run AND definitions.metric = stored_series.metric
-        WHERE stored_series.run NOT IN (SELECT run FROM {{db}}.deleted)
+        WHERE stored_series.run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
         GROUP BY run, metric
     )
 """
@@ -51,9 +53,11 @@ _NUMBER = """multiIf(
             isInfinite(last), if(last > 0, '"Infinity"', '"-Infinity"'),
             match(toString(last), '^-?[0-9]+$'), concat(toString(last), '.0'),
             toString(last))"""
-ROWS = (_ROWS + _DEFINED).format(db="{db}", key="toString(metric)", value=_NUMBER)
+ROWS = (_ROWS + _DEFINED).format(db="{db}", only="{only}", key="toString(metric)", value=_NUMBER)
+#: The same of runs that define nothing: they are most, and to look for what is not there takes as long as all else.
+_ROWS_UNDEFINED = _ROWS.format(db="{db}", only="{only}", key="toString(metric)", value=_NUMBER)
 #: The same, but for what `summary` alone is made of, which takes long to write down.
-ROWS_BUT_SUMMARY = _ROWS.format(db="{db}", key="''", value="''")
+ROWS_BUT_SUMMARY = _ROWS.format(db="{db}", only="{only}", key="''", value="''")
 
 
 def said(kind: str, key: str) -> str:
@@ -133,6 +137,24 @@ RUNS = f"""
     CREATE OR REPLACE VIEW {{db}}.runs AS
     SELECT
         {", ".join(f"{sql} AS `{name}`" for name, sql in COLUMNS.items())}
-    FROM ({ROWS})
+    FROM ({ROWS.format(db="{db}", only="")})
     GROUP BY run
 """  # noqa: S608 - no part of it comes from outside
+
+
+#: SQL that has a row if one of the runs ``{ids:Array(String)}`` says what stands for a metric.
+DEFINES = "SELECT 1 FROM {db}.stored_facts WHERE kind = 'metric' AND run IN {ids:Array(String)} LIMIT 1"
+
+
+def gathered(columns: Sequence[str], database: str, *, defined: bool) -> str:
+    """Return SQL for some columns of the runs ``{ids:Array(String)}``, of which alone it reads, unlike the view.
+
+    Args:
+        columns: of COLUMNS.
+        database: where the tables are.
+        defined: whether one of the runs defines metrics.
+    """
+    rows = ROWS_BUT_SUMMARY if "summary" not in columns else ROWS if defined else _ROWS_UNDEFINED
+    rows = rows.format(db=database, only="AND run IN {ids:Array(String)}")
+    selected = ", ".join(f"{COLUMNS[name]} AS `{name}`" for name in columns).format()
+    return f"SELECT {selected} FROM ({rows}) GROUP BY run"  # noqa: S608 - no part of it comes from outside

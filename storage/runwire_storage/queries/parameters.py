@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from runwire.wire import loads
 from runwire_storage.queries.errors import QueryError
-from runwire_storage.queries.filter.sql import Selection
+from runwire_storage.queries.filter.sql import selection
 from runwire_storage.queries.filter.tree import Condition, Field, Operand, SortKey
 from runwire_storage.queries.runs import ask
 from runwire_storage.schema import DATABASE
@@ -45,11 +45,11 @@ def parameters(client: Client, condition: Condition, target: Operand) -> Paramet
     """
     if target.type not in {"number", "duration", "any"}:
         raise QueryError("the target is no number", "as min(val/loss), last(val/acc) or duration")
-    selection = Selection()
-    where, order = selection.condition(condition), selection.order([SortKey(Field("started"), descending=True)])
-    number = f"toFloat64({selection.sight(target).number})"
-    sql = selection.select(f"id, {number}, count() OVER ()", where)
-    rows = ask(client, f"{sql} ORDER BY {order} LIMIT {RUNS_MAX}", selection.parameters)
+    asked = selection(client)
+    where, order = asked.condition(condition), asked.order([SortKey(Field("started"), descending=True)])
+    number = f"toFloat64({asked.sight(target).number})"
+    sql = asked.select(f"id, {number}, count() OVER ()", where)
+    rows = ask(client, f"{sql} ORDER BY {order} LIMIT {RUNS_MAX}", asked.parameters)
     configs: dict[str, dict[str, Any]] = defaultdict(dict)
     facts = client.query(
         f"""

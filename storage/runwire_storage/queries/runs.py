@@ -12,8 +12,9 @@ from clickhouse_connect.driver.exceptions import Error
 from typing_extensions import TypedDict
 
 from runwire.wire import loads
+from runwire_storage.gather import DEFINES, gathered
 from runwire_storage.queries.errors import AmbiguousRunError, NoSuchRunError
-from runwire_storage.queries.filter.sql import SETTINGS, Selection
+from runwire_storage.queries.filter.sql import SETTINGS, selection
 from runwire_storage.queries.filter.tokens import FilterError
 from runwire_storage.queries.filter.tree import And, Condition, Field, SortKey
 from runwire_storage.schema import DATABASE
@@ -94,16 +95,17 @@ def runs(
         FilterError: a pattern that ClickHouse has no form for.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    selection = Selection()
-    where, order = selection.condition(condition), selection.order(sort or _NEWEST)
-    sql = selection.select("id, count() OVER () AS total", where)
+    asked = selection(client)
+    where, order = asked.condition(condition), asked.order(sort or _NEWEST)
+    sql = asked.select("id, count() OVER () AS total", where)
     paged = f"{sql} ORDER BY {order} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}"
-    rows = ask(client, paged, {**selection.parameters, "limit": limit, "offset": offset})
+    rows = ask(client, paged, {**asked.parameters, "limit": limit, "offset": offset})
     if not rows:
-        counted = ask(client, selection.select("count()", where), selection.parameters) if offset else [(0,)]
+        counted = ask(client, asked.select("count()", where), asked.parameters) if offset else [(0,)]
         return Page([], counted[0][0])
     ids = [row[0] for row in rows]
-    found = {one["id"]: one for one in _read(client, "id IN {ids:Array(String)}", {"ids": ids}, _columns(brief=brief))}
+    columns = _BRIEF if brief else _COLUMNS
+    found = {one["id"]: one for one in _read(client, ids, columns)}
     # Between the two questions a run may have been deleted.
     return Page([found[name] for name in ids if name in found], rows[0][1])
 
@@ -115,9 +117,9 @@ def ids(client: Client, condition: Condition) -> list[str]:
         FilterError: a pattern that ClickHouse has no form for.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    selection = Selection()
-    where = selection.condition(condition)
-    return [row[0] for row in ask(client, f"{selection.select('id', where)} ORDER BY id", selection.parameters)]
+    asked = selection(client)
+    where = asked.condition(condition)
+    return [row[0] for row in ask(client, f"{asked.select('id', where)} ORDER BY id", asked.parameters)]
 
 
 def run(client: Client, word: str) -> Run:
@@ -128,23 +130,29 @@ def run(client: Client, word: str) -> Run:
         AmbiguousRunError: there are several.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    where = "id = {word:String} OR startsWith(id, {word:String}) OR name = {word:String}"
-    found = list(_read(client, "id = {word:String}", {"word": word}, _COLUMNS)) or list(
-        _read(client, f"{where} ORDER BY started_at DESC, id LIMIT 1000", {"word": word}, _COLUMNS)
-    )
-    if not found:
-        raise NoSuchRunError(f"there is no run {word!r}", "`runwire runs` lists them")
-    if len(found) > 1:
-        shown = ", ".join(one["id"] for one in found[:5])
+    found = list(_read(client, [word], _COLUMNS))
+    if found:
+        return found[0]
+    called = _called(client, word)
+    if len(called) > 1:
+        shown = ", ".join(called[:5])
         raise AmbiguousRunError(
-            f"{len(found)} runs are called {word!r}: {shown}{', …' if len(found) > 5 else ''}",
+            f"{len(called)} runs are called {word!r}: {shown}{', …' if len(called) > 5 else ''}",
             "give the whole id, or a prefix that only one has",
         )
+    found = list(_read(client, called, _COLUMNS))
+    if not found:
+        raise NoSuchRunError(f"there is no run {word!r}", "`runwire runs` lists them")
     return found[0]
 
 
-def _columns(*, brief: bool) -> Sequence[str]:
-    return _BRIEF if brief else _COLUMNS
+def _called(client: Client, word: str) -> list[str]:
+    """Return the ids of the runs that a word may mean, the last that started first."""
+    sql = f"""
+        SELECT id FROM {DATABASE}.runs WHERE startsWith(id, {{word:String}}) OR name = {{word:String}}
+        ORDER BY started_at DESC, id LIMIT 1000
+    """  # noqa: S608 - constants
+    return [row[0] for row in client.query(sql, {"word": word}).result_rows]
 
 
 def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -166,11 +174,12 @@ def ask(client: Client, sql: str, parameters: Mapping[str, Any]) -> Sequence[Seq
         ) from error
 
 
-def _read(client: Client, where: str, parameters: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Run]:
-    quoted = ", ".join(f"`{name}`" for name in columns)
-    sql = f"SELECT {quoted} FROM {DATABASE}.runs WHERE {where}"  # noqa: S608 - constants
-    for row in client.query(sql, dict(parameters)).named_results():
-        told: Run = row  # type: ignore[assignment]  # its columns are these
+def _read(client: Client, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Run]:
+    """Yield those of these runs that there are, in no order."""
+    told = {"ids": list(ids)}
+    defined = "summary" in columns and bool(client.query(DEFINES.replace("{db}", DATABASE), told).result_rows)
+    for row in client.query(gathered(columns, DATABASE, defined=defined), told).named_results():
+        run: Run = row  # type: ignore[assignment]  # its columns are these
         for name in {"command", "exception"} & set(columns):
-            told[name] = loads(row[name]) if row[name] else {"command": "", "exception": None}[name]  # type: ignore[literal-required]
-        yield told
+            run[name] = loads(row[name]) if row[name] else {"command": "", "exception": None}[name]  # type: ignore[literal-required]
+        yield run

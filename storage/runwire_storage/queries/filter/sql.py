@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from clickhouse_connect.driver.client import Client
+
 from runwire_storage.gather import COLUMNS, ROWS_BUT_SUMMARY
 from runwire_storage.queries.filter.tree import (
     Among,
@@ -57,10 +59,25 @@ class _Sight:
     there: str = "true"
 
 
-class Selection:
-    """Gathers what a condition and sort keys need to know of each run, and says it as one SELECT."""
+def selection(client: Client) -> Selection:
+    """Return a selection for a store.
 
-    def __init__(self) -> None:
+    Raises:
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
+    rows = client.query(f"SELECT 1 FROM {DATABASE}.stored_facts WHERE kind = 'metric' LIMIT 1").result_rows  # noqa: S608
+    return Selection(defined=bool(rows))
+
+
+class Selection:
+    """Gathers what a condition and sort keys need to know of each run, and says it as one SELECT.
+
+    Args:
+        defined: whether any run says what stands for a metric in its summary: to look for it takes its time.
+    """
+
+    def __init__(self, *, defined: bool) -> None:
+        self._defined = defined
         self.parameters: dict[str, Any] = {}
         self._facts: dict[str, str] = {"id": COLUMNS["id"]}
         self._metrics: dict[str, str] = {}
@@ -99,7 +116,7 @@ class Selection:
     def select(self, columns: str, condition: str) -> str:
         """Return a SELECT of ``columns`` from the runs for which ``condition`` holds, one row a run."""
         gathered = ", ".join(f"{sql} AS `{name}`" for name, sql in self._facts.items())
-        rows = ROWS_BUT_SUMMARY.format(db=DATABASE)
+        rows = ROWS_BUT_SUMMARY.format(db=DATABASE, only="")
         return f"""
             SELECT {columns} FROM (SELECT {gathered} FROM ({rows}) GROUP BY run) AS gathered
             {self._joined("metrics", self._metrics, f"{DATABASE}.series WHERE {self._among('metrics')}")}
@@ -141,6 +158,8 @@ class Selection:
 
     def _stands(self, metric: str) -> str:
         """Return what stands for a metric in the summary: its last value, unless its definition says otherwise."""
+        if not self._defined:
+            return self._aggregate("last", metric, None)
         stands = f"JSONExtractString(ifNull({self._said('metric', metric)}, ''), 'summary')"
         last = self._aggregate("last", metric, None)
         others = (f"{stands} = '{one}', {self._aggregate(one, metric, None)}" for one in ("min", "max", "mean"))
