@@ -69,7 +69,7 @@ def topics(kafka: str) -> str | None:
             if not behind:
                 return None
             if time.monotonic() - began > _PATIENCE_SECONDS:
-                return f"not stored: {behind}, {done}"
+                return f"not stored: {behind}, {done}; who reads: {admin.describe_groups([GROUP])}"
             time.sleep(_POLL_SECONDS)
 
 
