@@ -299,14 +299,14 @@ def test_a_spool_holds_no_more_than_it_may_and_says_what_it_dropped(tmp_path: Pa
 
 
 def test_the_end_of_a_run_is_told_though_the_spool_is_full(tmp_path: Path) -> None:
-    """As on a full disk: the reserve is for that."""
+    """As on a full disk, the reserve is for that; and before it what was dropped, for nobody reads on behind an end."""
     writer = Writer(tmp_path, 7, segment_bytes=4096, bytes_max=16 << 10)
     with pytest.raises(OSError, match="spool_bytes_max"):
         _fill(writer)
     writer.event({"type": "finish", "ts": 0, "data": {"exit_code": 0}}, vital=True)
     writer.close()
     kinds = [item.event["type"] for item in _read(Reader(tmp_path)) if isinstance(item, Told)]
-    assert kinds == ["finish", "dropped"]
+    assert kinds == ["dropped", "finish"]
 
 
 def _fill(writer: Writer) -> None:

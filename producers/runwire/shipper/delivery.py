@@ -219,7 +219,8 @@ class Delivery:
         if mark.exit_code is None and mark.progress.step is not None:
             step = min(mark.progress.step + 1, 2**63 - 1)
             past = history.Past(meta.attempt, meta.project, meta.name, step)
-            history.remember(self.folder.parents[4], meta.run, meta.rank, past)
+            with suppress(OSError):  # a full disk: then the run goes on from where it was before this attempt
+                history.remember(self.folder.parents[4], meta.run, meta.rank, past)
 
     def _worth_saving(self, now: float) -> bool:
         if self._ship is None or self._watch is None:

@@ -114,13 +114,14 @@ class Writer:
             if not vital or not self._make_room():
                 self._count("events", error)
                 raise
+            # What was lost is told before the end: nobody reads on behind that.
+            if self._reason:
+                self._tell()
             try:
                 self._append(event)
             except OSError as again:
                 self._count("events", again)
                 raise
-        if self._reason:
-            self._tell()
 
     def part(self, message: Callable[[int], bytes]) -> None:
         """Append a part of a table.
