@@ -37,11 +37,11 @@ class Companion(threading.Thread):
         folder: the run's own spool.
         recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
-        asks: what is to be told of where the run comes from, as `surroundings.asks` says; None for nothing.
+        asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
     """
 
     def __init__(
-        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...] | None
+        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...]
     ) -> None:
         super().__init__(name="runwire", daemon=True)
         self._ships, self._asks = ships, asks
@@ -60,7 +60,7 @@ class Companion(threading.Thread):
     def start(self) -> None:
         """Start the thread, a shipper if none runs, and whoever finds out where the run comes from."""
         self._ensure_shipper()
-        if self._asks is not None:
+        if self._asks:
             with suppress(OSError):  # then it is not known, which is no reason to say anything
                 self._finding = surroundings.find(self._asks, self._spools / LOG)
         super().start()

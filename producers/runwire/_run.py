@@ -102,7 +102,7 @@ class Run:
                 self.folder,
                 self._recorder,
                 ships=settings.mode == "online",
-                asks=surroundings.asks(code=settings.code, packages=settings.packages) if self.rank == 0 else None,
+                asks=self._asks(),
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -425,6 +425,13 @@ class Run:
             return None
         self.folder = made
         return writer
+
+    def _asks(self) -> tuple[str, ...]:
+        """Return what is to be told of where the run comes from: by one of its processes."""
+        settings = self.settings
+        if self.rank != 0:
+            return ()
+        return surroundings.asks(code=settings.code, packages=settings.packages, machine=settings.machine)
 
     def _remember(self, *, finished: bool) -> None:
         """Write down what whoever goes on with the run must know."""

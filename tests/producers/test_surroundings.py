@@ -25,6 +25,13 @@ with runwire.init(id="r", mode="offline") as run:
 """
 
 
+@pytest.fixture(autouse=True)
+def asked(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 -- which turns it off
+    """Have it found out, as without any setting."""
+    for name in ("CODE", "PACKAGES", "MACHINE"):
+        monkeypatch.delenv(f"RUNWIRE_{name}")
+
+
 def _git(folder: Path, *words: str) -> str:
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
     return subprocess.run(
@@ -110,6 +117,16 @@ def test_each_can_be_turned_off(repository: Path, about: Callable[..., dict[str,
     """By the environment, as any setting."""
     data = about(repository / "jobs" / "train.py", RUNWIRE_CODE="false", RUNWIRE_PACKAGES="no")
     assert sorted(data) == ["cpus", "memory_bytes", "platform"]
+
+
+def test_where_nothing_is_asked_for_nobody_finds_it_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started; nor is one by another rank than the first."""
+    with runwire.init(mode="offline", rank=1):
+        assert not _finding(home)
+    for name in ("CODE", "PACKAGES", "MACHINE"):
+        monkeypatch.setenv(f"RUNWIRE_{name}", "0")
+    with runwire.init(mode="offline"):
+        assert not _finding(home)
 
 
 def test_without_git_nothing_is_said_and_the_run_goes_on(

@@ -23,10 +23,11 @@ _READ_BYTES = 1 << 16
 _found: dict[tuple[int, tuple[str, ...]], Finding] = {}
 
 
-def asks(*, code: bool, packages: bool) -> tuple[str, ...]:
-    """Return what is to be found out, as arguments of the process that does."""
+def asks(*, code: bool, packages: bool, machine: bool) -> tuple[str, ...]:
+    """Return what is to be found out, as arguments of the process that does; nothing if it is not needed."""
     program = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-    return (*((f"--code={program}",) if code else ()), *(("--packages",) if packages else ()))
+    asked = {f"--code={program}": code, "--packages": packages, "--machine": machine}
+    return tuple(argument for argument, wanted in asked.items() if wanted)
 
 
 def find(asked: tuple[str, ...], log: Path) -> Finding:

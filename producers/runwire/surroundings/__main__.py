@@ -1,4 +1,4 @@
-"""Says where a run comes from, as JSON: ``python -m runwire.surroundings [--code=PROGRAM] [--packages]``."""
+"""Says where a run comes from, as JSON: ``python -m runwire.surroundings --code=PROGRAM --packages --machine``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ _NICE = 10
 def main() -> None:
     """Find out, and say it."""
     os.nice(_NICE)
-    told = machine()
+    told: dict[str, Any] = {}
     for asked in sys.argv[1:]:
         if asked == "--packages":
             told["packages"] = packages()
+        elif asked == "--machine":
+            told |= machine()
         else:
             told |= code(asked.removeprefix("--code="))
     left = memoryview(dumps(told))
