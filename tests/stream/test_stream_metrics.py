@@ -19,7 +19,9 @@ from parts import until
 from scrape import Told, health, listening, readiness, scrape
 
 from runwire.wire import EVENTS, METRICS
+from runwire.wire.topics import PARTITIONS
 from runwire_server.local import ports
+from runwire_stream.app import TOPICS
 
 Start = Callable[..., tuple[str, Worker]]
 
@@ -52,7 +54,7 @@ def log(kafka: str, request: pytest.FixtureRequest) -> Iterator[Log]:
 def settled(url: str) -> Told | None:
     """What is told once the worker has its partitions and nothing waits: what other tests left is handled."""
     told = scrape(url)
-    there = told["runwire_worker_partitions"] == 12
+    there = told["runwire_worker_partitions"] == len(TOPICS) * PARTITIONS
     return told if there and told["runwire_worker_lag_records"] == 0 else None
 
 
