@@ -322,21 +322,20 @@ class Reader:
         if event is None:
             self._damaged += end - at
             return
-        skipped = self._offset + at < self._skip
-        if self._damaged:
-            self._report(items, seq, at, skipped=skipped)
-        self._seq, self._followed = seq, True
-        if not skipped:
-            items.append(Told(seq, event, self._place(end)))
+        self._hand_out(items, at, Told(seq, event, self._place(end)))
 
     def _take_part(self, chunk: bytes, at: int, end: int, items: list[Item]) -> None:
         seq, message = parse_part(chunk[at + HEADER.size : end])
+        self._hand_out(items, at, Part(seq, message, self._place(end)))
+
+    def _hand_out(self, items: list[Item], at: int, item: Told | Part) -> None:
+        """Hand out what stands at ``at``, unless it was before."""
         skipped = self._offset + at < self._skip
         if self._damaged:
-            self._report(items, seq, at, skipped=skipped)
-        self._seq, self._followed = seq, True
+            self._report(items, item.seq, at, skipped=skipped)
+        self._seq, self._followed = item.seq, True
         if not skipped:
-            items.append(Part(seq, message, self._place(end)))
+            items.append(item)
 
     def _place(self, at: int) -> Position:
         return Position(self._segment, self._offset + at)
