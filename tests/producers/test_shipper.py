@@ -25,6 +25,7 @@ from parts import own, until
 from producers.arrival import Arrived, Reading
 from producers.conftest import shipper, spools, stop_shipper
 from runwire.shipper import slots
+from runwire.shipper.delivery import Delivery
 from runwire.shipper.host import Host
 from runwire.shipper.link import Link
 from runwire.shipper.partitions import home as home_of
@@ -567,9 +568,8 @@ def test_kafka_away_and_back_loses_nothing(home: Path, train: Train, tmp_path: P
     with _kafka(tmp_path / "kafka") as address:
         process = train(_logging(run, 60, 40_000, then=_PACED), RUNWIRE_KAFKA=address)
         _wait(process, "logged")
-        read = Reading(address, run)
-        read.until(lambda a: len(a.rows) >= 30_000, "rows arrive")
-        read.close()
+        with contextlib.closing(Reading(address, run)) as read:
+            read.until(lambda a: len(a.rows) >= 30_000, "rows arrive")
     _say(process, "away")
     _wait(process, "logged away")
     first = shipper(home)
@@ -578,9 +578,8 @@ def test_kafka_away_and_back_loses_nothing(home: Path, train: Train, tmp_path: P
     until(lambda: shipper(home) != first, "the shipper ends, having written down what is delivered")
     with _kafka(tmp_path / "kafka", port=int(address.rpartition(":")[2])):
         process.communicate("go\n", timeout=120)
-        read = Reading(address, run)
-        arrived = read.until(lambda a: a.ended and len(a.rows) >= 41_000, "all arrives")
-        read.close()
+        with contextlib.closing(Reading(address, run)) as read:
+            arrived = read.until(lambda a: a.ended and len(a.rows) >= 41_000, "all arrives")
     assert _in_order(arrived)[:40_000] == _expected(60, 40_000)
     assert [row[1]["away"] for row in _in_order(arrived)[40_000:]] == [
         int.from_bytes(struct.pack("<d", index), "little") for index in range(1_000)
@@ -642,6 +641,31 @@ def test_a_spool_that_cannot_be_written_for_a_while_is_delivered_soon_after(
     until(lambda: host.tick() or not folder.exists(), "delivered", 15)
     host.close(1)
     reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
+
+
+def test_a_spool_over_which_the_shipper_stumbles_holds_up_no_other(
+    kafka: str, home: Path, train: Train, reading: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake of ours that one spool brings to light costs that spool a pause, and is written down as what it is."""
+    bad, good = _new(), _new()
+    for run in (bad, good):
+        train(_logging(run, 8, 100)).communicate(timeout=60)
+    watch = Delivery.watch
+
+    def stumble(self: Delivery, now: float, due: float) -> bool:
+        if self.meta.run == bad:
+            raise IndexError("nobody foresaw this")
+        return watch(self, now, due)
+
+    host = Host(home, spools(home), kafka)
+    with caplog.at_level("ERROR"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Delivery, "watch", stumble)
+        until(lambda: host.tick() or len(list(found(spools(home)))) == 1, "the other is delivered", 15)
+    assert "IndexError: nobody foresaw this" in caplog.text
+    until(lambda: host.tick() or not list(found(spools(home))), "delivered", 15)
+    host.close(1)
+    for run in (bad, good):
+        reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
 
 
 def test_a_shipper_without_work_ends_and_leaves_nothing_in_the_way(home: Path, train: Train) -> None:

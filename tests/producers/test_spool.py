@@ -217,6 +217,23 @@ def test_a_large_segment_is_read_in_stretches(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.seg"))) > 1
 
 
+@pytest.mark.parametrize("padding", range(0, 48, 8))
+def test_going_on_far_behind_reads_the_rest_wherever_a_chunk_ends(tmp_path: Path, padding: int) -> None:
+    """Rows are passed over by the chunk, and a chunk may end within a row's header, or right before it."""
+    rows = 50_000
+    writer = Writer(tmp_path, 7)
+    writer.event({"type": "config", "ts": 5, "data": {"text": "." * padding}})
+    for step in range(rows):
+        writer.row(("loss",), step, 0, [1.0])
+    writer.close()
+    items = _read(Reader(tmp_path))
+    position = [item for item in items if isinstance(item, Rows)][-2].end
+    assert position.offset > 2 << 20
+    rest = [bits[1] for bits in _bits(_read(Reader(tmp_path, position)))]
+    assert rest == list(range(rows - len(rest), rows))
+    assert 0 < len(rest) < rows // 2
+
+
 def test_a_reader_knows_whether_there_is_more_without_reading(tmp_path: Path) -> None:
     """Nothing new, a row, the head of one, its rest: `grown` says when `read` finds something."""
     writer = Writer(tmp_path, 7)

@@ -215,12 +215,14 @@ class Host:
         return active
 
     def _guard(self, delivery: Delivery, call: Callable[..., bool | None], *moment: float) -> bool:
-        """Let one spool that cannot be read or written hold up no other."""
+        """Let one spool that cannot be read or written hold up no other, nor one that shows a mistake of ours."""
         try:
             return bool(call(*moment))
         except OSError as error:
             log.warning("%s is left alone for %g s: %s", delivery.folder, delivery.pause(), error)
-            return False
+        except Exception:
+            log.exception("%s is left alone for %g s", delivery.folder, delivery.pause())
+        return False
 
     def _feed(self) -> None:
         """Read alerts where living runs are delivered, and nowhere else."""

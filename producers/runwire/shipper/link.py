@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Literal
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from runwire.shipper.batch import Batch
 from runwire.shipper.tally import Tally
@@ -137,7 +136,7 @@ class Link:
             for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS, TABLES))):
                 for topic in topics:
                     producer.partitions_for(topic)
-        except (KafkaError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is: a link that is not made is to be made anew
             self.fail(f"cannot be reached ({type(error).__name__}: {error!s:.200})")
             return
         if self._closed:

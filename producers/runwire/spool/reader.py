@@ -308,7 +308,7 @@ class Reader:
             return end
         skipped = self._offset + at < self._skip
         if end < len(chunk):
-            stop = self._skip - self._offset if skipped else len(chunk)
+            stop = min(self._skip - self._offset, len(chunk)) if skipped else len(chunk)
             end = _stretch(chunk, at, length, min(stop, at + STRETCH_BYTES))
         if self._damaged:
             self._report(items, _seq(chunk, at), at, skipped=skipped)
