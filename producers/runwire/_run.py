@@ -478,6 +478,8 @@ class Run:
         for index, (name, table) in enumerate(others.items()):
             if isinstance(table, Table):
                 self._log_table(name, table, step, ts, more=more or index + 1 < len(others))
+        if not data:  # a row of nothing: it closes a step that was left open
+            self._recorder.take_step(step, more=more)
         if len(parts) == 1 and len(found) == len(data):
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()

@@ -5,7 +5,8 @@
     RunwireError
     ├── UsageError            the caller asked for what cannot be had: the message says what to ask for instead
     │   ├── ConfigError       a setting, flag or file holds something that it must not
-    │   └── RunFinishedError  a run was used after finish()
+    │   ├── RunFinishedError  a run was used after finish()
+    │   └── UnsupportedError  a name of wandb's, for which Runwire has nothing
     ├── UnavailableError      something outside is not there: Kafka, ClickHouse, a disk, the network
     └── WireError             bytes that are not what the contract says
 
@@ -29,6 +30,10 @@ class ConfigError(UsageError):
 
 class RunFinishedError(UsageError):
     """A run was used after it was finished, or before there was one."""
+
+
+class UnsupportedError(UsageError, AttributeError):
+    """A name of wandb's, for which Runwire has nothing: ``hasattr`` and ``getattr`` with a default see it missing."""
 
 
 class UnavailableError(RunwireError):

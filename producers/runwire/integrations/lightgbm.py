@@ -32,6 +32,8 @@ class RunwireCallback:
     #: LightGBM calls callbacks after a round, in this order: before early stopping, which ends it, has its turn at 30.
     order = 20
     before_iteration = False
+    #: Between data set and metric.
+    separator = "/"
 
     def __init__(self, run: runwire.Run | None = None, *, prefix: str = "") -> None:
         self._run = chosen(run, "RunwireCallback()")
@@ -39,19 +41,26 @@ class RunwireCallback:
 
     def __call__(self, env: CallbackEnv) -> None:
         """Log a round; called by LightGBM."""
-        results = [_read(result) for result in env.evaluation_result_list or ()]
+        results = [self._read(result) for result in env.evaluation_result_list or ()]
         if env.iteration == env.begin_iteration:
             self._run.config.update({f"{self._prefix}lightgbm": dict(env.params)}, allow_val_change=True)
             for name, _, _, higher in results:
                 goal = "maximize" if higher else "minimize"
-                self._run.define_metric(self._prefix + name, summary="best", goal=goal)  # type: ignore[arg-type]
+                self._run.define_metric(name, summary="best", goal=goal)  # type: ignore[arg-type]
         row: dict[str, float] = {}
         for name, score, deviation, _ in results:
-            row[self._prefix + name] = score
+            row[name] = score
             if deviation is not None:
-                row[f"{self._prefix}{name}_std"] = deviation
+                row[f"{name}_std"] = deviation
         if row:
             self._run.log(row, step=env.iteration)
+
+    def _read(self, result: tuple[Any, ...]) -> tuple[str, float, float | None, bool]:
+        """Return name, score, deviation over folds (None without folds), and whether higher is better."""
+        data, metric, score, higher, *deviation = result
+        if data == "cv_agg":  # older LightGBM: ("cv_agg", "valid l2", …)
+            data, metric = metric.split(" ", 1)
+        return f"{self._prefix}{data}{self.separator}{metric}", score, deviation[0] if deviation else None, bool(higher)
 
 
 def log_importance(
@@ -74,11 +83,3 @@ def log_importance(
     rows.sort(key=lambda row: row[1], reverse=True)
     into = chosen(run, "log_importance()")
     into.log({name: runwire.Table(columns=["feature", kind], data=rows)}, step=max(into.step - 1, 0))
-
-
-def _read(result: tuple[Any, ...]) -> tuple[str, float, float | None, bool]:
-    """Return name, score, deviation over folds (None without folds), and whether higher is better."""
-    data, metric, score, higher, *deviation = result
-    if data == "cv_agg":  # older LightGBM: ("cv_agg", "valid l2", …)
-        data, metric = metric.split(" ", 1)
-    return f"{data}/{metric}", score, deviation[0] if deviation else None, bool(higher)

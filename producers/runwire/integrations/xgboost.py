@@ -38,6 +38,9 @@ class RunwireCallback(callback.TrainingCallback):
         RunFinishedError: there is no run.
     """
 
+    #: Between data set and metric.
+    separator = "/"
+
     def __init__(
         self, run: runwire.Run | None = None, *, prefix: str = "", importance: Importance | None = "gain"
     ) -> None:
@@ -59,7 +62,7 @@ class RunwireCallback(callback.TrainingCallback):
         row: dict[str, float] = {}
         for data, metrics in evals_log.items():
             for metric, scores in metrics.items():
-                name = f"{self._prefix}{data}/{metric}"
+                name = f"{self._prefix}{data}{self.separator}{metric}"
                 self._define(name, metric)
                 score = scores[-1]
                 if isinstance(score, tuple):
