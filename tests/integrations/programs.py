@@ -28,7 +28,7 @@ def ran(code: str, folder: Path, *words: str, **environment: str) -> list[Path]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import ran
 from producers.spooled import logged, parts, told
+from programs import ran
 
 import runwire
 from runwire import compat
@@ -24,8 +24,8 @@ import wandb
 from wandb.sdk.wandb_run import Run
 
 assert sys.argv[1:] == ["--epochs", "2"] and __name__ == "__main__"
-run = wandb.init(project="old", name="program", config={"lr": 0.1, "secret": 1}, tags=["a"], config_exclude_keys=["secret"],
-                 anonymous="allow", settings=wandb.Settings(start_method="thread"))
+run = wandb.init(project="old", name="program", config={"lr": 0.1, "secret": 1}, config_exclude_keys=["secret"],
+                 tags=["a"], anonymous="allow", settings=wandb.Settings(start_method="thread"))
 assert isinstance(run, Run) and wandb.run is run and wandb.init() is run
 wandb.define_metric("val/*", step_metric="epoch", summary="min,max")
 wandb.config.update({"lr": 0.2}, allow_val_change=True)
@@ -109,7 +109,8 @@ def version():
 if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(version).endswith("+runwire")
-    told = subprocess.run([sys.executable, "-c", "import wandb; print(wandb.__version__)"], capture_output=True, text=True)
+    code = "import wandb; print(wandb.__version__)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert told.stdout.endswith("+runwire\\n")
 """
     ran(code, tmp_path)
@@ -151,7 +152,7 @@ except wandb.Error as error:
     ran(code, tmp_path)
 
 
-def test_installed_it_holds_from_then_on(tmp_path: Path) -> None:
+def test_installed_it_holds_from_then_on() -> None:
     """``runwire.compat.install()`` is for this process and those that it starts; twice is as once."""
     code = """
 import os, sys, runwire.compat
@@ -161,7 +162,9 @@ import wandb
 assert wandb.__version__.endswith("+runwire")
 assert sys.path.count(str(runwire.compat.PATH)) == 1 == os.environ["PYTHONPATH"].count(str(runwire.compat.PATH))
 """
-    done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -15,14 +15,14 @@ _USAGE = "usage: python -m runwire.compat SCRIPT [ARGUMENT …], or -m MODULE [A
 
 
 def main() -> int:
-    """Run the program. Return only if there is none."""
+    """Run the program. Return, with an exit code, only if there is none to run."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_USAGE, file=sys.stdout if arguments else sys.stderr)  # noqa: T201 -- a program's usage
+        print(_USAGE, file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     flags = sys.orig_argv[1 : len(sys.orig_argv) - len(arguments) - 2]  # Python's own, before `-m runwire.compat`
     compat.hand_on(os.environ)
-    os.execv(sys.executable, [sys.executable, *flags, *arguments])  # noqa: S606 -- the program that we are told to run
+    return os.execv(sys.executable, [sys.executable, *flags, *arguments])  # noqa: S606 -- what we are told to run
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class RunwireCallback(keras.callbacks.Callback):
         self._epoch_step = first_step
         self._test = ExitStack()
 
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 -- Keras' signature, as below
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Tell what is trained; called by Keras."""
         told = {**(self.params or {}), "backend": keras.backend.backend()}
         if self.model.optimizer is not None:
@@ -54,12 +54,12 @@ class RunwireCallback(keras.callbacks.Callback):
             told["parameters"] = self.model.count_params()
         self._run.config.update({"keras": told}, allow_val_change=True)
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Begin to measure; called by Keras."""
         self._epoch_began, self._epoch_step = time.perf_counter(), self._step
         self._epoch_tested = 0.0
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count, and log a batch if asked for; called by Keras."""
         if self._every != "epoch" and self._step % self._every == 0 and logs:
             self._run.log({f"batch/{name}": value for name, value in logs.items()}, step=self._step)
@@ -75,12 +75,12 @@ class RunwireCallback(keras.callbacks.Callback):
             row["perf/step_seconds"] = (time.perf_counter() - self._epoch_began - self._epoch_tested) / steps
         self._run.log({"epoch": epoch, **row}, step=max(self._step - 1, 0))
 
-    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Begin the phase "eval"; called by Keras."""
         self._test_began = time.perf_counter()
         self._test.enter_context(self._run.phase("eval"))
 
-    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """End it; called by Keras."""
         self._test.close()
         self._epoch_tested = time.perf_counter() - self._test_began

@@ -57,7 +57,7 @@ class RunwireCallback(callback.TrainingCallback):
             self._run.config.update({f"{self._prefix}xgboost": config.get("learner", config)}, allow_val_change=True)
         return model
 
-    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:  # noqa: ARG002 -- XGBoost's signature
+    def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
         """Log a round; called by XGBoost. Return False: the training goes on."""
         row: dict[str, float] = {}
         for data, metrics in evals_log.items():

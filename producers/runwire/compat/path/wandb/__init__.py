@@ -103,7 +103,7 @@ def alert(*args: Any, **kwargs: Any) -> None:
     needed("wandb.alert()").alert(*args, **kwargs)
 
 
-def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: ARG001, FBT001 -- wandb's signature
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the current run, if there is one."""
     runwire.finish(exit_code or 0)
 

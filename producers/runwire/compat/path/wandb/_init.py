@@ -43,8 +43,8 @@ class Settings:
 def init(
     entity: str | None = None,
     project: str | None = None,
-    dir: str | os.PathLike[str] | None = None,  # noqa: A002 -- wandb's names, as below
-    id: str | None = None,  # noqa: A002
+    dir: str | os.PathLike[str] | None = None,
+    id: str | None = None,
     name: str | None = None,
     notes: str | None = None,
     tags: Any = None,

@@ -214,7 +214,7 @@ class Run:
         self,
         artifact_or_path: Any,
         name: str | None = None,
-        type: str | None = None,  # noqa: A002 -- wandb's name for it
+        type: str | None = None,
         aliases: list[str] | None = None,
         **_more: Any,
     ) -> Any:

@@ -10,7 +10,9 @@ from runwire.errors import UnsupportedError
 _OF_A_TABLE = ("bar", "histogram", "line", "scatter")
 
 
-def plot_table(vega_spec_name: str, data_table: Any, fields: Any = None, string_fields: Any = None, **_more: Any) -> Any:
+def plot_table(
+    vega_spec_name: str, data_table: Any, fields: Any = None, string_fields: Any = None, **_more: Any
+) -> Any:
     """Return the table: how wandb would draw it is a matter of its own page."""
     del vega_spec_name, fields, string_fields
     return data_table

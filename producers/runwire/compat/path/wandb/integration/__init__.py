@@ -1,1 +1,1 @@
-"""The callbacks of wandb's own for libraries that ship none: each one of ``runwire.integrations`` under wandb's name."""
+"""wandb's own callbacks, for libraries that ship none: each one of ``runwire.integrations`` under wandb's name."""

@@ -19,5 +19,5 @@ class WandbMetricsLogger(RunwireCallback):
     """
 
     def __init__(self, log_freq: Any = "epoch", initial_global_step: int = 0, **_more: Any) -> None:
-        run = needed("WandbMetricsLogger()")._run  # noqa: SLF001 -- the run that it stands for
+        run = needed("WandbMetricsLogger()")._run
         super().__init__(run, every=1 if log_freq == "batch" else log_freq, first_step=initial_global_step)

@@ -24,13 +24,13 @@ class WandbCallback(RunwireCallback):
 
     def __init__(
         self,
-        log_model: bool = False,  # noqa: FBT001, FBT002 -- wandb's signature
-        log_feature_importance: bool = True,  # noqa: FBT001, FBT002
+        log_model: bool = False,
+        log_feature_importance: bool = True,
         importance_type: Any = "gain",
-        define_metric: bool = True,  # noqa: FBT001, FBT002
+        define_metric: bool = True,
     ) -> None:
         del log_model, define_metric
-        run = needed("WandbCallback()")._run  # noqa: SLF001 -- the run that it stands for
+        run = needed("WandbCallback()")._run
         super().__init__(run, importance=importance_type if log_feature_importance else None)
 
 
