@@ -38,7 +38,7 @@ def test_a_nan_in_an_array_shows_in_its_norm() -> None:
 
 
 def test_a_compiled_loop_logs_each_of_its_steps(run: runwire.Run) -> None:
-    """Values and steps come out of ``scan`` within ``jit``, in order, and are the float32 that the device had."""
+    """Values and steps come out of ``scan`` within ``jit``, and are the float32 that the device had."""
     log = logger()
 
     def step(weight: jax.Array, number: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -48,7 +48,22 @@ def test_a_compiled_loop_logs_each_of_its_steps(run: runwire.Run) -> None:
 
     _, losses = jax.jit(lambda start: jax.lax.scan(step, start, jnp.arange(20)))(jnp.float32(0))
     jax.effects_barrier()
-    assert logged(run) == [(number, {"loss": float(loss)}) for number, loss in enumerate(np.asarray(losses))]
+    assert sorted(logged(run), key=lambda row: row[0]) == [
+        (number, {"loss": float(loss)}) for number, loss in enumerate(np.asarray(losses))
+    ]
+
+
+def test_without_steps_the_calls_keep_their_order(run: runwire.Run) -> None:
+    """Rows get the steps of the run, in the order of the loop."""
+    log = logger()
+
+    def step(carry: None, number: jax.Array) -> tuple[None, None]:
+        log({"number": number})
+        return carry, None
+
+    jax.jit(lambda: jax.lax.scan(step, None, jnp.arange(20)))()
+    jax.effects_barrier()
+    assert logged(run) == [(number, {"number": float(number)}) for number in range(20)]
 
 
 def test_a_run_that_is_over_does_not_break_the_compiled_function(run: runwire.Run) -> None:

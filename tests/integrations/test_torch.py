@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import math
 from pathlib import Path
@@ -76,6 +77,16 @@ def test_frozen_and_unused_parameters_are_left_out(run: runwire.Run) -> None:
     passed(trained)
     ((_, row),) = logged(run)
     assert set(row) == {f"gradients/{name}" for name in ("0.bias/norm", "2.weight/norm", "2.bias/norm", "global_norm")}
+
+
+def test_a_watched_model_can_be_copied_and_saved(run: runwire.Run, tmp_path: Path) -> None:
+    """Copies work as models do, and nobody watches them."""
+    trained = model()
+    watch(trained, every=1)
+    torch.save(trained, tmp_path / "model.pt")
+    for copied in (copy.deepcopy(trained), torch.load(tmp_path / "model.pt", weights_only=False)):
+        passed(copied)
+    assert logged(run) == []
 
 
 def test_a_nan_and_a_small_float_show_in_the_norms(run: runwire.Run) -> None:

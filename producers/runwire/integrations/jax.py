@@ -45,8 +45,8 @@ def norms(tree: Any, name: str = "") -> dict[str, jax.Array]:
 def logger(run: runwire.Run | None = None) -> Callable[..., None]:
     """Return a ``log(data, step)`` that may be called within compiled functions, loops and ``scan`` among them.
 
-    The values come when the device has them, in the order of the calls; nothing waits for them. Before a run is
-    finished ``jax.effects_barrier()`` sees to it that none is missing.
+    The values come when the device has them; nothing waits for them. Before a run is finished ``jax.effects_barrier()``
+    sees to it that none is missing. Without steps the calls keep their order, which JAX does on one device only.
 
     ::
 
@@ -72,7 +72,7 @@ def logger(run: runwire.Run | None = None) -> Callable[..., None]:
 
     def log(data: Mapping[str, Any], step: Any = None) -> None:
         """Log scalars at a step, as `Run.log` does."""
-        jax.debug.callback(arrived, dict(data), step, ordered=True)
+        jax.debug.callback(arrived, dict(data), step, ordered=step is None)
 
     return log
 

@@ -37,6 +37,11 @@ class RunwireLogger(Logger):
         self._prefix = prefix
         self._init = init
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Go on with the run in a process that Lightning spawns."""
+        known = {"id": self._run.id, "project": self._run.project} if self._run is not None else {}
+        return {**self.__dict__, "_run": None, "_init": {**self._init, **known}}
+
     @property
     @rank_zero_experiment  # type: ignore[untyped-decorator]
     def experiment(self) -> runwire.Run:
@@ -91,6 +96,11 @@ class RunwireCallback(Callback):
         self._run: runwire.Run | None = None
         self._timer = StepTimer()
         self._eval = ExitStack()
+        self._logged_at = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Find the run anew in a process that Lightning spawns."""
+        return {**self.__dict__, "_run": None}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run, or join it; called by Lightning, as all below."""
@@ -123,10 +133,12 @@ class RunwireCallback(Callback):
     ) -> None:
         """Note that a step is over, and log as often as Lightning does."""
         self._timer.step(self._tokens(batch) if self._tokens is not None else None)
-        every = trainer.log_every_n_steps
-        if every and trainer.global_step % every == 0 and self._run is not None and (row := self._timer.values()):
-            self._run.log(row, step=max(trainer.global_step - 1, 0))
-            self._timer.wait()
+        every, step = trainer.log_every_n_steps, trainer.global_step
+        if not every or step % every or step == self._logged_at or self._run is None:  # or it still gathers gradients
+            return
+        self._logged_at = step
+        self._run.log(self._timer.values(), step=step - 1)
+        self._timer.wait()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the phase "eval"."""

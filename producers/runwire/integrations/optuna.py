@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import optuna
@@ -50,8 +51,9 @@ class RunwireCallback:
             row["seconds"] = trial.duration.total_seconds()
         self._run.log(row, step=trial.number)
         if len(study.directions) == 1 and trial.values is not None:
-            best = study.best_trial
-            self._run.summary.update(best_trial=best.number, best_value=best.value, best_params=best.params)
+            with suppress(ValueError):  # none fulfils the study's constraints
+                best = study.best_trial
+                self._run.summary.update(best_trial=best.number, best_value=best.value, best_params=best.params)
 
     def log_trials(self, study: optuna.Study) -> None:
         """Log the table ``trials``: number, state, values and parameters of every trial there was.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,7 @@ class RunwireLoggerCallback(LoggerCallback):
             return
         given = {"group": trial.experiment_dir_name, **self._init}
         self._runs[trial] = runwire.init(
-            id=f"{trial.experiment_dir_name}-{trial.trial_id}"[-64:],
+            id=f"{zlib.crc32(trial.experiment_dir_name.encode()):08x}-{trial.trial_id}",
             name=str(trial),
             config=dict(trial.config),
             rank=0,

@@ -29,6 +29,10 @@ class Watch:
         self._named = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
         self._hooks: list[Any] = [model.register_forward_pre_hook(self._forward)]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be nobody's in a copy: models are copied and pickled with their hooks, and a run is this process'."""
+        return _nobody, ()
+
     def stop(self) -> None:
         """Watch it no longer."""
         while self._hooks:
@@ -84,6 +88,13 @@ def watch(
         RunFinishedError: there is no run.
     """
     return Watch(model, chosen(run, "watch()"), log, every)
+
+
+def _nobody() -> Watch:
+    """Return what watches nothing."""
+    watch = Watch.__new__(Watch)
+    watch._named, watch._hooks = [], []  # noqa: SLF001 -- its own
+    return watch
 
 
 def _norms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -61,7 +62,7 @@ class RunwireCallback(TrainerCallback):
         self._tokens = state.num_input_tokens_seen
         if model is not None:
             # The last pass forward of a step is the last that a rank does by itself: backward, gradients are exchanged.
-            self._forward = model.register_forward_hook(lambda *_: self._timer.local())
+            self._forward = model.register_forward_hook(partial(_passed, self._timer))
         self._timer.wait()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_more: Any) -> None:
@@ -131,6 +132,11 @@ class RunwireCallback(TrainerCallback):
         if self._run is None or self._run.finished:
             self._run = runwire.run or runwire.init(**{"name": args.run_name or None, **self._init})
         return self._run
+
+
+def _passed(timer: StepTimer, *_pass: Any) -> None:
+    """A pass forward is done; a function of this module's, since models are copied and pickled with their hooks."""
+    timer.local()
 
 
 def _bare(key: str) -> str:
