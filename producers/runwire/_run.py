@@ -300,7 +300,15 @@ class Run:
         try:
             if companion is not None and where is not None:
                 kafka = self._where_now() if self.settings.mode == "online" else None
-                _delivery.wait(where, self._spools, kafka, self.settings.finish_timeout, lambda: companion.printed)
+                server = _addresses.find_server(self._home)
+                _delivery.wait(
+                    where,
+                    self._spools,
+                    kafka,
+                    server,
+                    seconds=self.settings.finish_timeout,
+                    printed=lambda: companion.printed,
+                )
         finally:
             if companion is not None:
                 companion.stop()
@@ -415,6 +423,7 @@ class Run:
             # Who runs an `up` may start it anew at another port: that one is asked when it comes to delivering.
             kafka=self._address.value if self._address is not None and self._address.source != "up" else None,
             offline=self.settings.mode == "offline",
+            server=_addresses.find_server(self._home, up=False),
         )
         try:
             made, self._meta, self._lock_fd = folder.begin(self._spools, meta)
