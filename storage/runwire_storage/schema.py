@@ -122,7 +122,7 @@ TABLES = {
             key LowCardinality(String),
             rank UInt32,
             step Int64,
-            index UInt32,
+            place UInt32,
             count UInt32,
             kind LowCardinality(String),
             format LowCardinality(String),
@@ -132,7 +132,7 @@ TABLES = {
             data String CODEC(ZSTD(3)),
             ts DateTime64(6, 'UTC'),
             seq UInt64
-        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step, index)
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step, place)
     """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
@@ -246,7 +246,7 @@ VIEWS = {
     # Of fewer that were logged again at a step those before have no successors: they are told by their count.
     "media": """
         CREATE OR REPLACE VIEW {db}.media AS
-        SELECT run, key AS name, rank, step, index, ts, kind, format, digest, size, caption, data
+        SELECT run, key AS name, rank, step, place, ts, kind, format, digest, size, caption, data
         FROM {db}.stored_media FINAL
         WHERE (run, key, rank, step, count) IN (
                 SELECT run, key, rank, step, argMax(count, seq) FROM {db}.stored_media GROUP BY run, key, rank, step

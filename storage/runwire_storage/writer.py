@@ -41,7 +41,7 @@ class Fact(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One of a run's media; the latest of (run, key, rank, step, index) is what holds.
+    """One of a run's media; the latest of (run, key, rank, step, place) is what holds.
 
     Attributes:
         ts: when it was logged, microseconds since the epoch.
@@ -181,7 +181,7 @@ class Writer:
             "rank": fixed("UInt32", np.array([one.rank for one in shown], np.uint32)),
             **{name: _words([getattr(item, name) for item in items]) for name in ("key", "kind", "format")},
             "step": fixed("Int64", np.array([item.step for item in items], np.int64)),
-            "index": fixed("UInt32", np.array([item.index for item in items], np.uint32)),
+            "place": fixed("UInt32", np.array([item.index for item in items], np.uint32)),
             "count": fixed("UInt32", np.array([item.count for item in items], np.uint32)),
             **{name: strings(getattr(item, name) for item in items) for name in ("digest", "caption")},
             "size": fixed("UInt64", np.array([item.size for item in items], np.uint64)),

@@ -42,8 +42,8 @@ def test_what_comes_twice_is_there_once_as_it_was_told(ingest: Ingest, client: C
     for message in (*messages, *messages):
         assert ingest.store([message]) == []
     first, second = queries.shown(client, "once", "seen")
-    assert (first["index"], first["size"], first["digest"], first["data"]) == (0, 2**40, _DIGEST, data)
-    assert (second["index"], second["caption"], second["kind"], second["format"]) == (1, "two", "image", "png")
+    assert (first["place"], first["size"], first["digest"], first["data"]) == (0, 2**40, _DIGEST, data)
+    assert (second["place"], second["caption"], second["kind"], second["format"]) == (1, "two", "image", "png")
 
 
 def test_of_a_step_the_later_log_counts_also_where_it_has_fewer(ingest: Ingest, client: Client) -> None:

@@ -59,7 +59,8 @@ class MediaItem:
             WireError: they are none of a media event.
         """
         count = _number(data, "count", 1, ITEMS_MAX)
-        kind, digest, form = data.get("kind"), data.get("digest"), data.get("format")
+        kind: Any = data.get("kind")
+        digest, form = data.get("digest"), data.get("format")
         caption, more = data.get("caption"), data.get("data")
         if kind not in _KINDS:
             raise WireError(f"kind is {kind!r:.80}, expected one of {', '.join(get_args(MediaKind))}")

@@ -29,11 +29,11 @@ class MediaName(TypedDict):
 class Shown(TypedDict):
     """One of those that were logged by a name, a rank and at a step.
 
-    ``digest`` names its file, if it has one; ``data`` is what else belongs to it, by kind, see
-    `runwire.wire.media.MediaItem`.
+    ``place`` counts them from 0; ``digest`` names its file, if it has one; ``data`` is what else belongs to it, by
+    kind, see `runwire.wire.media.MediaItem`.
     """
 
-    index: int
+    place: int
     step: int
     ts: datetime
     kind: str
@@ -85,7 +85,7 @@ def shown(client: Client, run: str, name: str, *, rank: int | None = None, step:
                 SELECT step, rank FROM {DATABASE}.media WHERE run = {{run:String}} AND name = {{name:String}}{where}
                 ORDER BY step DESC, rank LIMIT 1
             )
-        ORDER BY index
+        ORDER BY place
     """  # noqa: S608 - constants
     found: list[Any] = list(client.query(sql, {"run": run, "name": name, **wanted}).named_results())
     if not found:
