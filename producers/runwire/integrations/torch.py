@@ -1,7 +1,8 @@
-"""PyTorch: a model's gradients and parameters as they are trained; how long steps take is in ``steps``."""
+"""PyTorch: a model's gradients and parameters, as it is trained; how long steps take is in ``steps``."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ import runwire
 from runwire.integrations._runs import chosen
 
 What = Literal["gradients", "parameters", "all"]
+
+_BINS = 32
 
 
 class Watch:
@@ -58,14 +61,14 @@ class Watch:
             for kind in self._kinds:
                 values = gradients if kind == "gradients" else [value for _, value in self._named]
                 found = {name: value for (name, _), value in zip(self._named, values, strict=True) if value is not None}
-                row |= _norms(kind, found)
+                row |= _norms(kind, found) | _histograms(kind, found)
         self._run.log(row, commit=False)
 
 
 def watch(
     model: torch.nn.Module, run: runwire.Run | None = None, *, log: What = "gradients", every: int = 100
 ) -> Watch:
-    """Log the norms of a model's gradients, parameters, or both, every so many training passes.
+    """Log a model's gradients, parameters, or both, every so many training passes: histograms, and L2 norms.
 
     They are logged when a backward pass has them, and belong to the next row that the training logs. Of the gradients
     it is those that this rank has computed, before any exchange. In between it costs a call a pass.
@@ -81,8 +84,9 @@ def watch(
         every: after how many passes.
 
     Returns:
-        What ends it: ``stop()``. Metrics are ``gradients/<parameter>/norm`` and ``gradients/global_norm``, L2 norms,
-        and ``parameters/…`` likewise. A NaN in a tensor makes its norm one.
+        What ends it: ``stop()``. Logged are the histogram ``gradients/<parameter>``, ``gradients/<parameter>/norm`` and
+        ``gradients/global_norm``, and ``parameters/…`` likewise. A NaN in a tensor makes its norm one, and is in no
+        bin; of a tensor without a finite value there is no histogram.
 
     Raises:
         RunFinishedError: there is no run.
@@ -107,6 +111,33 @@ def _norms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, float]:
     row = {f"{kind}/{name}/norm": norm for name, norm in zip(tensors, each, strict=True)}
     row[f"{kind}/global_norm"] = total
     return row
+
+
+def _histograms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, runwire.Histogram]:
+    """Return a histogram of each tensor, after two waits for its device, however many there are."""
+    flat = {name: value.detach().flatten().float() for name, value in tensors.items() if value.numel()}
+    if not flat:
+        return {}
+    edges = []
+    for value in flat.values():
+        finite = torch.isfinite(value)  # a tensor of nothing that is has edges from infinity down
+        edges.append(torch.stack([value.where(finite, math.inf).amin(), value.where(finite, -math.inf).amax()]))
+    ranges = torch.stack([edge.to(edges[0].device) for edge in edges]).tolist()
+    chosen = {name: _range(*ends) for name, ends in zip(flat, ranges, strict=True) if ends[0] <= ends[1]}
+    if not chosen:
+        return {}
+    counts = [torch.histc(flat[name], _BINS, low, high) for name, (low, high) in chosen.items()]
+    told = torch.stack([count.to(counts[0].device) for count in counts]).tolist()
+    return {
+        f"{kind}/{name}": runwire.Histogram(np_histogram=(bins, torch.linspace(*ends, _BINS + 1).tolist()))
+        for (name, ends), bins in zip(chosen.items(), told, strict=True)
+    }
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a histogram: of values that are all the same, of some width around them."""
+    width = max(abs(low), 1.0) / 2 if low == high else 0.0
+    return low - width, high + width
 
 
 def _accurate(value: torch.Tensor) -> torch.dtype | None:

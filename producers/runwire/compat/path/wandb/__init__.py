@@ -13,9 +13,9 @@ from runwire import AlertLevel, config
 from runwire.errors import UnsupportedError
 from wandb import _places, errors, plot, util
 from wandb._init import Settings, init
+from wandb._kinds import KINDS, kind
 from wandb._run import Run, current, needed
 from wandb._table import Table
-from wandb._unstored import UNSTORED, unstored
 from wandb.errors import CommError, Error, UsageError
 from wandb.errors.term import termerror, termlog, termwarn
 from wandb.plot import plot_table
@@ -141,8 +141,8 @@ def __getattr__(name: str) -> Any:
         return current()
     if name == "summary":
         return needed("wandb.summary").summary
-    if name in UNSTORED:
-        return getattr(runwire, name, None) or unstored(name)
+    if name in KINDS:
+        return kind(name)
     if name.startswith("_"):
         raise AttributeError(f"module 'wandb' has no attribute {name!r}")
     raise UnsupportedError(

@@ -7,13 +7,12 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from typing import Any
 
-import runwire
 from runwire._values import Logged
 from runwire.errors import UsageError
 from wandb._init import Settings, init
+from wandb._kinds import KINDS, kind
 from wandb._run import Run, Summary
 from wandb._table import Table
-from wandb._unstored import UNSTORED, unstored
 
 
 class RunDisabled(Run):
@@ -32,8 +31,8 @@ def fill() -> None:
 
 def _places() -> dict[str, dict[str, Any]]:
     """Return the names by module, parents first."""
-    kinds = {name: getattr(runwire, name, None) or unstored(name) for name in sorted(UNSTORED)}
-    image, video = {"Image": kinds["Image"]}, {"Video": kinds["Video"]}
+    kinds = {name: kind(name) for name in sorted(KINDS)}
+    image, video = {"Image": kind("Image")}, {"Video": kind("Video")}
     return {
         "wandb.data_types": {**kinds, "Table": Table, "WBValue": Logged},
         "wandb.env": {},

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import runwire
 from runwire._say import logger
-from runwire.errors import RunFinishedError, UnsupportedError
+from runwire.errors import RunFinishedError, UnsupportedError, UsageError
 from wandb._table import Table, is_frame
 
 #: What wandb may be asked for as a summary, and Runwire calls otherwise or does not have.
@@ -218,17 +218,22 @@ class Run:
         aliases: list[str] | None = None,
         **_more: Any,
     ) -> Any:
-        """Log an artifact, or a file or folder as one."""
+        """Log an artifact, or a file or folder as one; what cannot be stored is said."""
         store = getattr(self._run, "log_artifact", None)
         if store is None:
             self._say_once("artifacts are not stored by this version of Runwire: the training goes on without")
             return artifact_or_path
-        artifact = artifact_or_path
-        if isinstance(artifact, (str, Path)):
-            path = Path(artifact)
-            artifact = getattr(runwire, "Artifact")(name or path.name, type=type or "unspecified")  # noqa: B009
-            (artifact.add_dir if path.is_dir() else artifact.add_file)(str(path))
-        return store(artifact, aliases=aliases)
+        try:
+            return store(artifact_or_path, name=name, type=type, aliases=aliases)
+        except RunFinishedError:
+            raise
+        except UsageError as error:  # a callback's name for it, say: no reason to end a training
+            self._say_once(f"this artifact is not stored: {error}")
+            return artifact_or_path
+
+    def use_artifact(self, artifact_or_name: Any, *_args: Any, **_kwargs: Any) -> Any:
+        """Use an artifact as `runwire.Run.use_artifact`."""
+        return self._run.use_artifact(artifact_or_name)  # type: ignore[attr-defined]
 
     def save(self, *_args: Any, **_kwargs: Any) -> None:
         """Say that files are not stored by this."""
