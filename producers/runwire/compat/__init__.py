@@ -1,4 +1,4 @@
-"""Programs that were written for wandb, unchanged: ``import wandb`` brings what is in ``on-path/wandb`` beside this file.
+"""Programs that were written for wandb, unchanged: ``import wandb`` brings what is in ``on-path/wandb`` beside this.
 
 ::
 
