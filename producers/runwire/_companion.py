@@ -1,5 +1,5 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, and tells
-where the run comes from.
+"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, tells
+where the run comes from, and samples the machine.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
 from runwire.surroundings import Finding
+from runwire.system import Sampler
 from runwire.wire import Alert
 
 _LOOK_SECONDS = 0.25
@@ -38,13 +39,23 @@ class Companion(threading.Thread):
         recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
+        sampler: takes samples of the machine; None if none are to be taken.
     """
 
     def __init__(
-        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...]
+        self,
+        home: Path,
+        spools: Path,
+        folder: Path,
+        recorder: Recorder,
+        *,
+        ships: bool,
+        asks: tuple[str, ...],
+        sampler: Sampler | None,
     ) -> None:
         super().__init__(name="runwire", daemon=True)
         self._ships, self._asks = ships, asks
+        self._sampler = sampler
         self._finding: Finding | None = None
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
@@ -92,10 +103,12 @@ class Companion(threading.Thread):
                 logger.warning("no shipper can be started (%s): the data waits, `runwire sync` delivers it", error)
 
     def run(self) -> None:
-        """Look into the inbox, and once a second after the shipper."""
+        """Look into the inbox and at the machine, and once a second after the shipper."""
         checked = time.monotonic()
         while not self._halt.wait(_LOOK_SECONDS):
             self._look()
+            if self._sampler is not None:
+                self._sampler.look()
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 checked = time.monotonic()
                 self._recorder.check()

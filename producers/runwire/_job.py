@@ -22,6 +22,8 @@ _LAUNCHERS = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
 )
+#: The rank among the processes of the job on this host, by launcher.
+_LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
 #: torchrun calls a job so that nobody named.
 _NAMELESS = "none"
 
@@ -52,6 +54,15 @@ def find_rank(argument: int | None = None) -> int:
         if text:
             return _rank(variable, int(text) if text.isdecimal() else text)
     return 0
+
+
+def local_rank() -> int | None:
+    """Return which of this host's processes of the job this is, as the launcher says; None if it does not."""
+    for variable in _LOCAL_RANKS:
+        text = os.environ.get(variable, "")
+        if text.isdecimal():
+            return int(text)
+    return None
 
 
 def size() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from runwire import _addresses, _delivery, _values, surroundings
+from runwire import _addresses, _delivery, _job, _values, surroundings
 from runwire._about import About, Place
 from runwire._companion import Companion
 from runwire._definitions import Definitions, Goal, Role, SummaryOf, Synced
@@ -25,6 +25,7 @@ from runwire._table import Table
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
 from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
+from runwire.system import Sampler
 from runwire.wire import TableRows
 
 _FLOAT = {float}
@@ -103,6 +104,7 @@ class Run:
                 self._recorder,
                 ships=settings.mode == "online",
                 asks=self._asks(),
+                sampler=self._sampler(),
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -432,6 +434,13 @@ class Run:
         if self.rank != 0:
             return ()
         return surroundings.asks(code=settings.code, packages=settings.packages, machine=settings.machine)
+
+    def _sampler(self) -> Sampler | None:
+        """Return what samples the machine; None if nothing is to."""
+        interval, machine = self.settings.system_interval, self.settings.machine
+        if not interval and not machine:
+            return None
+        return Sampler(self._recorder, self._home, interval, machine=machine, local_rank=_job.local_rank())
 
     def _remember(self, *, finished: bool) -> None:
         """Write down what whoever goes on with the run must know."""

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runwire.errors import UsageError, WireError
-from runwire.wire.names import check_metric
+from runwire.wire.names import SYSTEM, check_metric, is_system
 
 #: Called with (what it is about, kind of problem, text).
 Warn = Callable[[str, str, str], None]
 
 _DEPTH_MAX = 16
+#: What a training logs under a name of the machine's figures gets this before it.
+LOGGED = "logged/"
 #: A text is cut at so many characters.
 TEXT_MAX = 1 << 16
 
@@ -162,6 +164,8 @@ def _flatten(
             else:
                 warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
             continue
+        if is_system(name):
+            name = _made_ours(name, warn)
         try:
             check_metric(name)
             if isinstance(value, Logged):
@@ -177,6 +181,16 @@ def _flatten(
         if name in found:
             warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
         found[name] = chosen
+
+
+def _made_ours(name: str, warn: Warn) -> str:
+    """Return under which name is logged what is called as the machine's figures are, whose steps are times."""
+    warn(
+        name,
+        "system",
+        f"{name!r:.80} is logged as {LOGGED + name!r:.90}: the machine's own figures are called {SYSTEM}…",
+    )
+    return LOGGED + name
 
 
 def _yaml(path: str | bytes, what: str) -> Any:

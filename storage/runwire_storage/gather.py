@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runwire.wire.names import SYSTEM
 from runwire_storage.schema import TIME
 
 #: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
 #: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
+#: What was measured beside a run says nothing of how far it is: its steps are times.
 _ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {{db}}.stored_facts FINAL
@@ -21,7 +23,7 @@ _ROWS = f"""
         {{key}} AS key, {{value}} AS value,
         toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
     FROM {{db}}.stored_series FINAL
-    WHERE run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
+    WHERE NOT startsWith(metric, '{SYSTEM}') AND run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
 """  # noqa: S608 - a constant
 # What stands for a metric in the summary if its definition says so, over all ranks; nothing where that says "none".
 _DEFINED = """

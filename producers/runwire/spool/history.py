@@ -12,6 +12,7 @@ from pathlib import Path
 from runwire.spool.folder import read_json, write_json
 from runwire.spool.format import HEADER, segments
 from runwire.spool.reader import Position, Reader, Rows
+from runwire.wire.names import are_samples
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _next_step(spool: Path) -> int | None:
         try:
             while reader.position.segment == segment and (items := reader.read(gone=True)):
                 for item in items:
-                    if isinstance(item, Rows):
+                    if isinstance(item, Rows) and not are_samples(item.keys):
                         step = _last_step(item)
         except OSError:
             return None

@@ -34,6 +34,8 @@ export interface Run {
 
 export interface Metric {
   metric: string;
+  /** What its steps are: the run's, or milliseconds since the epoch. */
+  axis: "step" | "time";
   ranks: number[];
   points: number;
   first_step: number;

@@ -3,7 +3,8 @@
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
-import { Charts } from "../charts";
+import { STEPS, TIME } from "../axis";
+import { Charts, type Source } from "../charts";
 import { colour, rankPen } from "../colour";
 import { duration, integer, moment } from "../format";
 import { focusFilter, useKeys } from "../keys";
@@ -30,7 +31,7 @@ export function Run({ id }: { id: string }) {
   useKeys({
     "/": focusFilter,
     l: () => set({ y: param("y") === "log" ? "" : "log" }),
-    "0": () => set({ lo: "", hi: "" }),
+    "0": () => set({ lo: "", hi: "", from: "", till: "" }),
     u: () => go("/"),
   });
   if (polled.error?.status === 404) {
@@ -50,6 +51,16 @@ export function Run({ id }: { id: string }) {
   const ranks = (metric: Metric) =>
     chosen ? metric.ranks.filter((rank) => chosen(rank)) : metric.ranks.slice(0, RANKS);
   const most = Math.max(1, ...metrics.map((metric) => metric.ranks.length));
+  const sources: Source[] = [
+    {
+      run: run.id,
+      running: run.state === "running",
+      metrics,
+      ranks,
+      pen: (rank) => rankPen(run.id, rank),
+      name: (rank) => `rank ${rank}`,
+    },
+  ];
   return (
     <>
       <Header run={run} metrics={metrics} />
@@ -61,20 +72,13 @@ export function Run({ id }: { id: string }) {
         <div>
           <Tables run={run.id} running={run.state === "running"} />
           <Charts
-            sources={[
-              {
-                run: run.id,
-                running: run.state === "running",
-                metrics,
-                ranks,
-                pen: (rank) => rankPen(run.id, rank),
-                name: (rank) => `rank ${rank}`,
-              },
-            ]}
+            axis={STEPS}
+            sources={sources}
             flags={(metric) => flagsOf(run.id, metric)}
             heard={at}
             controls={most > 1 && <Ranks count={most} />}
           />
+          <Charts axis={TIME} title="System" sources={sources} flags={() => []} heard={at} />
         </div>
       </div>
     </>
