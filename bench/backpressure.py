@@ -94,7 +94,9 @@ class Watch:
         self._up, self._load, self._receiver = up, load, receiver
         self._lag = Lag(up.kafka)
         self._nans = 0
-        self._run = runwire.init(project="bench", id="probe", rank=0, dir=up.home, kafka=up.kafka)
+        self._run = runwire.init(
+            project="bench", id="probe", rank=0, dir=up.home, kafka=up.kafka, settings={"system_interval": 0}
+        )
 
     def close(self) -> None:
         """Finish the run."""

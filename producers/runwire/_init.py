@@ -133,4 +133,5 @@ def _told(said: Mapping[str, str | None], run: str, tags: tuple[str, ...], confi
         "pid": os.getpid(),
         "command": command_line(sys.argv),
         "python": sys.version.split()[0],
+        **({"parallel": parallel} if (parallel := _job.parallel()) else {}),
     }

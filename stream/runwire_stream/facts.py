@@ -6,7 +6,7 @@
 |           | config  | as from a config event                                                        |
 |           | tag     | as from a tags event                                                          |
 |           | state   | state "running"; exit_code, exception null: an earlier attempt's are past     |
-| about     | run     | each member of its data, but those that are long (packages, git_diff)         |
+| about     | run     | each member of its data, but those that are long (packages, git_diff, gpus)         |
 |           | text    | these                                                                         |
 | config    | config  | each leaf, its keys joined by "."; a list is a leaf, and so is an empty object |
 | summary   | summary | in the same way                                                               |
@@ -48,7 +48,7 @@ def facts(event: Event) -> list[Fact]:
     ]
 
 
-_LONG = {"packages", "git_diff"}
+_LONG = {"packages", "git_diff", "gpus"}
 _Said = Iterator[tuple[str, str, Any]]
 
 

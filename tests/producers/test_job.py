@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import runwire
 from producers.conftest import spools
+from producers.spooled import told
 from runwire import _job
 from runwire.spool import Meta
 from runwire.spool.folder import found
@@ -51,6 +54,29 @@ def test_the_rank_is_what_the_launcher_says(
         monkeypatch.setenv(name, value)
     assert _job.find_rank() == rank
     assert _job.find_rank(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("environment", "parallel"),
+    [
+        ({}, {}),
+        ({"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1", "GROUP_RANK": "1"}, (16, 1, 1)),
+        ({"SLURM_PROCID": "9", "SLURM_STEP_NUM_TASKS": "16", "SLURM_LOCALID": "1", "SLURM_NODEID": "1"}, (16, 1, 1)),
+        ({"LOCAL_RANK": "odd", "RUNWIRE_DATA_RANK": "3", "RUNWIRE_TENSOR_RANK": "0"}, {"data": 3, "tensor": 0}),
+    ],
+)
+def test_a_start_tells_the_process_place_in_its_job(
+    environment: dict[str, str], parallel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the launcher says it, and in the groups of the training as the job's script does; nothing of a lone one."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    run = runwire.init(id="r", mode="offline")
+    run.finish()
+    if isinstance(parallel, tuple):
+        parallel = dict(zip(("world_size", "local_rank", "node"), parallel, strict=True))
+    (start,) = told(run, "start")
+    assert start.get("parallel", {}) == parallel
 
 
 def _launch(ranks: Mapping[int, Mapping[str, str]]) -> None:

@@ -23,13 +23,13 @@ RUN = "measured"
 #: Milliseconds since the epoch.
 NOW = 1_767_323_045_123
 LOSS = {step: 1.0 / (step + 1) for step in range(100)}
-#: A sample each 15 s with some jitter, for two days: more than a bucket of the widest level needs to be stored.
-CPU = {NOW + 15_000 * number + number * number % 97: float(number % 101) for number in range(11_520)}
+#: A sample each 15 s with some jitter, for eight hours: more than a bucket of the widest level needs to be stored.
+CPU = {NOW + 15_000 * number + number * number % 97: float(number % 101) for number in range(2_000)}
 
 
 @pytest.fixture(scope="module")
 def client(client: Client, embedded: Embedded) -> Client:
-    """The store with a run in it that logged 100 steps and was sampled for two days."""
+    """The store with a run in it that logged 100 steps and was sampled for eight hours."""
     writer = ingest(embedded.url)
     store(writer, [KnownRun(RUN, points={("loss", 0): LOSS}), KnownRun("idle")])
     for rank in (0, 1):
@@ -43,7 +43,7 @@ def test_a_runs_last_step_and_summary_are_those_of_its_training(client: Client) 
     measured, idle = (queries.run(client, run) for run in (RUN, "idle"))
     assert (measured["last_step"], idle["last_step"]) == (99, None)
     assert (measured["summary"], idle["summary"]) == ({"loss": LOSS[99]}, {})
-    assert measured["seen_at"] < datetime.fromtimestamp(NOW / 1000, timezone.utc)
+    assert measured["seen_at"] < datetime.fromtimestamp(NOW / 1000, timezone.utc).replace(tzinfo=None)
 
 
 def test_samples_have_no_times_beside_their_steps(client: Client) -> None:
@@ -73,7 +73,7 @@ def test_metrics_say_what_their_steps_are(client: Client) -> None:
 @given(
     view=st.one_of(
         st.tuples(st.none(), st.none()),
-        st.tuples(st.integers(-(10**9), 172_900_000_000), st.integers(1, 172_900_000_000)),
+        st.tuples(st.integers(-(10**9), 31_000_000_000), st.integers(1, 31_000_000_000)),
     ),
     columns=st.sampled_from([1, 2, 7, 100, 1000]),
 )

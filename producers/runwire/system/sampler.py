@@ -6,12 +6,13 @@ import math
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runwire._recorder import Recorder
 from runwire._say import logger
-from runwire.system import gpu
-from runwire.system.kernel import KernelLog
+
+if TYPE_CHECKING:
+    from runwire.system.kernel import KernelLog  # what reads the machine is loaded by the first look
 
 
 class Source(Protocol):
@@ -58,6 +59,8 @@ class Sampler:
             self._recorder.sample(values)
 
     def _begin(self) -> None:
+        from runwire.system import gpu  # noqa: PLC0415 -- here and below: what takes time to load is not to be init()'s
+
         gpus = gpu.find(self._local_rank)
         if gpus is not None and self._machine:
             self._recorder.event("about", {"gpus": gpus.about()})
@@ -66,16 +69,18 @@ class Sampler:
         if gpus is not None:
             self._sources.append(gpus)
         try:
-            from runwire.system.process import Process  # noqa: PLC0415 -- takes 20 ms, which are not to be init()'s
+            from runwire.system.process import Process  # noqa: PLC0415
 
             self._sources.append(Process())
             if not self._local_rank:
-                from runwire.system.host import Host  # noqa: PLC0415 -- as above
+                from runwire.system.host import Host  # noqa: PLC0415
 
                 self._sources.append(Host(self._home))
         except ImportError as error:
             logger.info("no figures of the machine: %s; `pip install psutil` brings them", error)
         if not self._local_rank and gpu.DRIVER.exists():
+            from runwire.system.kernel import KernelLog  # noqa: PLC0415
+
             with suppress(OSError):  # mostly it may not be read
                 self._kernel = KernelLog()
 

@@ -69,7 +69,7 @@ def show(
     from runwire_server.cli import plot, tables  # noqa: PLC0415 - load rich and plotext
 
     curves = _curves(remote, about["id"], plot.main(metrics, metric))
-    print_rich(*tables.run(about, alerts))
+    print_rich(*tables.run(about, alerts, metrics))
     for curve in curves:
         say("")
         say(plot.chart(curve))

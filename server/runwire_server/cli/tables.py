@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from runwire.wire import dumps
+from runwire.wire.names import SYSTEM
 
 _STATES = {
     "running": "cyan",
@@ -25,6 +26,8 @@ _SUMMARY_MAX = 4
 #: In a narrower terminal a run is one line only if its summary is one value.
 _WIDE = 120
 _MISSING = "–"
+#: What is said of a run's machine in one line.
+_PERCENTS = {"cpu": "CPU", "memory_percent": "memory", "disk/percent": "disk"}
 
 
 def runs(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -46,16 +49,19 @@ def runs(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+def run(
+    about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]]
+) -> Iterator[Any]:
     """Yield what there is to say of a run."""
     project, host = escape(about["project"]) or _MISSING, escape(about["host"]) or "no known host"
     yield f"[bold]{escape(about['name'])}[/] ({escape(about['id'])}) in {project}: {_state(about['state'])}"
     ended = about["ended_at"]
     took = span(_seconds(ended or about["seen_at"]) - _seconds(about["started_at"]))
     yield f"[dim]started {about['started_at']}, {'took' if ended else 'so far'} {took}, on {host}[/]"
-    for name in ("entity", "group", "job_type", "commit", "notes"):
-        if about[name]:
-            yield f"[dim]{name.replace('_', ' ')}[/] {escape(about[name])}"
+    said = {name: about[name] for name in ("entity", "group", "job_type", "commit", "notes")}
+    for name, text in {**said, "machine": _machine(metrics)}.items():
+        if text:
+            yield f"[dim]{name.replace('_', ' ')}[/] {escape(text)}"
     if about["tags"]:
         yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
     if about["dropped_rows"]:
@@ -70,6 +76,18 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
             yield table
     if alerts_of:
         yield alerts(alerts_of)
+
+
+def _machine(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Return the last figures of a run's machine in one line; nothing where none were measured."""
+    last = {metric["metric"].removeprefix(SYSTEM): metric["last"] for metric in metrics if metric["axis"] == "time"}
+    told = [f"{word} {last[name]:.0f} %" for name, word in _PERCENTS.items() if name in last]
+    if "process/memory" in last:
+        told.append(f"process {last['process/memory'] / 1e9:.2g} GB")
+    busy = [value for name, value in last.items() if name.startswith("gpu/") and name.endswith("/utilisation")]
+    if busy:
+        told.append(f"{len(busy)} GPU{'s' if len(busy) > 1 else ''} {sum(busy) / len(busy):.0f} %")
+    return ", ".join(told)
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:

@@ -61,11 +61,10 @@ def timeline(
     """
     unique = list(dict.fromkeys(names))
     clocks = list(dict.fromkeys(map(_clock, unique)))
-    totals, gone = totals_and_expired(client, [*unique, *clocks], {run for run, _, _ in clocks})
+    known = list(dict.fromkeys([*unique, *clocks]))  # some are their own clocks
+    totals, gone = totals_and_expired(client, known, {run for run, _, _ in clocks})
     asked = reader(client)
-    spans = dict(
-        _spans(clocks, [totals.get(len(unique) + place) for place in range(len(clocks))], lo, hi, columns)
-    )
+    spans = dict(_spans(clocks, [totals.get(known.index(clock)) for clock in clocks], lo, hi, columns))
     for clock, span in spans.items():
         if clocks[clock][0] in gone:
             spans[clock] = replace(span, exact=False)
