@@ -114,6 +114,8 @@ class Companion(threading.Thread):
                 self._recorder.check()
                 if self._spools.exists():
                     self._ensure_shipper()
+        if self._sampler is not None:
+            self._sampler.close()
 
     def stop(self) -> None:
         """End the thread, after a last look into the inbox."""

@@ -131,8 +131,21 @@ def test_a_source_that_fails_is_said_once_and_the_others_go_on(sampled: Callable
     process, folder = sampled("import psutil; psutil.virtual_memory = lambda: 1 / 0" + _PROGRAM)
     _, err = process.communicate("\n", timeout=60)
     assert process.returncode == 0
-    assert err.count("figures of the host are missing, as often as they cannot be read: ZeroDivisionError") == 1
+    assert err.count("figures of the host are missing where they cannot be read: ZeroDivisionError") == 1
     assert {name.removeprefix("system/") for name in _samples(folder)[-1][1]} == _PROCESS
+
+
+def test_a_machine_that_cannot_even_be_looked_at_is_said_and_the_training_goes_on(
+    home: Path, train: Callable[..., Any]
+) -> None:
+    """The run's one thread, which has other things to do, outlives it."""
+    broken = "import psutil; psutil.Process = lambda: 1 / 0"
+    process = train(broken + _PROGRAM, RUNWIRE_MODE="offline", LOCAL_RANK="1")
+    assert "figures of the machine are missing where they cannot be read: ZeroDiv" in process.stderr.readline()
+    _, err = process.communicate("\n", timeout=60)
+    assert "Traceback" not in err
+    (folder,) = found(spools(home))
+    assert logged(folder) == [(41, {"loss": 1.0}), (42, {"loss": 0.5})]
 
 
 def test_a_run_that_was_killed_goes_on_behind_its_last_step(sampled: Callable[..., tuple[Any, Path]]) -> None:

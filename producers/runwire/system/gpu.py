@@ -124,4 +124,4 @@ class Gpus:
 
 
 def _percent(memory: Any) -> float:
-    return 100 * memory.used / memory.total
+    return 100 * float(memory.used) / float(memory.total)

@@ -58,7 +58,7 @@ class Host:
 
 def _totals() -> dict[str, int]:
     """Return how many bytes moved since the host was started."""
-    totals = {}
+    totals: dict[str, int] = {}
     if (disk := psutil.disk_io_counters()) is not None:  # a container may have none
         totals |= {"disk/read": disk.read_bytes, "disk/write": disk.write_bytes}
     links = [link for name, link in psutil.net_io_counters(pernic=True).items() if name not in _LOOPBACK]

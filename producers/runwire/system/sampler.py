@@ -58,8 +58,23 @@ class Sampler:
         elif values := self._read():
             self._recorder.sample(values)
 
+    def close(self) -> None:
+        """End the samples."""
+        if self._kernel is not None:
+            self._kernel.close()
+            self._kernel = None
+
+    # What these load takes time, which is not to be init()'s.
+
     def _begin(self) -> None:
-        from runwire.system import gpu  # noqa: PLC0415 -- here and below: what takes time to load is not to be init()'s
+        for what, begin in (("GPUs", self._begin_gpus), ("machine", self._begin_machine)):
+            try:
+                begin()
+            except Exception as error:  # noqa: BLE001, PERF203 -- whatever is wrong with a machine, the training goes on
+                self._fail(what, error)
+
+    def _begin_gpus(self) -> None:
+        from runwire.system import gpu  # noqa: PLC0415
 
         gpus = gpu.find(self._local_rank)
         if gpus is not None and self._machine:
@@ -68,21 +83,25 @@ class Sampler:
             return
         if gpus is not None:
             self._sources.append(gpus)
-        try:
-            from runwire.system.process import Process  # noqa: PLC0415
-
-            self._sources.append(Process())
-            if not self._local_rank:
-                from runwire.system.host import Host  # noqa: PLC0415
-
-                self._sources.append(Host(self._home))
-        except ImportError as error:
-            logger.info("no figures of the machine: %s; `pip install psutil` brings them", error)
         if not self._local_rank and gpu.DRIVER.exists():
             from runwire.system.kernel import KernelLog  # noqa: PLC0415
 
             with suppress(OSError):  # mostly it may not be read
                 self._kernel = KernelLog()
+
+    def _begin_machine(self) -> None:
+        if self._interval == math.inf:
+            return
+        try:
+            from runwire.system.process import Process  # noqa: PLC0415
+        except ImportError as error:
+            logger.info("no figures of the machine: %s; `pip install psutil` brings them", error)
+            return
+        self._sources.append(Process())
+        if not self._local_rank:
+            from runwire.system.host import Host  # noqa: PLC0415
+
+            self._sources.append(Host(self._home))
 
     def _look_for_faults(self) -> None:
         for fault in self._kernel.xids() if self._kernel is not None else ():
@@ -101,4 +120,4 @@ class Sampler:
     def _fail(self, what: str, error: Exception) -> None:
         if what not in self._failed:
             self._failed.add(what)
-            logger.info("figures of the %s are missing, as often as they cannot be read: %r", what, error)
+            logger.info("figures of the %s are missing where they cannot be read: %r", what, error)
