@@ -69,7 +69,13 @@ def _bring(path: Path, about: Mapping[str, Any], steps: tuple[str, ...], times: 
         file = path.open("rb")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    settings = {"finish_timeout": _FINISH_SECONDS, "code": False, "packages": False, "machine": False, "system_interval": 0}
+    settings = {
+        "finish_timeout": _FINISH_SECONDS,
+        "code": False,
+        "packages": False,
+        "machine": False,
+        "system_interval": 0,
+    }
     rows, unreadable = 0, 0
     with file, runwire.init(**about, settings=settings) as run:
         for number, line in enumerate(_shown(file, path), 1):
