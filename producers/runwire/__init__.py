@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runwire import errors
+from runwire import errors, plot
 from runwire._current import (
     alert,
     checkpoint_loaded,
@@ -35,6 +35,7 @@ from runwire._current import (
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
 if TYPE_CHECKING:
     run: Run | None
@@ -44,9 +45,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlertLevel",
+    "Audio",
+    "Histogram",
+    "Html",
+    "Image",
+    "Plotly",
     "Run",
     "Settings",
     "Table",
+    "Video",
     "__version__",
     "alert",
     "checkpoint_loaded",
@@ -58,6 +65,7 @@ __all__ = [
     "init",
     "log",
     "phase",
+    "plot",
     "run",
     "summary",
 ]

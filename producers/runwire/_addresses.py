@@ -84,13 +84,18 @@ def find(service: Service, argument: str | None = None, *, home: Path | None = N
     return None
 
 
-def find_server(home: Path) -> str | None:
-    """Return the server's URL for what is only to be helped by it: None also where what names it is no URL."""
+def find_server(home: Path, *, up: bool = True) -> str | None:
+    """Return the server's URL for what is only to be helped by it: None also where what names it is no URL.
+
+    Args:
+        home: the home.
+        up: whether its running ``up`` is asked, too.
+    """
     try:
         found = find("server", home=home)
     except ConfigError:
         return None
-    return None if found is None else found.value
+    return None if found is None or (found.source == "up" and not up) else found.value
 
 
 def config_file() -> Path:

@@ -56,13 +56,14 @@ def sync(arguments: Sequence[str]) -> int:
         help="deliver all of it there (default: where each run was told, else RUNWIRE_KAFKA, the config file, "
         "or the home's running `runwire up`)",
     )
+    parser.add_argument("--server", metavar="URL", help="upload all files there (default: found in the same way)")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=30.0, help="give up after so long without progress (30)"
     )
     parser.add_argument("--json", action="store_true", help="say the result as one JSON object")
     args = parser.parse_args(arguments)
     try:
-        return deliver(args.home, args.kafka, timeout=args.timeout, as_json=args.json)
+        return deliver(args.home, args.kafka, args.server, timeout=args.timeout, as_json=args.json)
     except (RunwireError, OSError) as error:
         sys.stderr.write(f"runwire sync: {error}\n")
         return 1

@@ -15,6 +15,7 @@ from typing import Any
 from runwire._say import logger
 from runwire.errors import WireError
 from runwire.spool import Writer
+from runwire.spool.files import Files, Kept
 from runwire.spool.format import EVENT_BYTES_MAX
 from runwire.wire import dumps
 
@@ -98,6 +99,26 @@ class Recorder:
     def part(self, message: Callable[[int], bytes]) -> None:
         """Append a part of a table, which ``message`` says as it goes to Kafka when it is given its seq."""
         self._guarded(lambda writer: writer.part(message))
+
+    def file(self, keep: Callable[[Files], Kept]) -> Kept | None:
+        """Return what ``keep`` keeps in the spool; None if it cannot, which is counted and said.
+
+        Other threads' rows do not wait for it.
+        """
+        writer = self._writer
+        if writer is None:
+            return None
+        try:
+            return keep(writer.files)
+        except OSError as error:
+            lost = error
+
+        def tell(writer: Writer) -> None:
+            writer.lost_file(lost)
+            raise lost
+
+        self._guarded(tell)
+        return None
 
     def event(self, kind: str, data: dict[str, Any], *, vital: bool = False) -> None:
         """Append an event; ``vital`` if it tells the run's end."""

@@ -20,19 +20,21 @@ Warn = Callable[[str, str, str], None]
 _DEPTH_MAX = 16
 #: What a training logs under a name of the machine's figures gets this before it.
 LOGGED = "logged/"
+#: Libraries whose figures and pictures are taken as they are.
+_FIGURES = {"PIL", "matplotlib", "plotly"}
 #: A text is cut at so many characters.
 TEXT_MAX = 1 << 16
 
 
 class Logged:
-    """What may be logged besides numbers."""
+    """What may be logged besides numbers, alone or several in a list."""
 
 
 class _UnloggableError(Exception):
     pass
 
 
-def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dict[str, Logged]]:
+def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dict[str, list[Logged]]]:
     """Return what ``data`` holds under flat names, nested mappings joined by ``/``: numbers as floats, and the others.
 
     Args:
@@ -40,7 +42,7 @@ def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dic
         warn: told of what is none of these.
     """
     found: dict[str, float] = {}
-    others: dict[str, Logged] = {}
+    others: dict[str, list[Logged]] = {}
     _flatten(data, "", 0, (found, others), warn)
     return found, others
 
@@ -149,7 +151,7 @@ def texts(value: Any, what: str) -> list[str]:
 
 
 def _flatten(
-    data: Mapping[Any, Any], prefix: str, depth: int, into: tuple[dict[str, float], dict[str, Logged]], warn: Warn
+    data: Mapping[Any, Any], prefix: str, depth: int, into: tuple[dict[str, float], dict[str, list[Logged]]], warn: Warn
 ) -> None:
     found, others = into
     for key, value in data.items():
@@ -168,14 +170,14 @@ def _flatten(
             name = _made_ours(name, warn)
         try:
             check_metric(name)
-            if isinstance(value, Logged):
-                others[name] = value
+            if (logged := _logged(value)) is not None:
+                others[name] = logged
                 continue
             chosen = number(value, lambda text, name=name: warn(name, "inexact", f"{name!r:.80}: {text}"))  # type: ignore[misc]
         except WireError as error:
             warn(name, "key", f"{error}: not logged")
             continue
-        except _UnloggableError as error:
+        except (_UnloggableError, UsageError) as error:
             warn(name, "value", f"{name!r:.80}: {error}: not logged; the call's other values are")
             continue
         if name in found:
@@ -191,6 +193,25 @@ def _made_ours(name: str, warn: Warn) -> str:
         f"{name!r:.80} is logged as {LOGGED + name!r:.90}: the machine's own figures are called {SYSTEM}…",
     )
     return LOGGED + name
+
+
+def _logged(value: Any) -> list[Logged] | None:
+    """Return what is no number, alone or in a list: tables, media, figures of other libraries; None for all else.
+
+    Raises:
+        UsageError: a figure cannot be drawn.
+    """
+    if isinstance(value, Logged):
+        return [value]
+    if isinstance(value, (list, tuple)) and value:
+        found = [_logged(one) for one in value]
+        return None if None in found else [one for some in found for one in some or ()]
+    if type(value).__module__.partition(".")[0] in _FIGURES:
+        from runwire.media import as_media  # noqa: PLC0415 -- only where there is something to be shown
+
+        media = as_media(value)
+        return None if media is None else [media]
+    return None
 
 
 def _yaml(path: str | bytes, what: str) -> Any:

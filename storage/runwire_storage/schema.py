@@ -115,6 +115,25 @@ TABLES = {
             data JSON
         ) ENGINE = ReplacingMergeTree ORDER BY (run, key, rank, step, table, row)
     """,
+    # What was logged besides numbers and tables, of each name and step: some of `count` that were logged together.
+    "stored_media": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_media (
+            run LowCardinality(String),
+            key LowCardinality(String),
+            rank UInt32,
+            step Int64,
+            place UInt32,
+            count UInt32,
+            kind LowCardinality(String),
+            format LowCardinality(String),
+            digest String,
+            size UInt64,
+            caption String,
+            data String CODEC(ZSTD(3)),
+            ts DateTime64(6, 'UTC'),
+            seq UInt64
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step, place)
+    """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
             run LowCardinality(String),
@@ -224,6 +243,15 @@ VIEWS = {
         WHERE (run, key, rank, step, table) IN (SELECT run, key, rank, step, seq FROM {db}.stored_tables FINAL)
             AND run NOT IN (SELECT run FROM {db}.deleted)
     """,
+    # Of fewer that were logged again at a step those before have no successors: they are told by their count.
+    "media": """
+        CREATE OR REPLACE VIEW {db}.media AS
+        SELECT run, key AS name, rank, step, place, ts, kind, format, digest, size, caption, data
+        FROM {db}.stored_media FINAL
+        WHERE (run, key, rank, step, count) IN (
+                SELECT run, key, rank, step, argMax(count, seq) FROM {db}.stored_media GROUP BY run, key, rank, step
+            ) AND run NOT IN (SELECT run FROM {db}.deleted)
+    """,
     "texts": """
         CREATE OR REPLACE VIEW {db}.texts AS
         SELECT run, rank, key, value, ts FROM {db}.stored_texts FINAL
@@ -259,4 +287,4 @@ UPGRADES = {
 #: The first version whose stores can be brought to this one.
 VERSION_MIN = 2
 #: Rises whenever TABLES change, or VIEWS do in a way that an older program could not live with.
-VERSION = 4
+VERSION = 5

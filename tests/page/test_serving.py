@@ -12,7 +12,7 @@ from runwire_server.api import Settings, create_app
 
 def _app(dist: Path) -> FastAPI:
     """The server's app with the page of this folder; the page needs no store."""
-    return create_app(Settings("http://127.0.0.1:9", page=dist))
+    return create_app(Settings("http://127.0.0.1:9", "memory:///", page=dist))
 
 
 def _get(app: FastAPI, address: str) -> httpx.Response:

@@ -201,7 +201,7 @@ def test_a_short_write_leaves_whole_records(tmp_path: Path, monkeypatch: pytest.
     assert [bits[1] for bits in _bits(items) if bits[0] == "row"] == [0, 2]
     (told,) = [item for item in items if isinstance(item, Told)]
     assert told.event["type"] == "dropped"
-    assert told.event["data"] == {"rows": 1, "events": 0, "parts": 0, "reason": "No space left on device"}
+    assert told.event["data"] == {"rows": 1, "events": 0, "parts": 0, "files": 0, "reason": "No space left on device"}
 
 
 def test_a_large_segment_is_read_in_stretches(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def running(clickhouse: str, home: Path, *flags: str) -> Iterator[Server]:
     port = ports.free()
     home.mkdir(exist_ok=True)
     log = home / "server.log"
-    argv = [sys.executable, "-m", "runwire", "server", "--clickhouse", clickhouse, "--port", str(port), *flags]
+    argv = [sys.executable, "-m", "runwire", "server", "--home", str(home), "--clickhouse", clickhouse, *flags]
+    argv += ["--port", str(port)]
     with ready(argv, log) as process:
         yield Server(f"http://127.0.0.1:{port}", log, process.pid)
         process.terminate()

@@ -286,7 +286,7 @@ def test_an_unbuilt_page_says_how_to_build_it(tmp_path: Path) -> None:
     """Without the built page, `/` says `make page`, and the API is there."""
 
     async def ask() -> list[httpx.Response]:
-        app = httpx.ASGITransport(create_app(Settings("http://127.0.0.1:1", page=tmp_path)))
+        app = httpx.ASGITransport(create_app(Settings("http://127.0.0.1:1", "memory:///", page=tmp_path)))
         async with httpx.AsyncClient(transport=app, base_url="http://localhost") as client:
             return [await client.get(path) for path in ("/", "/r/x", "/healthz")]
 

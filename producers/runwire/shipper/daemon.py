@@ -39,13 +39,16 @@ class Shipper:
     Args:
         home: the home.
         kafka: where all of it goes, whatever the spools say.
+        server: where all files go, likewise.
         offline: whether spools of offline runs are delivered, too.
     """
 
-    def __init__(self, home: Path, kafka: str | None = None, *, offline: bool = False) -> None:
+    def __init__(
+        self, home: Path, kafka: str | None = None, server: str | None = None, *, offline: bool = False
+    ) -> None:
         self.spools = root(home, _addresses.hostname())
         self.spools.mkdir(parents=True, exist_ok=True)
-        self.host = Host(home, self.spools, kafka, offline=offline)
+        self.host = Host(home, self.spools, kafka, server, offline=offline)
         self._lock: int | None = None
         self._next_status = self._next_metrics = 0.0
         self._status: dict[str, object] = {}

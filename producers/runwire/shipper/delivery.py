@@ -13,6 +13,7 @@ from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import Mark, Watch
 from runwire.spool import DELIVERED, LOCK, Meta, Position, history
+from runwire.spool.files import waiting
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe
@@ -39,6 +40,7 @@ class Delivery:
     Attributes:
         folder, meta: as given.
         gone: whether the run's process is known to be gone.
+        carried: whether all that goes to Kafka was delivered.
         removed: whether all was delivered and the spool removed.
     """
 
@@ -46,7 +48,9 @@ class Delivery:
         self.folder, self.meta = folder, meta
         self._lock = Probe(folder / LOCK)
         self.gone = not self._lock.held()
-        self.removed = False
+        self.carried = self.removed = False
+        #: Whether only files are left to deliver.
+        self._awaits_files = False
         self._pause, self._paused_until = 0.0, 0.0
         self._ship_from, self._watch_from = _saved(folder, meta)
         self._lowest = min(segments(folder), default=0)
@@ -57,7 +61,7 @@ class Delivery:
         self._next_weigh = self._next_save = 0.0
         self._saved_at = self._ship_from, self._watch_from.position
         self._next_count = 0.0
-        self._waiting = 0
+        self._waiting = self._waiting_files = 0
         self._written: dict[str, Any] = {}
 
     @property
@@ -88,8 +92,11 @@ class Delivery:
         if now >= self._next_look:
             self._next_look = now + _ALIVE_SECONDS
             self.gone = self.gone or not self._lock.held()
+            self._awaits_files = self._awaits_files and bool(self.files())
             if watch is None:
                 return True  # there may be a link now
+        if self._awaits_files:
+            return False
         if watch is None or ship is None:
             return self.gone
         return watch.calls(now) or now >= ship.due or self.gone
@@ -136,8 +143,11 @@ class Delivery:
         if watch is None or ship is None:
             return False
         more = ship.step(now, ended=self.gone or watch.finished, told=watch.position)
-        done = watch.done and ship.done
-        if done or (now >= self._next_weigh and self._worth_saving(now)):
+        self.carried = watch.done and ship.done
+        self._awaits_files = self.carried and bool(self.files())
+        done = self.carried and not self._awaits_files
+        told = self.carried is self._written.get("carried", False)
+        if done or not told or (now >= self._next_weigh and self._worth_saving(now)):
             self.save(done=done)
         if done and self.gone:
             self.forget()
@@ -149,19 +159,27 @@ class Delivery:
     def settle_last(self) -> None:
         """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
         if self._ship is not None and self._watch is not None:
-            self.save(done=self._ship.done and self._watch.done)
+            self.carried = self._ship.done and self._watch.done
+            self.save(done=self.carried and not self.files())
 
     def waiting(self) -> int:
-        """Return about how many bytes are not delivered."""
+        """Return about how many bytes are not delivered, of rows and events and of files."""
+        now = time.monotonic()
+        recount = now >= self._next_count
+        if recount:
+            self._next_count = now + _WAITING_SECONDS
+            self._waiting_files = sum(file.size for file in waiting(self.folder))
         if self._ship is not None and self._watch is not None:
             end, delivered = self._watch.end(), self._ship.delivered
             if end is not None and end.segment == delivered.segment:
-                return max(end.offset - delivered.offset, 0)
-        now = time.monotonic()
-        if now >= self._next_count:
-            self._next_count = now + _WAITING_SECONDS
+                return max(end.offset - delivered.offset, 0) + self._waiting_files
+        if recount:
             self._waiting = self._count()
-        return self._waiting
+        return self._waiting + self._waiting_files
+
+    def files(self) -> set[str]:
+        """Return the names of the files that wait for their upload."""
+        return {file.path.name for file in waiting(self.folder)}
 
     def delivered(self) -> Position:
         """Return up to where all of the spool is delivered."""
@@ -187,6 +205,7 @@ class Delivery:
                 "doing": dict(self._watch_from.doing),
             },
             "alerting": self._watch.alerting if self._watch is not None else 0,
+            "carried": self.carried,
             "done": done,
         }
         # Spools that are found together are not to be written down together.

@@ -15,7 +15,9 @@ from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
 from runwire.shipper.link import Lane, Link
 from runwire.shipper.tally import Tally
+from runwire.shipper.uploads import Uploads
 from runwire.spool import Meta
+from runwire.spool.files import FOLDER as FILES
 from runwire.spool.folder import found
 
 _SCAN_SECONDS = 0.25
@@ -38,6 +40,7 @@ class Host:
         home: the home.
         spools: this host's spools in it.
         kafka: where all of it goes, whatever the spools say; None for what they say.
+        server: where all files go, likewise.
         offline: whether spools of offline runs are delivered, too.
 
     Attributes:
@@ -47,15 +50,26 @@ class Host:
         looked_seconds: how long the last tick took to find out which spools have something to tell.
     """
 
-    def __init__(self, home: Path, spools: Path, kafka: str | None = None, *, offline: bool = False) -> None:
-        self._home, self._spools, self._given, self._offline = home, spools, kafka, offline
+    def __init__(
+        self,
+        home: Path,
+        spools: Path,
+        kafka: str | None = None,
+        server: str | None = None,
+        *,
+        offline: bool = False,
+    ) -> None:
+        self._home, self._spools, self._offline = home, spools, offline
+        self._given, self._given_server = kafka, server
         self._left: set[Path] = set()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
+        self._default_server: str | None = None
         self.tally = Tally()
         self._links: dict[str, Link] = {}
         self._backoff: dict[str, tuple[float, float]] = {}
         self._feeds: dict[str, Feed] = {}
+        self._uploads: dict[str, Uploads] = {}
         self._next_scan = self._next_find = 0.0
         self._wanted: set[str] = set()
         self._turn = 0
@@ -71,7 +85,7 @@ class Host:
     @property
     def hopeful(self) -> bool:
         """Whether something waits that is known where to deliver."""
-        return any(self.address(delivery) is not None for delivery in self.deliveries.values())
+        return any(self.goes(delivery) for delivery in self.deliveries.values())
 
     @property
     def connected(self) -> bool:
@@ -86,6 +100,9 @@ class Host:
                 return link.problem
         if self._find_problem is not None:
             return self._find_problem
+        for uploads in self._uploads.values():
+            if uploads.problem is not None:
+                return uploads.problem
         if self.deliveries and not self.hopeful:
             return "no pipeline is known"
         return None
@@ -93,6 +110,14 @@ class Host:
     def address(self, delivery: Delivery) -> str | None:
         """Return where a spool is to be delivered, None if that is not known."""
         return self._given or delivery.meta.kafka or self.default
+
+    def server(self, delivery: Delivery) -> str | None:
+        """Return where a spool's files are to be delivered, None if that is not known."""
+        return self._given_server or delivery.meta.server or self._default_server
+
+    def goes(self, delivery: Delivery) -> bool:
+        """Return whether it is known where to deliver what waits in a spool, or will when the run goes on."""
+        return (self.server(delivery) if delivery.carried else self.address(delivery)) is not None
 
     def waiting(self) -> int:
         """Return about how many bytes are not delivered."""
@@ -134,8 +159,8 @@ class Host:
 
     def close(self, seconds: float) -> None:
         """Let what is on its way arrive, for at most so long, and write down what did."""
-        for feed in self._feeds.values():
-            feed.stop()
+        for thread in (*self._feeds.values(), *self._uploads.values()):
+            thread.stop()
         for link in self._links.values():
             link.close(seconds)
         for delivery in self.deliveries.values():
@@ -160,6 +185,7 @@ class Host:
             self._find_problem = str(error)
             return
         self._find_problem = None
+        self._default_server = _addresses.find_server(self._home)
         self.default = None if address is None else address.value
 
     def _addresses(self) -> set[str]:
@@ -183,6 +209,7 @@ class Host:
             # Somebody else removed it.
             self.deliveries.pop(folder).forget()
         self._feed()
+        self._upload()
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""
@@ -244,3 +271,19 @@ class Host:
             elif address in self._links and self._links[address].ready:
                 self._feeds[address] = Feed(address, since[address], here)
                 self._feeds[address].start()
+
+    def _upload(self) -> None:
+        """Upload files where there are some, and run no thread where there are none."""
+        folders: dict[str, list[Path]] = {}
+        for folder, delivery in self.deliveries.items():
+            server = self.server(delivery)
+            if server is not None and (folder / FILES).exists():
+                folders.setdefault(server, []).append(folder)
+        for server in set(self._uploads) - set(folders):
+            self._uploads.pop(server).stop()
+        for server, spools in folders.items():
+            if server in self._uploads:
+                self._uploads[server].spools = spools
+            else:
+                self._uploads[server] = Uploads(server, self.tally, spools)
+                self._uploads[server].start()

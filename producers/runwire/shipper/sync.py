@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from runwire import _addresses
 from runwire.errors import UnavailableError
@@ -23,7 +24,21 @@ _POLL_SECONDS = 0.02
 _SHOW_SECONDS = 0.2
 
 
-def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json: bool = False) -> int:
+class _Goal(NamedTuple):
+    """What is to be delivered of a run that goes on: all up to a position, and some files."""
+
+    position: Position
+    files: set[str]
+
+
+def sync(
+    home: str | None,
+    kafka: str | None,
+    server: str | None = None,
+    *,
+    timeout: float = 30.0,
+    as_json: bool = False,
+) -> int:
     """Deliver what waits on this host. Return the exit code.
 
     What living runs log meanwhile is the next shipper's.
@@ -31,6 +46,7 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
     Args:
         home: the home; None for the usual one.
         kafka: where all of it goes; None for where each run was told.
+        server: where all files go; None for where each run was told.
         timeout: seconds without progress after which it gives up.
         as_json: say the result as one JSON object on stdout.
 
@@ -40,10 +56,16 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
     """
     chosen = _addresses.find_home(home)
     given = None if kafka is None else _addresses.find("kafka", kafka)
+    given_server = None if server is None else _addresses.find("server", server)
     _addresses.find("kafka", home=chosen)  # what cannot be read is said before anything is begun
     for quiet in ("kafka", "runwire.shipper"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)  # what matters of it is said at the end
-    shipper = Shipper(chosen, None if given is None else given.value, offline=True)
+    shipper = Shipper(
+        chosen,
+        None if given is None else given.value,
+        None if given_server is None else given_server.value,
+        offline=True,
+    )
     _take_over(shipper)
     try:
         runs, size = _deliver(shipper, timeout)
@@ -75,8 +97,9 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
     host = shipper.host
     shipper.tick()
     # Of a living run, what is there now; of the others, all.
-    goals: dict[Path, Position | None] = {
-        folder: delivery.end() if delivery.live else None for folder, delivery in host.deliveries.items()
+    goals: dict[Path, _Goal | None] = {
+        folder: _Goal(delivery.end(), delivery.files()) if delivery.live else None
+        for folder, delivery in host.deliveries.items()
     }
     total = left = host.waiting()
     moved = time.monotonic()
@@ -89,18 +112,23 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
             return len(goals), total
         for folder in open_goals:
             delivery = host.deliveries[folder]
-            if host.address(delivery) is None:
+            if not delivery.carried and host.address(delivery) is None:
                 raise UnavailableError(
                     f"no pipeline is known: {left / 1e6:.1f} MB wait in {shipper.spools}. Start one with "
                     "`runwire up`, or name its Kafka with --kafka HOST:PORT or RUNWIRE_KAFKA"
                 )
+        if all(_homeless(shipper, folder) for folder in open_goals):
+            raise UnavailableError(
+                f"nothing says where the server is: {left / 1e6:.1f} MB of files wait in {shipper.spools}. Name it "
+                "with --server URL, RUNWIRE_SERVER or in the config file"
+            )
         now_left = host.waiting()
         if now_left < left:
             moved = time.monotonic()
         left = now_left
         if time.monotonic() - moved > timeout:
             raise UnavailableError(
-                f"{host.problem or 'Kafka takes no more data'}. {left / 1e6:.1f} MB wait in {shipper.spools}: start "
+                f"{host.problem or 'Nobody takes more data'}. {left / 1e6:.1f} MB wait in {shipper.spools}: start "
                 "the pipeline again, or name another with --kafka HOST:PORT"
             )
         if time.monotonic() - shown > _SHOW_SECONDS:
@@ -110,9 +138,17 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
             time.sleep(_POLL_SECONDS)
 
 
-def _reached(shipper: Shipper, folder: Path, goal: Position | None) -> bool:
+def _reached(shipper: Shipper, folder: Path, goal: _Goal | None) -> bool:
     delivery = shipper.host.deliveries.get(folder)
-    return delivery is None or (goal is not None and delivery.delivered() >= goal)
+    if delivery is None:
+        return True
+    return goal is not None and delivery.delivered() >= goal.position and not delivery.files() & goal.files
+
+
+def _homeless(shipper: Shipper, folder: Path) -> bool:
+    """Return whether only files of a spool wait, and nobody knows for which server."""
+    delivery = shipper.host.deliveries[folder]
+    return delivery.carried and shipper.host.server(delivery) is None
 
 
 def _show(done: int, total: int, *, last: bool = False) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runwire.errors import UnavailableError, WireError
+from runwire.spool import files
 from runwire.spool.lock import hold
 from runwire.wire.names import check_rank, check_run
 
@@ -33,6 +34,7 @@ class Meta:
         host, pid: where its process runs.
         started: when it began, microseconds since the epoch.
         kafka: where it is to be delivered, if the process was told; else whoever delivers it finds out.
+        server: where its files are to be delivered, likewise.
         offline: whether it waits for ``runwire sync``.
     """
 
@@ -46,6 +48,7 @@ class Meta:
     started: int
     kafka: str | None = None
     offline: bool | None = None
+    server: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Meta | None:
@@ -58,7 +61,7 @@ class Meta:
         except (OSError, ValueError, AttributeError, WireError):
             return None
         numbers = (meta.attempt, meta.pid, meta.started)
-        texts = (meta.project, meta.name, meta.host, meta.kafka or "")
+        texts = (meta.project, meta.name, meta.host, meta.kafka or "", meta.server or "")
         sound = all(isinstance(one, int) and one >= 0 for one in numbers) and all(isinstance(one, str) for one in texts)
         # Its place must be the one that it names: what it says becomes a Kafka key.
         sound = sound and folder.parts[-3:] == (meta.run, str(meta.rank), str(meta.attempt))
@@ -125,7 +128,9 @@ def remove(folder: Path) -> None:
     """Remove a spool that is delivered, and its parents if they are empty then."""
     with suppress(OSError):
         # meta.json goes first: what is left, should this be cut short, is no spool.
-        for path in (folder / META, *folder.iterdir()):
+        (folder / META).unlink(missing_ok=True)
+        files.clear(folder)
+        for path in folder.iterdir():
             path.unlink(missing_ok=True)
         for empty in (folder, folder.parent, folder.parent.parent):
             empty.rmdir()

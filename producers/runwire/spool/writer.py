@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from runwire.spool.files import Files, held
 from runwire.spool.format import (
     ROW,
     ROW_FIXED,
@@ -30,19 +31,23 @@ _RETRY_ROTATE_BYTES = 1 << 20
 _WEIGH_SECONDS = 0.1
 
 #: What was lost, by kind.
-_NOTHING = {"rows": 0, "events": 0, "parts": 0}
+_NOTHING = {"rows": 0, "events": 0, "parts": 0, "files": 0}
 
 _Layout = tuple[int, int, Callable[..., None], bytearray, memoryview]
 
 
 class Writer:
-    """The writing end of a spool; one thread at a time.
+    """The writing end of a spool; one thread at a time, but for its files.
 
     Args:
         folder: the spool.
         attempt: whose it is; numbers in the run's order begin with it.
         segment_bytes: a segment that has so many is followed by another.
         bytes_max: how many the spool may hold, to one segment more; None for as many as the disk takes.
+
+    Attributes:
+        folder: as given.
+        files: what keeps files in the spool.
 
     Raises:
         OSError: the first segment cannot be made.
@@ -51,7 +56,7 @@ class Writer:
     def __init__(
         self, folder: Path, attempt: int, *, segment_bytes: int = SEGMENT_BYTES, bytes_max: int | None = None
     ) -> None:
-        self.folder = folder
+        self.folder, self.files = folder, Files(folder, bytes_max=bytes_max)
         self._seq = attempt << ATTEMPT_SHIFT
         self._segment_bytes, self._bytes_max = segment_bytes, bytes_max
         self._weigh_at = 0.0
@@ -122,6 +127,10 @@ class Writer:
             except OSError as again:
                 self._count("events", again)
                 raise
+
+    def lost_file(self, error: OSError) -> None:
+        """Count a file that could not be kept."""
+        self._count("files", error)
 
     def part(self, message: Callable[[int], bytes]) -> None:
         """Append a part of a table.
@@ -219,9 +228,7 @@ class Writer:
         """Raise `OSError` if the spool holds all that it may: what is delivered is removed, segment by segment."""
         now = time.monotonic()
         if now >= self._weigh_at:
-            with os.scandir(self.folder) as entries:
-                held = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
-            if held < most:
+            if held(self.folder) < most:
                 return
             self._weigh_at = now + _WEIGH_SECONDS
         raise OSError(errno.EDQUOT, f"it holds the {most >> 20} MiB that it may (the setting spool_bytes_max)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
+from runwire.wire.media import MediaItem
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
 from runwire.wire.tables import TableRows
 from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, TOPICS, Topic
@@ -26,6 +27,7 @@ __all__ = [
     "Alert",
     "Event",
     "Frame",
+    "MediaItem",
     "MetricPulse",
     "Pulse",
     "TableRows",

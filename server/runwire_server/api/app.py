@@ -15,8 +15,10 @@ from runwire_server.api import (
     docs,
     errors,
     export,
+    files,
     health,
     importance,
+    media,
     metrics,
     ranks,
     runs,
@@ -28,13 +30,18 @@ from runwire_server.api.guard import Guard
 from runwire_server.api.page import Page
 from runwire_server.api.settings import Settings
 from runwire_server.api.store import Store
+from runwire_storage.files import FileStore
 
 #: Questions to the store at once; more wait. Each holds its answer in memory.
 _THREADS = 8
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the server's app. It starts without ClickHouse; what needs it answers 503 until it is there."""
+    """Return the server's app. It starts without ClickHouse; what needs it answers 503 until it is there.
+
+    Raises:
+        ConfigError: there can be no such file store.
+    """
     app = FastAPI(
         title="Runwire",
         version=version("runwire"),
@@ -46,10 +53,26 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.store = Store(settings.clickhouse)
+    app.state.files = FileStore(settings.files)
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
-    for router in (runs, deletion, export, importance, series, ranks, tables, alerts, sql, health, metrics, docs):
+    for router in (
+        runs,
+        deletion,
+        export,
+        importance,
+        series,
+        ranks,
+        tables,
+        media,
+        files,
+        alerts,
+        sql,
+        health,
+        metrics,
+        docs,
+    ):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app

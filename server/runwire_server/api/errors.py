@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from runwire.errors import RunwireError, UnavailableError, UsageError
 from runwire.wire import dumps
+from runwire_storage.files import NoSuchFileError, WrongDigestError
 from runwire_storage.queries import (
     AmbiguousRunError,
     ExpiredError,
     FilterError,
+    NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
@@ -38,6 +40,9 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (DeletionOffError, 403, "deletion_off", ""),
     (NoSuchSeriesError, 404, "no_such_series", ""),
     (NoSuchTableError, 404, "no_such_table", ""),
+    (NoSuchMediaError, 404, "no_such_media", ""),
+    (NoSuchFileError, 404, "no_such_file", ""),
+    (WrongDigestError, 400, "wrong_digest", ""),
     (FilterError, 400, "bad_filter", ""),
     (SqlError, 400, "bad_sql", ""),
     (UsageError, 400, "bad_request", "see /api/docs"),

@@ -16,6 +16,7 @@ class Settings:
 
     Attributes:
         clickhouse: URL of the store.
+        files: URL of the file store.
         allowed_hosts: names by which it may be called, besides those of loopback. Others are refused, because a web
             page could give this machine any name and so read from it ("DNS rebinding").
         allow_delete: whether whoever may ask may delete runs too. There are no users: who reaches the server may ask.
@@ -24,6 +25,7 @@ class Settings:
     """
 
     clickhouse: str
+    files: str
     allowed_hosts: tuple[str, ...] = ()
     allow_delete: bool = False
     page: Path = _PAGE

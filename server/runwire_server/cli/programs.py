@@ -99,6 +99,16 @@ def server(
     *,
     host: Host = "127.0.0.1",
     port: Port = 7601,
+    files: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="RUNWIRE_FILES",
+            show_envvar=False,
+            help="Where files that runs log are kept: file:///folder, s3://bucket/path, gs://… or az://…. "
+            "[default: RUNWIRE_FILES, else the folder files in the home]",
+        ),
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A name, besides localhost, by which browsers may call it; may be repeated."),
@@ -110,8 +120,10 @@ def server(
 ) -> None:
     """Run the server: the page and the HTTP API."""
     from runwire_server import api  # noqa: PLC0415
+    from runwire_storage.files import folder_url  # noqa: PLC0415
 
     where = address("clickhouse", clickhouse, home)
     alone = host in {"127.0.0.1", "::1", "localhost"}
     deletes = alone if allow_delete is None else allow_delete
-    raise typer.Exit(api.serve(host, port, where, allowed_hosts=tuple(allow_host or ()), allow_delete=deletes))
+    store = files or folder_url(find_home(home) / "files")
+    raise typer.Exit(api.serve(host, port, where, store, allowed_hosts=tuple(allow_host or ()), allow_delete=deletes))

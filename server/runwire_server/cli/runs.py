@@ -63,13 +63,14 @@ def show(
     about = remote.get("runs", run)
     metrics = remote.get("runs", about["id"], "metrics")["metrics"]
     alerts = remote.get("alerts", run=about["id"])["alerts"]
+    media = remote.get("runs", about["id"], "media")["media"]
     if json:
-        print_json({**about, "metrics": metrics, "alerts": alerts})
+        print_json({**about, "metrics": metrics, "alerts": alerts, "media": media})
         return
     from runwire_server.cli import plot, tables  # noqa: PLC0415 - load rich and plotext
 
     curves = _curves(remote, about["id"], plot.main(metrics, metric))
-    print_rich(*tables.run(about, alerts, metrics))
+    print_rich(*tables.run(about, alerts, metrics, media))
     for curve in curves:
         say("")
         say(plot.chart(curve))

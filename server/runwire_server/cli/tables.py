@@ -50,7 +50,10 @@ def runs(found: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def run(
-    about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]]
+    about: Mapping[str, Any],
+    alerts_of: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+    media: Sequence[Mapping[str, Any]],
 ) -> Iterator[Any]:
     """Yield what there is to say of a run."""
     project, host = escape(about["project"]) or _MISSING, escape(about["host"]) or "no known host"
@@ -74,6 +77,7 @@ def run(
             for name, item in sorted(flat(about[title]).items()):
                 table.add_row(escape(name), escape(value(item)))
             yield table
+    yield from map(_media, media)
     if alerts_of:
         yield alerts(alerts_of)
 
@@ -88,6 +92,13 @@ def _machine(metrics: Sequence[Mapping[str, Any]]) -> str:
     if busy:
         told.append(f"{len(busy)} GPU{'s' if len(busy) > 1 else ''} {sum(busy) / len(busy):.0f} %")
     return ", ".join(told)
+
+
+def _media(one: Mapping[str, Any]) -> str:
+    """Return a line about what a run logged by a name."""
+    steps, rank = one["steps"], f", rank {one['rank']}" if one["rank"] else ""
+    at = f"step {steps[0]:,}" if len(steps) == 1 else f"{len(steps):,} steps, the last {steps[-1]:,}"
+    return f"[dim]{escape(one['kind'])}[/] {escape(one['name'])} [dim]at {at}{rank}[/]"
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:

@@ -8,6 +8,7 @@ from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
+    NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
@@ -16,6 +17,7 @@ from runwire_storage.queries.errors import (
     SqlError,
 )
 from runwire_storage.queries.filter import FilterError
+from runwire_storage.queries.media import MediaName, Shown, media, shown
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
 from runwire_storage.queries.parameters import Parameters, parameters
@@ -37,7 +39,9 @@ __all__ = [
     "Limits",
     "LoggedTable",
     "Matrix",
+    "MediaName",
     "Metric",
+    "NoSuchMediaError",
     "NoSuchRunError",
     "NoSuchSeriesError",
     "NoSuchTableError",
@@ -49,11 +53,13 @@ __all__ = [
     "QueryError",
     "Run",
     "RunningError",
+    "Shown",
     "SqlError",
     "Table",
     "against",
     "alerts",
     "matrix",
+    "media",
     "metrics",
     "parameters",
     "pool",
@@ -61,6 +67,7 @@ __all__ = [
     "run",
     "runs",
     "series",
+    "shown",
     "table",
     "tables",
     "timeline",

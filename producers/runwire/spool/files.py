@@ -1,0 +1,167 @@
+"""Files that wait in a spool: ``files/<digest>``, each named by its content, whole or not there.
+
+What is kept here is uploaded by the shipper to the server's file store, and removed once it is acknowledged there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+FOLDER = "files"
+#: SHA-256, as hexadecimal digits.
+DIGEST = re.compile("[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that is kept.
+
+    Attributes:
+        digest: names it: the SHA-256 of its content, as 64 hexadecimal digits.
+        size: how many bytes it has.
+    """
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A file that waits for its upload."""
+
+    path: Path
+    size: int
+
+
+class Files:
+    """Keeps files in a spool, from any number of threads of the process whose spool it is.
+
+    Args:
+        spool: the spool's folder.
+        bytes_max: how many bytes the spool may hold; None for as many as the disk takes.
+    """
+
+    def __init__(self, spool: Path, *, bytes_max: int | None = None) -> None:
+        self._spool, self._bytes_max = spool, bytes_max
+        self._folder = spool / FOLDER
+        self._names = itertools.count()
+
+    def keep(self, data: bytes) -> Kept:
+        """Keep bytes.
+
+        Raises:
+            OSError: they cannot be stored.
+        """
+        kept = Kept(hashlib.sha256(data).hexdigest(), len(data))
+        if not (self._folder / kept.digest).exists():
+            new = self._begin(kept.size)
+            try:
+                with new.open("xb") as file:
+                    file.write(data)
+                new.replace(self._folder / kept.digest)
+            except OSError:
+                self._drop(new)
+                raise
+        return kept
+
+    def copy(self, source: BinaryIO) -> Kept:
+        """Keep what a file holds from where it is on.
+
+        Raises:
+            OSError: it cannot be read or stored.
+        """
+        new = self._begin(os.fstat(source.fileno()).st_size)
+        try:
+            with new.open("xb") as file:
+                kept = _digest(source, file)
+            new.replace(self._folder / kept.digest)
+        except OSError:
+            self._drop(new)
+            raise
+        return kept
+
+    def link(self, path: Path) -> Kept:
+        """Keep a file that nobody will change: without a copy of it where the disk is the same, else as `copy`.
+
+        Raises:
+            OSError: it cannot be read or stored.
+        """
+        with path.open("rb") as source:
+            new = self._begin(0)
+            try:
+                os.link(path.resolve(), new)
+            except OSError:
+                return self.copy(source)
+            try:
+                kept = _digest(source)
+                new.replace(self._folder / kept.digest)
+            except OSError:
+                self._drop(new)
+                raise
+            self._drop(new)  # rename does nothing where both are the same file already
+        return kept
+
+    def _begin(self, size: int) -> Path:
+        """Return the path of a file that is not there yet, if so many bytes more may be held."""
+        if self._bytes_max is not None and held(self._spool) + size > self._bytes_max:
+            raise OSError(
+                errno.EDQUOT,
+                f"with a file of {size} bytes more it would hold over the {self._bytes_max >> 20} MiB that it may (the "
+                "setting spool_bytes_max)",
+            )
+        self._folder.mkdir(exist_ok=True)
+        return self._folder / f"{next(self._names)}.new"
+
+    @staticmethod
+    def _drop(new: Path) -> None:
+        with suppress(OSError):
+            new.unlink()
+
+
+def waiting(spool: Path) -> Iterator[Waiting]:
+    """Yield the files of a spool that wait, in no order."""
+    try:
+        with os.scandir(spool / FOLDER) as entries:
+            for entry in entries:
+                if DIGEST.fullmatch(entry.name):
+                    with suppress(FileNotFoundError):
+                        yield Waiting(Path(entry.path), entry.stat().st_size)
+    except OSError:
+        return
+
+
+def held(spool: Path) -> int:
+    """Return how many bytes a spool holds: of its segments and of its files."""
+    total = sum(file.size for file in waiting(spool))
+    with os.scandir(spool) as entries:
+        return total + sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
+
+
+def clear(spool: Path) -> None:
+    """Remove the folder of a spool's files, with what is left in it."""
+    folder = spool / FOLDER
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _digest(source: BinaryIO, copy: BinaryIO | None = None) -> Kept:
+    """Return what a file holds, copying it into another where there is one."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+        if copy is not None:
+            copy.write(chunk)
+    return Kept(digest.hexdigest(), size)
