@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from runwire_server.api import (
     alerts,
+    artifacts,
     deletion,
     docs,
     errors,
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         ranks,
         tables,
         files,
+        artifacts,
         alerts,
         sql,
         health,

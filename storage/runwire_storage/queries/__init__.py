@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
+from runwire_storage.queries.artifacts import (
+    Artifact,
+    ArtifactOfRun,
+    ArtifactVersion,
+    artifact,
+    artifact_version,
+    artifacts,
+    artifacts_of_run,
+)
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
 from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
+    NoSuchArtifactError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
@@ -30,6 +40,9 @@ __all__ = [
     "PLANES",
     "Alert",
     "AmbiguousRunError",
+    "Artifact",
+    "ArtifactOfRun",
+    "ArtifactVersion",
     "Cells",
     "Columns",
     "ExpiredError",
@@ -38,6 +51,7 @@ __all__ = [
     "LoggedTable",
     "Matrix",
     "Metric",
+    "NoSuchArtifactError",
     "NoSuchRunError",
     "NoSuchSeriesError",
     "NoSuchTableError",
@@ -53,6 +67,10 @@ __all__ = [
     "Table",
     "against",
     "alerts",
+    "artifact",
+    "artifact_version",
+    "artifacts",
+    "artifacts_of_run",
     "matrix",
     "metrics",
     "parameters",
