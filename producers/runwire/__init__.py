@@ -29,12 +29,15 @@ from runwire._current import (
     finish,
     init,
     log,
+    log_artifact,
     phase,
     summary,
+    use_artifact,
 )
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.artifacts import Artifact
 
 if TYPE_CHECKING:
     run: Run | None
@@ -44,6 +47,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlertLevel",
+    "Artifact",
     "Run",
     "Settings",
     "Table",
@@ -57,9 +61,11 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
     "phase",
     "run",
     "summary",
+    "use_artifact",
 ]
 
 

@@ -267,11 +267,11 @@ VIEWS = {
     """,
     "artifact_runs": """
         CREATE OR REPLACE VIEW {db}.artifact_runs AS
-        SELECT run, rank, 'logged' AS action, project, name, version, ts FROM {db}.stored_artifacts FINAL
+        SELECT run, rank, seq, 'logged' AS action, project, name, version, ts FROM {db}.stored_artifacts FINAL
         WHERE run NOT IN (SELECT run FROM {db}.deleted)
         UNION ALL
         SELECT
-            run, rank, 'used' AS action,
+            run, rank, seq, 'used' AS action,
             CAST(JSONExtractString(value, 'project'), 'LowCardinality(String)') AS project,
             CAST(JSONExtractString(value, 'name'), 'LowCardinality(String)') AS name,
             toUInt32(JSONExtractUInt(value, 'version')) AS version, ts

@@ -1,4 +1,4 @@
-"""From messages to what they hold: points as columns, facts, tables and so on; and which of them hold nothing readable."""
+"""From messages to what they hold: points as columns, facts, and so on; and which of them hold nothing readable."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from runwire.wire.names import RUN_ID
+from runwire.wire.names import RANK_MAX, RUN_ID
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -74,7 +74,11 @@ def of_run(
     request: Request,
     store: TheStore,
     run: Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's id.")],
+    *,
+    rank: Annotated[int | None, Query(ge=0, le=RANK_MAX)] = None,
+    seq: Annotated[int | None, Query(ge=0, lt=2**64, description="Its place in the rank's order.")] = None,
     limit: _Limit = 1000,
 ) -> Response:
     """List the versions that a run has logged and used."""
-    return json(request, {"artifacts": store.ask(lambda client: queries.artifacts_of_run(client, run, limit))})
+    found = store.ask(lambda client: queries.artifacts_of_run(client, run, rank=rank, seq=seq, limit=limit))
+    return json(request, {"artifacts": found})

@@ -51,10 +51,11 @@ class ArtifactVersion(TypedDict):
 
 
 class ArtifactOfRun(TypedDict):
-    """A version that a run has logged or used, as ``action`` says, and when."""
+    """A version that a run has logged or used, as ``action`` says, when, and as what in the order of run and rank."""
 
     action: str
     rank: int
+    seq: int
     project: str
     name: str
     version: int
@@ -143,18 +144,29 @@ def artifact_version(client: Client, project: str, name: str, word: str) -> Arti
     return found[0]
 
 
-def artifacts_of_run(client: Client, run: str, limit: int = 1000) -> list[ArtifactOfRun]:
+def artifacts_of_run(
+    client: Client, run: str, *, rank: int | None = None, seq: int | None = None, limit: int = 1000
+) -> list[ArtifactOfRun]:
     """Return the versions that a run has logged and used, in the order in which it did.
+
+    Args:
+        client: of the store.
+        run: its id.
+        rank: only what this rank did; None for all.
+        seq: only what has this place in the rank's order.
+        limit: at most so many.
 
     Raises:
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
+    wanted = {key: value for key, value in (("rank", rank), ("seq", seq)) if value is not None}
+    where = "".join(f" AND {key} = {{{key}:UInt64}}" for key in wanted)
     sql = f"""
-        SELECT action, rank, project, name, version, type, files, bytes, ts
+        SELECT action, rank, seq, project, name, version, type, files, bytes, ts
         FROM {DATABASE}.artifact_runs AS done LEFT JOIN {DATABASE}.artifacts AS it USING (project, name, version)
-        WHERE done.run = {{run:String}} ORDER BY ts, project, name, version LIMIT {{limit:UInt64}}
+        WHERE done.run = {{run:String}}{where} ORDER BY ts, project, name, version LIMIT {{limit:UInt64}}
     """  # noqa: S608 - constants
-    found: list[Any] = list(client.query(sql, {"run": run, "limit": limit}).named_results())
+    found: list[Any] = list(client.query(sql, {"run": run, **wanted, "limit": limit}).named_results())
     return found
 
 
@@ -183,7 +195,7 @@ def _no_artifact(client: Client, project: str, name: str) -> NoSuchArtifactError
     rows = client.query(sql).result_rows
     own = [its for of, its in rows if of == project]
     near = difflib.get_close_matches(name, own, 3, 0.5) or [f"{of}/{its}" for of, its in rows if its == name][:3]
-    near += difflib.get_close_matches(f"{project}/{name}", [f"{of}/{its}" for of, its in rows], 3, 0.8)
+    near = near or difflib.get_close_matches(f"{project}/{name}", [f"{of}/{its}" for of, its in rows], 3)
     return NoSuchArtifactError(
         f"Artifact not found: project {project!r} has no artifact {name!r}",
         f"near: {_listed(near)}" if near else f"it has {_listed(own[:3])}" if own else "log_artifact() makes one",
