@@ -15,6 +15,9 @@ from runwire.spool.artifacts import Announcement, announced, read
 from runwire.spool.files import FOLDER
 from runwire.wire import ARTIFACTS
 
+_LOOK_SECONDS = 0.2
+#: Looking takes at most so much of the time, however many files a spool has.
+_LOOK_SHARE = 0.05
 _RECENT_NS = 2_000_000_000
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._next_look = 0.0
         self._changed: int | None = None
         self._waiting: list[Path] = []
         self._next: tuple[Path, Announcement] | None = None
@@ -42,17 +46,38 @@ class Artifacts:
         self._look()
         return len(self._waiting) + len(self._sent)
 
-    def calls(self) -> bool:
-        """Return whether there may be something to do: one system call where nothing waits."""
-        return bool(self._sent) or self._look()
+    def calls(self, now: float) -> bool:
+        """Return whether there may be something to do.
 
-    def step(self, link: Link, files: Callable[[], set[str]]) -> None:
+        Args:
+            now: time of the monotonic clock.
+        """
+        if now < self._next_look:
+            return False
+        if self._sent or self._look():
+            return True
+        self._next_look = now + _LOOK_SECONDS
+        return False
+
+    def step(self, now: float, link: Link, files: Callable[[], set[str]]) -> None:
         """Send what is ready, and remove what Kafka has.
 
         Args:
+            now: time of the monotonic clock.
             link: the way to Kafka.
             files: says which files wait to be uploaded.
         """
+        if now < self._next_look:
+            return
+        self._send(link, files)
+        self._next_look = now + max(_LOOK_SECONDS, (time.monotonic() - now) / _LOOK_SHARE)
+
+    def forget(self) -> None:
+        """Begin anew: the link broke, or another is taken."""
+        self._changed = None
+        self._waiting, self._sent = [], {}
+
+    def _send(self, link: Link, files: Callable[[], set[str]]) -> None:
         for path in [path for path, batch in self._sent.items() if batch.acknowledged]:
             path.unlink(missing_ok=True)
             del self._sent[path]
@@ -64,11 +89,6 @@ class Artifacts:
                     return
                 self._sent[path] = link.send("bulk", ARTIFACTS, announcement.key, announcement.message)
             self._waiting.pop(0)
-
-    def forget(self) -> None:
-        """Begin anew: the link broke, or another is taken."""
-        self._changed = None
-        self._waiting, self._sent = [], {}
 
     def _look(self) -> bool:
         """Look for announcements if the folder has changed; return whether some wait."""
