@@ -132,7 +132,7 @@ TABLES = {
             metadata String,
             aliases Array(String),
             files UInt64,
-            bytes UInt64,
+            size UInt64,
             ts DateTime64(6, 'UTC')
         ) ENGINE = ReplacingMergeTree(place) ORDER BY (project, name, run, rank, seq)
     """,
@@ -251,7 +251,7 @@ VIEWS = {
         SELECT
             project, name, version, argMax(type, place) AS type, argMax(description, place) AS description,
             argMax(metadata, place) AS metadata, any(digest) AS digest,
-            any(files) AS files, any(bytes) AS bytes, argMin(run, place) AS run, argMin(ts, place) AS created_at
+            any(files) AS files, any(size) AS size, argMin(run, place) AS run, argMin(ts, place) AS created_at
         FROM {db}.stored_artifacts FINAL
         GROUP BY project, name, version
     """,

@@ -173,7 +173,7 @@ class Writer:
             "place": fixed("UInt64", np.array([row.place for row in rows], np.uint64)),
             **{
                 name: fixed("UInt64", np.array([getattr(one, name) for one in logged], np.uint64))
-                for name in ("seq", "files", "bytes")
+                for name in ("seq", "files", "size")
             },
             "ts": fixed(_TIME, np.array([one.ts for one in logged], np.int64)),
         }

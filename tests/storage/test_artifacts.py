@@ -34,7 +34,7 @@ def logged(its_name: str, content: str, seq: int, **more: Any) -> Message:
     """A message that says that an artifact was logged."""
     said: dict[str, Any] = {
         "run": "a", "rank": 0, "seq": seq, "ts": _TS + seq, "project": "p", "name": its_name, "type": "model",
-        "digest": digest(content), "files": 2, "bytes": 10,
+        "digest": digest(content), "files": 2, "size": 10,
     }  # fmt: skip
     one = LoggedArtifact(**{**said, **more})
     return Message(ARTIFACTS, 0, 0, one.key, one.encode())
@@ -120,7 +120,7 @@ def test_what_was_logged_is_what_is_found(ingest: Ingest, client: Client) -> Non
     """By number, alias and digest, with metadata as they were; the list names the latest."""
     told = {"accuracy": 0.25, "nested": {"a.b": [1, None]}, "day": "2024-01-02", "bad": "NaN"}
     ingest.store([logged("found", "x", 1, metadata=told, aliases=["best"], description="a text", type="data set")])
-    ingest.store([logged("found", "y", 2, run="b", bytes=7, files=1)])
+    ingest.store([logged("found", "y", 2, run="b", size=7, files=1)])
     one = queries.artifact_version(client, "p", "found", "best")
     assert queries.artifact_version(client, "p", "found", "v0") == one
     assert queries.artifact_version(client, "p", "found", digest("x")) == one
@@ -129,7 +129,7 @@ def test_what_was_logged_is_what_is_found(ingest: Ingest, client: Client) -> Non
     latest = queries.artifact_version(client, "p", "found", "latest")
     assert [version["version"] for version in queries.artifact(client, "p", "found")] == [1, 0]
     (listed,) = [it for it in queries.artifacts(client, "p") if it["name"] == "found"]
-    assert (listed["versions"], listed["version"], listed["bytes"], listed["files"]) == (2, 1, 7, 1)
+    assert (listed["versions"], listed["version"], listed["size"], listed["files"]) == (2, 1, 7, 1)
     assert latest["version"] == 1
     assert [it["name"] for it in queries.artifacts(client, type="data set")] == []
 
@@ -163,7 +163,7 @@ def test_runs_are_told_with_what_they_made_and_used(ingest: Ingest, client: Clie
     known_runs.tell(ingest, "user", "artifact", _TS + 9, use)
     (made,), (used,) = queries.artifacts_of_run(client, "maker"), queries.artifacts_of_run(client, "user")
     assert (made["action"], made["name"], made["version"], made["type"]) == ("logged", "kept", 0, "model")
-    assert (used["action"], used["name"], used["version"], used["bytes"]) == ("used", "kept", 0, 10)
+    assert (used["action"], used["name"], used["version"], used["size"]) == ("used", "kept", 0, 10)
     assert queries.artifact_version(client, "p", "kept", "v0")["used_by"] == ["user"]
     removal.delete(client, "maker")
     removal.delete(client, "user")

@@ -376,7 +376,7 @@ class Artifact:
             self._seq = seq
             return LoggedArtifact(
                 run=origin.run, rank=origin.rank, seq=seq, ts=ts, project=origin.project, name=self.name,
-                type=self.type, digest=str(self._digest), files=count, bytes=size, metadata=self._told(), aliases=words,
+                type=self.type, digest=str(self._digest), files=count, size=size, metadata=self._told(), aliases=words,
                 description=str(plain(self.description or ""))[:DESCRIPTION_MAX],
             ).encode()  # fmt: skip
 
@@ -407,7 +407,7 @@ class Artifact:
 
     def _take(self, told: Mapping[str, Any]) -> None:
         self._version, self._digest = int(told["version"]), str(told["digest"])
-        self._counts = int(told["files"]), int(told["bytes"])
+        self._counts = int(told["files"]), int(told["size"])
         self.aliases = tuple(told["aliases"])
 
     def _server(self) -> Remote:

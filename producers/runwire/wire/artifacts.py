@@ -54,7 +54,7 @@ class LoggedArtifact:
         metadata: plain data.
         aliases: what the version is to be called besides its number and LATEST.
         digest: of the manifest.
-        files, bytes: how many files there are, and how large they are together.
+        files, size: how many files there are, and how many bytes they have together.
     """
 
     run: str
@@ -66,7 +66,7 @@ class LoggedArtifact:
     type: str
     digest: str
     files: int
-    bytes: int
+    size: int
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     aliases: Sequence[str] = ()
@@ -110,7 +110,7 @@ class LoggedArtifact:
             type=check_label(record.get("type"), "type"),
             digest=check_digest(record.get("digest")),
             files=_natural(record, "files"),
-            bytes=_natural(record, "bytes"),
+            size=_natural(record, "size"),
             description=description,
             metadata=metadata,
             aliases=[check_alias(alias) for alias in aliases],

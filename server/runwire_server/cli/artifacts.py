@@ -82,7 +82,7 @@ def get(
     told = _told(Remote(server, home), Reference.parse(version))
     folder = _artifact(told, server, home).download(output)
     if json:
-        print_json({"folder": str(folder), "version": told["version"], "files": told["files"], "bytes": told["bytes"]})
+        print_json({"folder": str(folder), "version": told["version"], "files": told["files"], "size": told["size"]})
     else:
         say(f"{told['files']:,} files of {told['project']}/{told['name']}:v{told['version']} are in {folder}")
 

@@ -124,7 +124,7 @@ def artifacts(found: Sequence[Mapping[str, Any]]) -> Table:
             f"v{one['version']}",
             f"{ago(one['created_at'])} ago",
             f"{one['files']:,}",
-            size(one["bytes"]),
+            size(one["size"]),
         )
     return table
 
@@ -134,7 +134,7 @@ def artifacts_of_run(found: Sequence[Mapping[str, Any]]) -> Table:
     table = _table("artifact", "", "type", "files", "size", right={"files", "size"})
     for one in found:
         name = escape(f"{one['project']}/{one['name']}:v{one['version']}")
-        table.add_row(name, one["action"], escape(one["type"]), f"{one['files']:,}", size(one["bytes"]))
+        table.add_row(name, one["action"], escape(one["type"]), f"{one['files']:,}", size(one["size"]))
     return table
 
 
@@ -148,7 +148,7 @@ def versions(found: Sequence[Mapping[str, Any]]) -> Table:
             f"{ago(one['created_at'])} ago",
             escape(one["run"]),
             f"{one['files']:,}",
-            size(one["bytes"]),
+            size(one["size"]),
             escape(", ".join(one["used_by"])),
         )
     return table

@@ -28,7 +28,7 @@ class Artifact(TypedDict):
     type: str
     description: str
     files: int
-    bytes: int
+    size: int
     created_at: datetime
 
 
@@ -44,7 +44,7 @@ class ArtifactVersion(TypedDict):
     metadata: dict[str, Any]
     digest: str
     files: int
-    bytes: int
+    size: int
     run: str
     created_at: datetime
     used_by: list[str]
@@ -61,7 +61,7 @@ class ArtifactOfRun(TypedDict):
     version: int
     type: str
     files: int
-    bytes: int
+    size: int
     ts: datetime
 
 
@@ -85,7 +85,7 @@ def artifacts(
     wanted = {key: value for key, value in (("project", project), ("type", type)) if value is not None}
     where = " AND ".join(f"{key} = {{{key}:String}}" for key in wanted) or "true"
     sql = f"""
-        SELECT project, name, versions, latest.version AS version, type, description, files, bytes, created_at
+        SELECT project, name, versions, latest.version AS version, type, description, files, size, created_at
         FROM (SELECT project, name, version FROM {DATABASE}.artifact_aliases WHERE alias = '{LATEST}') AS latest
         INNER JOIN {DATABASE}.artifacts AS this USING (project, name, version)
         INNER JOIN (
@@ -162,7 +162,7 @@ def artifacts_of_run(
     wanted = {key: value for key, value in (("rank", rank), ("seq", seq)) if value is not None}
     where = "".join(f" AND {key} = {{{key}:UInt64}}" for key in wanted)
     sql = f"""
-        SELECT action, rank, seq, project, name, version, type, files, bytes, ts
+        SELECT action, rank, seq, project, name, version, type, files, size, ts
         FROM {DATABASE}.artifact_runs AS done LEFT JOIN {DATABASE}.artifacts AS it USING (project, name, version)
         WHERE done.run = {{run:String}}{where} ORDER BY ts, project, name, version LIMIT {{limit:UInt64}}
     """  # noqa: S608 - constants
@@ -173,7 +173,7 @@ def artifacts_of_run(
 def _versions(client: Client, project: str, name: str, further: str, **told: Any) -> list[ArtifactVersion]:
     of = "project = {project:String} AND name = {name:String}"
     sql = f"""
-        SELECT project, name, version, aliases, type, description, metadata, digest, files, bytes, run, created_at,
+        SELECT project, name, version, aliases, type, description, metadata, digest, files, size, run, created_at,
             used_by
         FROM {DATABASE}.artifacts
         LEFT JOIN (
@@ -186,8 +186,10 @@ def _versions(client: Client, project: str, name: str, further: str, **told: Any
         ) AS used USING (version)
         WHERE {of} {further}
     """  # noqa: S608 - constants
-    rows: list[Any] = list(client.query(sql, {"project": project, "name": name, **told}).named_results())
-    return [{**row, "metadata": loads(row["metadata"])} for row in rows]
+    found: list[Any] = list(client.query(sql, {"project": project, "name": name, **told}).named_results())
+    for row in found:
+        row["metadata"] = loads(row["metadata"])
+    return found
 
 
 def _no_artifact(client: Client, project: str, name: str) -> NoSuchArtifactError:
