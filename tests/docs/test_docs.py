@@ -89,9 +89,8 @@ validate = lambda model, loader: (0.25, 0.875)
 open("model.pt", "wb").write(b"weights")
 """
     env = {**os.environ, "RUNWIRE_HOME": str(up.home), "RUNWIRE_RUN_ID": "whole-training"}
-    done = subprocess.run(
-        [sys.executable, "-c", around + example], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", around + example]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
     def show() -> Any:
@@ -110,10 +109,8 @@ open("model.pt", "wb").write(b"weights")
     artifact = json.loads(runwire(*version, home=up.home).stdout)
     assert (artifact["version"], artifact["metadata"]) == (0, {"accuracy": 0.875})
     assert [entry["path"] for entry in artifact["manifest"]] == ["model.pt"]
-    assert (
-        runwire("artifacts", "get", "production-model/model:v0", "-o", str(tmp_path / "got"), home=up.home).returncode
-        == 0
-    )
+    got = runwire("artifacts", "get", "production-model/model:v0", "-o", str(tmp_path / "got"), home=up.home)
+    assert got.returncode == 0, got.stderr
     assert (tmp_path / "got" / "model.pt").read_bytes() == b"weights"
 
 
@@ -154,10 +151,10 @@ def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
         assert isinstance(json.loads(done.stdout), list)
 
 
-@pytest.mark.parametrize(
-    "view",
-    ["points", "runs", "alerts", "tables", "table_rows", "artifacts", "artifact_aliases", "artifact_runs", "texts"],
-)
+_VIEWS = ["points", "runs", "alerts", "tables", "table_rows", "artifacts", "artifact_aliases", "artifact_runs", "texts"]
+
+
+@pytest.mark.parametrize("view", _VIEWS)
 def test_the_docs_list_each_views_columns(view: str, up: Pipeline) -> None:
     """Names, order and types of docs/sql.md are those that the engine tells."""
     section = (ROOT / "docs" / "sql.md").read_text().split(f"### {view}\n")[1].split("###")[0]
