@@ -105,10 +105,8 @@ def test_the_commands_show_and_fetch_it(up: Pipeline, tmp_path: Path) -> None:
         run.log_artifact(tmp_path / "model.pt", "shown", "model", aliases=["best"]).wait(60)
         found = run.use_artifact("shown:best")
     digest = hashlib.sha256(b"shown").hexdigest()
-    assert _rows(up, f"SELECT action, version FROM runwire.artifact_runs WHERE run = '{run.id}' ORDER BY seq") == [
-        ("logged", 0),
-        ("used", 0),
-    ]
+    did = f"SELECT action, version FROM runwire.artifact_runs WHERE run = '{run.id}' ORDER BY seq"
+    until(lambda: _rows(up, did) == [("logged", 0), ("used", 0)], "that it is used is stored")
     shown = json.loads(_runwire(up, "show", run.id, "--json"))["artifacts"]
     assert [(one["action"], one["name"], one["version"]) for one in shown] == [
         ("logged", "shown", 0),

@@ -36,9 +36,7 @@ class Staging:
         root = home / "staging" / _addresses.hostname()
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
-        self._folder = Path(tempfile.mkdtemp(dir=root))
-        lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        self._folder, lock = _begin(root)
         self.files = Files(self._folder)
         self.close = weakref.finalize(self, _remove, self._folder, lock, os.getpid())
 
@@ -52,6 +50,17 @@ class Staging:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+
+def _begin(root: Path) -> tuple[Path, int]:
+    """Make a folder, and return it and the descriptor of its lock, which is held."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=root))
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return folder, lock
+        os.close(lock)  # somebody swept it before it was locked
 
 
 def _remove(folder: Path, lock: int, pid: int) -> None:
