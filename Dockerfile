@@ -10,7 +10,7 @@ RUN /opt/runwire/bin/python server/page/build.py \
 
 FROM python:3.13-slim
 COPY --from=build /opt/runwire /opt/runwire
-RUN useradd --create-home runwire
+RUN useradd --create-home runwire && install -d -o runwire /home/runwire/home /home/runwire/home/files
 USER runwire
 ENV PATH=/opt/runwire/bin:$PATH RUNWIRE_HOME=/home/runwire/home
 ENTRYPOINT ["runwire"]

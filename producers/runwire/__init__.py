@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runwire import errors
+from runwire import errors, plot
 from runwire._current import (
     alert,
     checkpoint_loaded,
@@ -38,6 +38,7 @@ from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
 from runwire.artifacts import Artifact
+from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
 if TYPE_CHECKING:
     run: Run | None
@@ -48,9 +49,15 @@ __version__ = "0.1.0"
 __all__ = [
     "AlertLevel",
     "Artifact",
+    "Audio",
+    "Histogram",
+    "Html",
+    "Image",
+    "Plotly",
     "Run",
     "Settings",
     "Table",
+    "Video",
     "__version__",
     "alert",
     "checkpoint_loaded",
@@ -63,6 +70,7 @@ __all__ = [
     "log",
     "log_artifact",
     "phase",
+    "plot",
     "run",
     "summary",
     "use_artifact",

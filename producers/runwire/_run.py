@@ -22,12 +22,17 @@ from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire._values import Logged
 from runwire.artifacts import Artifact, Origin
 from runwire.artifacts.logged import chosen, used
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
+from runwire.media import Media
+from runwire.plot import Plot
 from runwire.spool import Meta, Writer, folder, history
+from runwire.spool.files import Kept
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
-from runwire.wire import TableRows
+from runwire.wire import MediaItem, TableRows
+from runwire.wire.media import ITEMS_MAX
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
@@ -124,7 +129,7 @@ class Run:
         Args:
             data: numbers by metric name. Nested mappings are flattened with ``/``. Booleans and integers become
                 float64; scalars and one-element arrays of other libraries are taken as the number that they are. A
-                `Table` is stored row by row.
+                `Table` is stored row by row; images and other media, alone or in a list, are kept as files.
             step: the step, an int64; None for the step after the last one. Steps may repeat or go back: of two
                 values of a metric at one step, the later is kept.
             commit: False if more is to come for this step: the next row without a step then belongs to it, too. All
@@ -557,16 +562,46 @@ class Run:
             self._recorder.row(
                 tuple(part), step, ts, part.values(), more=more or bool(others) or index + 1 < len(parts)
             )
-        for index, (name, table) in enumerate(others.items()):
-            if isinstance(table, Table):
-                self._log_table(name, table, step, ts, more=more or index + 1 < len(others))
+        if others:
+            step = self._recorder.take_step(step, more=more)
+            for name, logged in others.items():
+                self._log_others(name, logged, step, ts)
         if len(parts) == 1 and len(found) == len(data):
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()
             self._shapes[tuple(found)] = synced
 
-    def _log_table(self, key: str, table: Table, step: int | None, ts: int, *, more: bool) -> None:
-        step = self._recorder.take_step(step, more=more)
+    def _log_others(self, key: str, logged: list[Logged], step: int, ts: int) -> None:
+        """Log a table, or media."""
+        media = [one for one in logged if isinstance(one, Media)]
+        if len(logged) == 1 and isinstance(logged[0], Table):
+            self._log_table(key, logged[0], step, ts)
+        elif len(media) == len(logged) <= ITEMS_MAX:
+            for index, one in enumerate(media):
+                if isinstance(one, Plot):
+                    one.table_key = f"{key}_table" if len(media) == 1 else f"{key}_table/{index}"
+                    self._log_table(one.table_key, one.table, step, ts)
+                if (about := one.told(self._keep)) is not None:
+                    item = MediaItem(key, step, index, len(media), **about)
+                    self._recorder.event("media", item.told())
+        else:
+            self._warn(
+                key, "list", f"{key!r:.80} is a list of {len(logged)}: log up to {ITEMS_MAX} media, or one table"
+            )
+
+    def _keep(self, content: bytes | Path) -> Kept | None:
+        """Keep a file of media in the spool; None if it cannot be, which is said."""
+        if isinstance(content, bytes):
+            return self._recorder.file(lambda files: files.keep(content))
+        try:
+            source = content.open("rb")
+        except OSError as error:
+            self._warn(str(content), "file", f"{content} cannot be read ({error.strerror}): not logged")
+            return None
+        with source:
+            return self._recorder.file(lambda files: files.copy(source))
+
+    def _log_table(self, key: str, table: Table, step: int, ts: int) -> None:
         columns, total = list(table.columns), len(table)
         if not columns:
             self._warn(key, "columns", f"the table {key!r:.80} has no columns: not logged")

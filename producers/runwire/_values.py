@@ -18,19 +18,21 @@ from runwire.wire.names import check_metric
 Warn = Callable[[str, str, str], None]
 
 _DEPTH_MAX = 16
+#: Libraries whose figures and pictures are taken as they are.
+_FIGURES = {"PIL", "matplotlib", "plotly"}
 #: A text is cut at so many characters.
 TEXT_MAX = 1 << 16
 
 
 class Logged:
-    """What may be logged besides numbers."""
+    """What may be logged besides numbers, alone or several in a list."""
 
 
 class _UnloggableError(Exception):
     pass
 
 
-def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dict[str, Logged]]:
+def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dict[str, list[Logged]]]:
     """Return what ``data`` holds under flat names, nested mappings joined by ``/``: numbers as floats, and the others.
 
     Args:
@@ -38,7 +40,7 @@ def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dic
         warn: told of what is none of these.
     """
     found: dict[str, float] = {}
-    others: dict[str, Logged] = {}
+    others: dict[str, list[Logged]] = {}
     _flatten(data, "", 0, (found, others), warn)
     return found, others
 
@@ -147,7 +149,7 @@ def texts(value: Any, what: str) -> list[str]:
 
 
 def _flatten(
-    data: Mapping[Any, Any], prefix: str, depth: int, into: tuple[dict[str, float], dict[str, Logged]], warn: Warn
+    data: Mapping[Any, Any], prefix: str, depth: int, into: tuple[dict[str, float], dict[str, list[Logged]]], warn: Warn
 ) -> None:
     found, others = into
     for key, value in data.items():
@@ -164,19 +166,38 @@ def _flatten(
             continue
         try:
             check_metric(name)
-            if isinstance(value, Logged):
-                others[name] = value
+            if (logged := _logged(value)) is not None:
+                others[name] = logged
                 continue
             chosen = number(value, lambda text, name=name: warn(name, "inexact", f"{name!r:.80}: {text}"))  # type: ignore[misc]
         except WireError as error:
             warn(name, "key", f"{error}: not logged")
             continue
-        except _UnloggableError as error:
+        except (_UnloggableError, UsageError) as error:
             warn(name, "value", f"{name!r:.80}: {error}: not logged; the call's other values are")
             continue
         if name in found:
             warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
         found[name] = chosen
+
+
+def _logged(value: Any) -> list[Logged] | None:
+    """Return what is no number, alone or in a list: tables, media, figures of other libraries; None for all else.
+
+    Raises:
+        UsageError: a figure cannot be drawn.
+    """
+    if isinstance(value, Logged):
+        return [value]
+    if isinstance(value, (list, tuple)) and value:
+        found = [_logged(one) for one in value]
+        return None if None in found else [one for some in found for one in some or ()]
+    if type(value).__module__.partition(".")[0] in _FIGURES:
+        from runwire.media import as_media  # noqa: PLC0415 -- only where there is something to be shown
+
+        media = as_media(value)
+        return None if media is None else [media]
+    return None
 
 
 def _yaml(path: str | bytes, what: str) -> Any:

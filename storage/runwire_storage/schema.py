@@ -115,6 +115,25 @@ TABLES = {
             data JSON
         ) ENGINE = ReplacingMergeTree ORDER BY (run, key, rank, step, table, row)
     """,
+    # What was logged besides numbers and tables, of each name and step: some of `count` that were logged together.
+    "stored_media": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_media (
+            run LowCardinality(String),
+            key LowCardinality(String),
+            rank UInt32,
+            step Int64,
+            place UInt32,
+            count UInt32,
+            kind LowCardinality(String),
+            format LowCardinality(String),
+            digest String,
+            size UInt64,
+            caption String,
+            data String CODEC(ZSTD(3)),
+            ts DateTime64(6, 'UTC'),
+            seq UInt64
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step, place)
+    """,
     # Each logging of an artifact, as the `place`-th of its collection: what its versions, aliases and runs are told by.
     # Rows stay when their run is deleted: other runs use what it made, and numbers of versions are given once.
     "stored_artifacts": """
@@ -244,6 +263,15 @@ VIEWS = {
         SELECT run, key AS name, rank, step, row, data FROM {db}.stored_table_rows FINAL
         WHERE (run, key, rank, step, table) IN (SELECT run, key, rank, step, seq FROM {db}.stored_tables FINAL)
             AND run NOT IN (SELECT run FROM {db}.deleted)
+    """,
+    # Of fewer that were logged again at a step those before have no successors: they are told by their count.
+    "media": """
+        CREATE OR REPLACE VIEW {db}.media AS
+        SELECT run, key AS name, rank, step, place, ts, kind, format, digest, size, caption, data
+        FROM {db}.stored_media FINAL
+        WHERE (run, key, rank, step, count) IN (
+                SELECT run, key, rank, step, argMax(count, seq) FROM {db}.stored_media GROUP BY run, key, rank, step
+            ) AND run NOT IN (SELECT run FROM {db}.deleted)
     """,
     # What the last logging of a version says of it counts, but for who made it, and when.
     "artifacts": """

@@ -1,4 +1,4 @@
-"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, artifacts."""
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media, artifacts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire.wire import Alert, TableRows, dumps
+from runwire.wire import Alert, MediaItem, TableRows, dumps
 from runwire_storage import values, version
 from runwire_storage.artifacts import Numbered
 from runwire_storage.names import Names
@@ -39,6 +39,20 @@ class Fact(NamedTuple):
     value: str
     ts: int
     seq: int
+
+
+class Shown(NamedTuple):
+    """One of a run's media; the latest of (run, key, rank, step, place) is what holds.
+
+    Attributes:
+        ts: when it was logged, microseconds since the epoch.
+    """
+
+    run: str
+    rank: int
+    ts: int
+    seq: int
+    item: MediaItem
 
 
 class Writer:
@@ -159,6 +173,24 @@ class Writer:
         }
         # Last: what the views show are the rows of the tables that are told here.
         self._insert("stored_tables", columns, len(parts))
+
+    def media(self, shown: Sequence[Shown]) -> None:
+        """Insert what runs logged besides numbers and tables."""
+        items = [one.item for one in shown]
+        columns = {
+            "run": _words([one.run for one in shown]),
+            "rank": fixed("UInt32", np.array([one.rank for one in shown], np.uint32)),
+            **{name: _words([getattr(item, name) for item in items]) for name in ("key", "kind", "format")},
+            "step": fixed("Int64", np.array([item.step for item in items], np.int64)),
+            "place": fixed("UInt32", np.array([item.index for item in items], np.uint32)),
+            "count": fixed("UInt32", np.array([item.count for item in items], np.uint32)),
+            **{name: strings(getattr(item, name) for item in items) for name in ("digest", "caption")},
+            "size": fixed("UInt64", np.array([item.size for item in items], np.uint64)),
+            "data": strings(dumps(item.data).decode() for item in items),
+            "ts": fixed(_TIME, np.array([one.ts for one in shown], np.int64)),
+            "seq": fixed("UInt64", np.array([one.seq for one in shown], np.uint64)),
+        }
+        self._insert("stored_media", columns, len(shown))
 
     def artifacts(self, rows: Sequence[Numbered]) -> None:
         """Insert artifacts that were logged, each with its place and its version."""

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runwire.errors import WireError
-from runwire.wire import ALERTS, ARTIFACTS, EVENTS, METRICS, TABLES, Alert, Event, LoggedArtifact, TableRows
+from runwire.wire import (
+    ALERTS,
+    ARTIFACTS,
+    EVENTS,
+    METRICS,
+    TABLES,
+    Alert,
+    Event,
+    LoggedArtifact,
+    MediaItem,
+    TableRows,
+)
 from runwire.wire.frames import check_end, split
 from runwire_faust.message import Message
 from runwire_storage.rows import Ints, Rows, Series
-from runwire_storage.writer import Fact
+from runwire_storage.writer import Fact, Shown
 from runwire_stream.facts import facts
 from runwire_stream.headers import Headers
 from runwire_stream.planes import Frame, points
@@ -35,6 +46,7 @@ class Batch:
     facts: list[Fact] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     tables: list[TableRows] = field(default_factory=list)
+    media: list[Shown] = field(default_factory=list)
     artifacts: list[LoggedArtifact] = field(default_factory=list)
     refused: list[tuple[Message, str]] = field(default_factory=list)
 
@@ -49,32 +61,33 @@ def gather(messages: Sequence[Message], headers: Headers | None = None) -> Batch
     headers = headers or Headers()
     headers.begin_batch()
     frames: list[Frame] = []
-    found: list[Fact] = []
-    alerts: list[Alert] = []
-    tables: list[TableRows] = []
-    artifacts: list[LoggedArtifact] = []
-    refused = []
+    batch = Batch(headers.names, *points(frames, 0))
     for message in messages:
         try:
-            if message.topic == TABLES:
-                tables.append(TableRows.parse(_value(message)))
-            elif message.topic == ARTIFACTS:
-                artifacts.append(LoggedArtifact.parse(_value(message)))
-            else:
-                _add(message, headers, frames, found, alerts)
+            _add(message, headers, frames, batch)
         except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
-            refused.append((message, str(error)))
-    return Batch(headers.names, *points(frames, len(headers.names)), found, alerts, tables, artifacts, refused)
+            batch.refused.append((message, str(error)))
+    batch.names = headers.names
+    batch.points, batch.attempts = points(frames, len(headers.names))
+    return batch
 
 
-def _add(message: Message, headers: Headers, frames: list[Frame], found: list[Fact], alerts: list[Alert]) -> None:
+def _add(message: Message, headers: Headers, frames: list[Frame], batch: Batch) -> None:
     value = _value(message)
     if message.topic == METRICS:
         frames += _frames(value, headers)
+    elif message.topic == TABLES:
+        batch.tables.append(TableRows.parse(value))
+    elif message.topic == ARTIFACTS:
+        batch.artifacts.append(LoggedArtifact.parse(value))
     elif message.topic == EVENTS:
-        found += facts(Event.parse(value))
+        event = Event.parse(value)
+        if event.type == "media":
+            batch.media.append(Shown(event.run, event.rank, event.ts, event.seq, MediaItem.read(event.data)))
+        else:
+            batch.facts += facts(event)
     elif message.topic == ALERTS:
-        alerts.append(_alert(value))
+        batch.alerts.append(_alert(value))
 
 
 def _value(message: Message) -> bytes:

@@ -20,7 +20,8 @@
 | lost      | state   | state "crashed", reason                                                       |
 | dropped   | dropped | its seq, for it may happen again: all of its data                             |
 
-An alert event is no fact: alerting makes an alert of it, which comes by the topic of alerts.
+An alert event is no fact: alerting makes an alert of it, which comes by the topic of alerts. Nor is a media event: it
+has a table of its own.
 """
 
 from __future__ import annotations

@@ -57,6 +57,7 @@ class Ingest:
         self._writer.facts(batch.facts)
         self._writer.alerts(batch.alerts)
         self._writer.tables(batch.tables)
+        self._writer.media(batch.media)
         if batch.artifacts:
             self._writer.artifacts(fold(self._collections.known(batch.artifacts), batch.artifacts))
         return batch.refused

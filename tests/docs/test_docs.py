@@ -151,7 +151,9 @@ def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
         assert isinstance(json.loads(done.stdout), list)
 
 
-_VIEWS = ["points", "runs", "alerts", "tables", "table_rows", "artifacts", "artifact_aliases", "artifact_runs", "texts"]
+_VIEWS = [
+    "points", "runs", "alerts", "tables", "table_rows", "media", "artifacts", "artifact_aliases", "artifact_runs", "texts",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("view", _VIEWS)

@@ -146,6 +146,25 @@ def test_a_store_of_version_3_comes_along(embedded: Embedded, database: str) -> 
     client.close()
 
 
+def test_a_store_of_version_4_comes_along(embedded: Embedded, database: str) -> None:
+    """It gets the table and the view that it lacks, and what it holds is read as before."""
+    client = embedded.client(database=database)
+    client.command("TRUNCATE TABLE schema_version")
+    client.command("INSERT INTO schema_version (version) VALUES (4)")
+    client.command("DROP VIEW media")
+    client.command("DROP TABLE stored_media SYNC")
+    client.command(
+        "INSERT INTO stored_tables (run, key, rank, step, columns, rows, seq) VALUES ('r', 't', 0, 1, [], 2, 3)"
+    )
+
+    migrate(client, database)
+
+    assert stored_version(client, database) == VERSION
+    assert client.query("SELECT count() FROM media").result_rows == [(0,)]
+    assert client.query("SELECT name, step, rows FROM tables").result_rows == [("t", 1, 2)]
+    client.close()
+
+
 def test_a_migration_that_an_earlier_program_began_is_completed(embedded: Embedded, database: str) -> None:
     """A program of version 2 that was killed while it made tables leaves no version: they are altered all the same."""
     client = embedded.client(database=database)

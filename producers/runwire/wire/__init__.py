@@ -9,6 +9,7 @@ from runwire.wire.artifacts import LoggedArtifact
 from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
+from runwire.wire.media import MediaItem
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
 from runwire.wire.tables import TableRows
 from runwire.wire.topics import (
@@ -40,6 +41,7 @@ __all__ = [
     "Event",
     "Frame",
     "LoggedArtifact",
+    "MediaItem",
     "MetricPulse",
     "Pulse",
     "TableRows",

@@ -23,7 +23,7 @@ ATTEMPT_SHIFT = 32
 
 EventType = Literal[
     "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "exception",
-    "finish", "lost", "dropped",
+    "finish", "lost", "dropped", "media",
 ]  # fmt: skip
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
@@ -46,7 +46,8 @@ class Event:
     step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
     checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
     alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code}; lost {reason: "killed"} (said
-    by the shipper when the process went without a finish); dropped {rows, reason} and what else is known of the loss.
+    by the shipper when the process went without a finish); dropped {rows, reason} and what else is known of the loss;
+    media: a `runwire.wire.media.MediaItem`.
     """
 
     type: EventType

@@ -55,6 +55,27 @@ export interface LoggedTable {
   columns: string[];
 }
 
+/** A name under which a rank logged media: the steps, rising. */
+export interface MediaName {
+  name: string;
+  rank: number;
+  kind: string;
+  steps: number[];
+}
+
+/** One of the media that were logged together; what `data` holds goes by kind. */
+export interface Shown {
+  place: number;
+  step: number;
+  ts: Time;
+  kind: string;
+  format: string;
+  digest: string;
+  size: number;
+  caption: string;
+  data: Record<string, unknown>;
+}
+
 export interface Alert {
   id: string;
   episode: number;
@@ -132,14 +153,34 @@ export const metrics = (id: string, signal?: AbortSignal) =>
 export const tables = (id: string, signal?: AbortSignal) =>
   get<{ tables: LoggedTable[] }>(`/api/runs/${part(id)}/tables`, signal).then((body) => body.tables);
 
-export const cells = (id: string, table: LoggedTable, offset: number, limit: number, signal?: AbortSignal) => {
-  const { name, rank, step } = table;
-  const asked = { name, rank, step, offset, limit };
-  const query = Object.entries(asked).map(([key, value]) => `${key}=${part(value)}`);
-  return get<{ cells: unknown[][] }>(`/api/runs/${part(id)}/table?${query.join("&")}`, signal).then(
-    (body) => body.cells,
-  );
+/** A table of a run by its place. */
+type Place = Pick<LoggedTable, "name" | "rank" | "step">;
+
+const rows = (id: string, { name, rank, step }: Place, offset: number, limit: number, signal?: AbortSignal) => {
+  const query = Object.entries({ name, rank, step, offset, limit }).map(([key, value]) => `${key}=${part(value)}`);
+  return get<{ table: LoggedTable; cells: unknown[][] }>(`/api/runs/${part(id)}/table?${query.join("&")}`, signal);
 };
+
+export const cells = (id: string, table: LoggedTable, offset: number, limit: number, signal?: AbortSignal) =>
+  rows(id, table, offset, limit, signal).then((body) => body.cells);
+
+/** The first so many rows of a table, and what its columns are called. */
+export const wholeTable = (id: string, place: Place, limit: number, signal?: AbortSignal) =>
+  rows(id, place, 0, limit, signal).then(({ table, cells }) => ({ columns: table.columns, cells }));
+
+export const media = (id: string, signal?: AbortSignal) =>
+  get<{ media: MediaName[] }>(`/api/runs/${part(id)}/media`, signal).then((body) => body.media);
+
+export const shown = (id: string, name: string, rank: number, step: number, signal?: AbortSignal) =>
+  get<{ items: Shown[] }>(
+    `/api/runs/${part(id)}/media/items?name=${part(name)}&rank=${rank}&step=${step}`,
+    signal,
+  ).then((body) => body.items);
+
+/** Where a file is, to be shown as what its format says. */
+export const file = (digest: string, format: string) => `/api/files/${part(digest)}?format=${part(format)}`;
+
+export const json = <T>(address: string, signal?: AbortSignal) => get<T>(address, signal);
 
 export const alerts = (signal?: AbortSignal) =>
   get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);

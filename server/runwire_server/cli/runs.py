@@ -63,14 +63,15 @@ def show(
     about = remote.get("runs", run)
     metrics = remote.get("runs", about["id"], "metrics")["metrics"]
     alerts = remote.get("alerts", run=about["id"])["alerts"]
+    media = remote.get("runs", about["id"], "media")["media"]
     artifacts = remote.get("runs", about["id"], "artifacts")["artifacts"]
     if json:
-        print_json({**about, "metrics": metrics, "alerts": alerts, "artifacts": artifacts})
+        print_json({**about, "metrics": metrics, "alerts": alerts, "media": media, "artifacts": artifacts})
         return
     from runwire_server.cli import plot, tables  # noqa: PLC0415 - load rich and plotext
 
     curves = _curves(remote, about["id"], plot.main(metrics, metric))
-    print_rich(*tables.run(about, alerts))
+    print_rich(*tables.run(about, alerts, media))
     if artifacts:
         print_rich(tables.artifacts_of_run(artifacts))
     for curve in curves:

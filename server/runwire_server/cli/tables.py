@@ -47,7 +47,9 @@ def runs(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+def run(
+    about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]], media: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[Any]:
     """Yield what there is to say of a run."""
     project, host = escape(about["project"]) or _MISSING, escape(about["host"]) or "no known host"
     yield f"[bold]{escape(about['name'])}[/] ({escape(about['id'])}) in {project}: {_state(about['state'])}"
@@ -69,8 +71,16 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
             for name, item in sorted(flat(about[title]).items()):
                 table.add_row(escape(name), escape(value(item)))
             yield table
+    yield from map(_media, media)
     if alerts_of:
         yield alerts(alerts_of)
+
+
+def _media(one: Mapping[str, Any]) -> str:
+    """Return a line about what a run logged by a name."""
+    steps, rank = one["steps"], f", rank {one['rank']}" if one["rank"] else ""
+    at = f"step {steps[0]:,}" if len(steps) == 1 else f"{len(steps):,} steps, the last {steps[-1]:,}"
+    return f"[dim]{escape(one['kind'])}[/] {escape(one['name'])} [dim]at {at}{rank}[/]"
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:

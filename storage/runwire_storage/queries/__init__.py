@@ -18,6 +18,7 @@ from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
     NoSuchArtifactError,
+    NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
@@ -26,6 +27,7 @@ from runwire_storage.queries.errors import (
     SqlError,
 )
 from runwire_storage.queries.filter import FilterError
+from runwire_storage.queries.media import MediaName, Shown, media, shown
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
 from runwire_storage.queries.parameters import Parameters, parameters
@@ -50,8 +52,10 @@ __all__ = [
     "Limits",
     "LoggedTable",
     "Matrix",
+    "MediaName",
     "Metric",
     "NoSuchArtifactError",
+    "NoSuchMediaError",
     "NoSuchRunError",
     "NoSuchSeriesError",
     "NoSuchTableError",
@@ -63,6 +67,7 @@ __all__ = [
     "QueryError",
     "Run",
     "RunningError",
+    "Shown",
     "SqlError",
     "Table",
     "against",
@@ -72,6 +77,7 @@ __all__ = [
     "artifacts",
     "artifacts_of_run",
     "matrix",
+    "media",
     "metrics",
     "parameters",
     "pool",
@@ -79,6 +85,7 @@ __all__ = [
     "run",
     "runs",
     "series",
+    "shown",
     "table",
     "tables",
     "timeline",

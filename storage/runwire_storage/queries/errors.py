@@ -51,6 +51,10 @@ class NoSuchSeriesError(QueryError):
     """The run has no metric called so, or not on that rank."""
 
 
+class NoSuchMediaError(QueryError):
+    """The run has no media of this name, step and rank."""
+
+
 class NoSuchTableError(QueryError):
     """The run has logged no table called so, or not at that step or on that rank."""
 

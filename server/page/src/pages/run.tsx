@@ -8,6 +8,7 @@ import { colour, rankPen } from "../colour";
 import { duration, integer, moment } from "../format";
 import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
+import { Media } from "../media/section";
 import { Ago, Empty, Failure, State, Value } from "../parts";
 import { go, param, set } from "../place";
 import { Tables } from "../tables";
@@ -59,6 +60,7 @@ export function Run({ id }: { id: string }) {
           <Table name="Config" values={run.config} />
         </aside>
         <div>
+          <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
           <Charts
             sources={[
