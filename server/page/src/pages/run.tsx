@@ -3,6 +3,7 @@
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
+import { Artifacts } from "../artifacts";
 import { Charts } from "../charts";
 import { colour, rankPen } from "../colour";
 import { duration, integer, moment } from "../format";
@@ -62,6 +63,7 @@ export function Run({ id }: { id: string }) {
         <div>
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
+          <Artifacts run={run.id} running={run.state === "running"} />
           <Charts
             sources={[
               {
