@@ -29,12 +29,15 @@ from runwire._current import (
     finish,
     init,
     log,
+    log_artifact,
     phase,
     summary,
+    use_artifact,
 )
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.artifacts import Artifact
 from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlertLevel",
+    "Artifact",
     "Audio",
     "Histogram",
     "Html",
@@ -64,10 +68,12 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
     "phase",
     "plot",
     "run",
     "summary",
+    "use_artifact",
 ]
 
 

@@ -146,7 +146,9 @@ alert = _of_current(Run.alert)
 checkpoint_loaded = _of_current(Run.checkpoint_loaded)
 checkpoint_saved = _of_current(Run.checkpoint_saved)
 define_metric = _of_current(Run.define_metric)
+log_artifact = _of_current(Run.log_artifact)
 phase = _of_current(Run.phase)
+use_artifact = _of_current(Run.use_artifact)
 
 
 class Twin:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runwire._say import logger
@@ -119,6 +119,10 @@ class Recorder:
 
         self._guarded(tell)
         return None
+
+    def artifact(self, message: Callable[[int], bytes], waits_for: Sequence[str]) -> None:
+        """Write down that an artifact was logged: what is told of it, given its seq, once its files are uploaded."""
+        self._guarded(lambda writer: writer.artifact(message, waits_for))
 
     def event(self, kind: str, data: dict[str, Any], *, vital: bool = False) -> None:
         """Append an event; ``vital`` if it tells the run's end."""

@@ -6,7 +6,7 @@ import enum
 import os
 import time
 import traceback as traceback_module
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from runwire._say import logger
 from runwire._settings import Settings
 from runwire._table import Table
 from runwire._values import Logged
+from runwire.artifacts import Artifact, Origin
+from runwire.artifacts.logged import chosen, used
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
 from runwire.media import Media
 from runwire.plot import Plot
@@ -268,6 +270,69 @@ class Run:
         """
         self._checkpoint("loaded", step, path)
 
+    def log_artifact(
+        self,
+        artifact: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 -- the field's word
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Log files as a version of an artifact. It returns at once; they are delivered as all else is.
+
+        The version exists for others once all of its files are stored.
+
+        ::
+
+            run.log_artifact("model.pt", name="digits-model", type="model", aliases=["best"])
+
+        Args:
+            artifact: an `Artifact`; or the path of a file or a folder.
+            name: of the artifact, where it is a path; None for one made of the run's id and the path's name.
+            type: likewise; None for "unspecified".
+            aliases: what the version is called besides its number and "latest"; an alias is where it was put last.
+
+        Returns:
+            The artifact; `Artifact.wait` waits for its version.
+
+        Raises:
+            RunFinishedError: the run is finished.
+            UsageError: there is no such file, or an argument is not what it must be.
+        """
+        if self._over == "finished":
+            self._refuse("log_artifact()")
+        made = chosen(artifact, name, type, self.id)
+        if self._over:
+            self._refuse("log_artifact()")
+        else:
+            made.record(self._recorder, self._origin(), aliases)
+        return made
+
+    def use_artifact(self, artifact: Artifact | str) -> Artifact:
+        """Return a version of an artifact, and record that this run uses it.
+
+        ::
+
+            folder = run.use_artifact("digits-model:best").download()
+
+        Args:
+            artifact: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with "project/" before
+                it; or an `Artifact` that was logged.
+
+        Returns:
+            The version; `Artifact.download` fetches its files.
+
+        Raises:
+            ArtifactNotFoundError: there is none; the message names those that are near.
+            UnavailableError: the server does not answer: this is one of the calls that need it.
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("use_artifact()")
+        found = used(artifact, self._origin())
+        if not self._over:
+            self._recorder.event("artifact", found.identity())
+        return found
+
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
 
@@ -398,6 +463,11 @@ class Run:
             vital=True,
         )
 
+    @property
+    def home(self) -> Path:
+        """The folder in which its data waits, with that of others."""
+        return self._home
+
     def end(self, exit_code: int) -> None:
         """Finish the run because the process ends."""
         self.finish(exit_code)
@@ -441,6 +511,9 @@ class Run:
             return None
         self.folder = made
         return writer
+
+    def _origin(self) -> Origin:
+        return Origin(self.id, self.rank, self.project, self._home, self.settings.mode)
 
     def _asks(self) -> tuple[str, ...]:
         """Return what is to be told of where the run comes from: by one of its processes."""

@@ -3,11 +3,13 @@
 ::
 
     RunwireError
-    ├── UsageError            the caller asked for what cannot be had: the message says what to ask for instead
-    │   ├── ConfigError       a setting, flag or file holds something that it must not
-    │   └── RunFinishedError  a run was used after finish()
-    ├── UnavailableError      something outside is not there: Kafka, ClickHouse, a disk, the network
-    └── WireError             bytes that are not what the contract says
+    ├── UsageError                 the caller asked for what cannot be had: the message says what to ask for instead
+    │   ├── ConfigError            a setting, flag or file holds something that it must not
+    │   ├── RunFinishedError       a run was used after finish()
+    │   └── ArtifactNotFoundError  there is no such artifact or version: the message names those that are near
+    ├── UnavailableError           something outside is not there: Kafka, ClickHouse, a disk, the network
+    ├── ArtifactDamagedError       files are not what was logged
+    └── WireError                  bytes that are not what the contract says
 
 A message says what happened, to what, and what to do about it. Other rooms subclass these.
 """
@@ -29,6 +31,14 @@ class ConfigError(UsageError):
 
 class RunFinishedError(UsageError):
     """A run was used after it was finished, or before there was one."""
+
+
+class ArtifactNotFoundError(UsageError):
+    """There is no such artifact, or it has no such version or alias."""
+
+
+class ArtifactDamagedError(RunwireError):
+    """Files that should be an artifact's are not as they were logged."""
 
 
 class UnavailableError(RunwireError):

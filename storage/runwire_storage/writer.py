@@ -1,4 +1,4 @@
-"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media."""
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media, artifacts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from runwire.wire import Alert, MediaItem, TableRows, dumps
 from runwire_storage import values, version
+from runwire_storage.artifacts import Numbered
 from runwire_storage.names import Names
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, string_arrays, strings
 from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, odd
@@ -190,6 +191,25 @@ class Writer:
             "seq": fixed("UInt64", np.array([one.seq for one in shown], np.uint64)),
         }
         self._insert("stored_media", columns, len(shown))
+
+    def artifacts(self, rows: Sequence[Numbered]) -> None:
+        """Insert artifacts that were logged, each with its place and its version."""
+        logged = [row.logged for row in rows]
+        columns = {
+            **{name: _words([getattr(one, name) for one in logged]) for name in ("project", "name", "run", "type")},
+            **{name: strings(getattr(one, name) for one in logged) for name in ("digest", "description")},
+            "metadata": strings(dumps(one.metadata).decode() for one in logged),
+            "aliases": string_arrays([one.aliases for one in logged]),
+            "rank": fixed("UInt32", np.array([one.rank for one in logged], np.uint32)),
+            "version": fixed("UInt32", np.array([row.version for row in rows], np.uint32)),
+            "place": fixed("UInt64", np.array([row.place for row in rows], np.uint64)),
+            **{
+                name: fixed("UInt64", np.array([getattr(one, name) for one in logged], np.uint64))
+                for name in ("seq", "files", "size")
+            },
+            "ts": fixed(_TIME, np.array([one.ts for one in logged], np.int64)),
+        }
+        self._insert("stored_artifacts", columns, len(rows))
 
     def _insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
         if rows:

@@ -14,6 +14,7 @@
 | metric    | metric  | each metric's name: its definition                                            |
 | phase     | run     | phase: all of its data                                                        |
 | checkpoint| run     | checkpoint_saved or checkpoint_loaded: step and path                          |
+| artifact  | artifact| project/name:version: all of its data                                          |
 | exception | state   | exception: all of its data                                                    |
 | finish    | state   | state "finished" or "failed", exit_code                                       |
 | lost      | state   | state "crashed", reason                                                       |
@@ -31,6 +32,7 @@ from typing import Any
 
 from runwire.errors import WireError
 from runwire.wire import ATTEMPT_SHIFT, Event, dumps
+from runwire.wire.artifacts import check_artifact, check_digest, check_label
 from runwire_storage.writer import TEXT, Fact
 
 
@@ -80,6 +82,17 @@ def _checkpoint(event: Event) -> _Said:
     yield "run", f"checkpoint_{action}", data
 
 
+def _artifact(event: Event) -> _Said:
+    data = event.data
+    check_label(data.get("project"), "project")
+    check_artifact(data.get("name"))
+    check_digest(data.get("digest"))
+    version = data.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 2**32:
+        raise WireError(f"version is {version!r:.80}, expected 0 to 2^32 - 1")
+    yield "artifact", f"{data['project']}/{data['name']}:v{version}", data
+
+
 def _state(state: str, **more: Any) -> _Said:
     yield "state", "state", state
     for key, value in more.items():
@@ -118,6 +131,7 @@ _SAID: dict[str, Callable[[Event], _Said]] = {
     "metric": lambda event: (("metric", key, value) for key, value in event.data.items()),
     "phase": lambda event: iter([("run", "phase", event.data)]),
     "checkpoint": _checkpoint,
+    "artifact": _artifact,
     "exception": lambda event: iter([("state", "exception", event.data)]),
     "finish": _finish,
     "lost": lambda event: _state("crashed", reason=event.data.get("reason")),

@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from runwire.shipper.artifacts import Artifacts
 from runwire.shipper.link import Link
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import Mark, Watch
 from runwire.spool import DELIVERED, LOCK, Meta, Position, history
-from runwire.spool.files import waiting
+from runwire.spool.files import names, waiting
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe
@@ -56,6 +57,7 @@ class Delivery:
         self._lowest = min(segments(folder), default=0)
         self._link: Link | None = None
         self._ship: Ship | None = None
+        self._artifacts = Artifacts(folder)
         self._watch: Watch | None = None
         self._next_look = 0.0
         self._next_weigh = self._next_save = 0.0
@@ -76,6 +78,7 @@ class Delivery:
         self._keep()
         self.close()
         self._link = link
+        self._artifacts.forget()
         if link is not None:
             self._ship = Ship(self.folder, self.meta, self._ship_from, link)
             self._watch = Watch(self.folder, self.meta, self._watch_from, link)
@@ -95,10 +98,12 @@ class Delivery:
             self._awaits_files = self._awaits_files and bool(self.files())
             if watch is None:
                 return True  # there may be a link now
+        if watch is None or ship is None:
+            return self.gone and not self._awaits_files
+        if self._artifacts.calls(now):
+            return True
         if self._awaits_files:
             return False
-        if watch is None or ship is None:
-            return self.gone
         return watch.calls(now) or now >= ship.due or self.gone
 
     def pause(self) -> float:
@@ -140,12 +145,13 @@ class Delivery:
             Whether there is more at once.
         """
         watch, ship = self._watch, self._ship
-        if watch is None or ship is None:
+        if watch is None or ship is None or self._link is None:
             return False
+        self._artifacts.step(now, self._link, self.files)
         more = ship.step(now, ended=self.gone or watch.finished, told=watch.position)
         self.carried = watch.done and ship.done
         self._awaits_files = self.carried and bool(self.files())
-        done = self.carried and not self._awaits_files
+        done = self.carried and not self._awaits_files and not self._artifacts
         told = self.carried is self._written.get("carried", False)
         if done or not told or (now >= self._next_weigh and self._worth_saving(now)):
             self.save(done=done)
@@ -160,7 +166,7 @@ class Delivery:
         """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
         if self._ship is not None and self._watch is not None:
             self.carried = self._ship.done and self._watch.done
-            self.save(done=self.carried and not self.files())
+            self.save(done=self.carried and not self.files() and not self._artifacts)
 
     def waiting(self) -> int:
         """Return about how many bytes are not delivered, of rows and events and of files."""
@@ -179,7 +185,7 @@ class Delivery:
 
     def files(self) -> set[str]:
         """Return the names of the files that wait for their upload."""
-        return {file.path.name for file in waiting(self.folder)}
+        return names(self.folder)
 
     def delivered(self) -> Position:
         """Return up to where all of the spool is delivered."""

@@ -10,7 +10,8 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,31 @@ class Files:
             self._drop(new)  # rename does nothing where both are the same file already
         return kept
 
+    def adopt(self, other: Files, sizes: Mapping[str, int]) -> None:
+        """Keep files that another folder keeps, all or as good as none: without a copy where the disk is the same.
+
+        Args:
+            other: keeps them.
+            sizes: how many bytes each has, by digest.
+
+        Raises:
+            OSError: they cannot be stored.
+        """
+        new = self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
+        for digest in sizes:
+            source, target = other._folder / digest, self._folder / digest
+            try:
+                os.link(source, target)
+            except FileExistsError:
+                continue
+            except OSError:
+                try:
+                    shutil.copyfile(source, new)
+                    new.replace(target)
+                except OSError:
+                    self._drop(new)
+                    raise
+
     def _begin(self, size: int) -> Path:
         """Return the path of a file that is not there yet, if so many bytes more may be held."""
         if self._bytes_max is not None and held(self._spool) + size > self._bytes_max:
@@ -138,6 +164,15 @@ def waiting(spool: Path) -> Iterator[Waiting]:
                         yield Waiting(Path(entry.path), entry.stat().st_size)
     except OSError:
         return
+
+
+def names(spool: Path) -> set[str]:
+    """Return the names of the files of a spool that wait: their digests."""
+    try:
+        with os.scandir(spool / FOLDER) as entries:
+            return {entry.name for entry in entries if DIGEST.fullmatch(entry.name)}
+    except OSError:
+        return set()
 
 
 def held(spool: Path) -> int:

@@ -22,8 +22,8 @@ VERSION = 1
 ATTEMPT_SHIFT = 32
 
 EventType = Literal[
-    "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "alert", "exception", "finish",
-    "lost", "dropped", "media",
+    "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "exception",
+    "finish", "lost", "dropped", "media",
 ]  # fmt: skip
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
@@ -44,9 +44,10 @@ class Event:
     ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
     of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
     step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
-    checkpoint {action: "saved" or "loaded", step, path}; alert {title, text, level}; exception {kind, message,
-    traceback}; finish {exit_code}; lost {reason: "killed"} (said by the shipper when the process went without a
-    finish); dropped {rows, reason} and what else is known of the loss; media: a `runwire.wire.media.MediaItem`.
+    checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
+    alert {title, text, level}; exception {kind, message, traceback}; finish {exit_code}; lost {reason: "killed"} (said
+    by the shipper when the process went without a finish); dropped {rows, reason} and what else is known of the loss;
+    media: a `runwire.wire.media.MediaItem`.
     """
 
     type: EventType

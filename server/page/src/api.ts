@@ -57,6 +57,19 @@ export interface LoggedTable {
   columns: string[];
 }
 
+/** A version of an artifact that a run has logged or used. */
+export interface ArtifactOfRun {
+  action: "logged" | "used";
+  rank: number;
+  seq: number;
+  project: string;
+  name: string;
+  version: number;
+  type: string;
+  files: number;
+  size: number;
+}
+
 /** A name under which a rank logged media: the steps, rising. */
 export interface MediaName {
   name: string;
@@ -154,6 +167,9 @@ export const metrics = (id: string, signal?: AbortSignal) =>
 
 export const tables = (id: string, signal?: AbortSignal) =>
   get<{ tables: LoggedTable[] }>(`/api/runs/${part(id)}/tables`, signal).then((body) => body.tables);
+
+export const artifacts = (id: string, signal?: AbortSignal) =>
+  get<{ artifacts: ArtifactOfRun[] }>(`/api/runs/${part(id)}/artifacts`, signal).then((body) => body.artifacts);
 
 /** A table of a run by its place. */
 type Place = Pick<LoggedTable, "name" | "rank" | "step">;

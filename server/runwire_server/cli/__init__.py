@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runwire_server.cli import (
     alerts,
+    artifacts,
     dead_letters,
     delete,
     demo,
@@ -79,6 +80,7 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from runwire.wire import dumps
+from runwire.wire.artifacts import Entry
 from runwire.wire.names import SYSTEM
 
 _STATES = {
@@ -140,6 +141,65 @@ def cells(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
     return table
 
 
+def artifacts(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of artifacts."""
+    right = {"versions", "files", "size"}
+    table = _table("artifact", "type", "versions", "latest", "logged", "files", "size", right=right)
+    for one in found:
+        table.add_row(
+            escape(f"{one['project']}/{one['name']}"),
+            escape(one["type"]),
+            f"{one['versions']:,}",
+            f"v{one['version']}",
+            f"{ago(one['created_at'])} ago",
+            f"{one['files']:,}",
+            size(one["size"]),
+        )
+    return table
+
+
+def artifacts_of_run(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the versions that a run has logged and used."""
+    table = _table("artifact", "", "type", "files", "size", right={"files", "size"})
+    for one in found:
+        name = escape(f"{one['project']}/{one['name']}:v{one['version']}")
+        table.add_row(name, one["action"], escape(one["type"]), f"{one['files']:,}", size(one["size"]))
+    return table
+
+
+def versions(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of an artifact's versions."""
+    table = _table("version", "aliases", "logged", "by", "files", "size", "used by", right={"files", "size"})
+    for one in found:
+        table.add_row(
+            f"v{one['version']}",
+            escape(", ".join(one["aliases"])),
+            f"{ago(one['created_at'])} ago",
+            escape(one["run"]),
+            f"{one['files']:,}",
+            size(one["size"]),
+            escape(", ".join(one["used_by"])),
+        )
+    return table
+
+
+def version(one: Mapping[str, Any], files: Sequence[Entry]) -> Iterator[Any]:
+    """Yield what there is to say of a version of an artifact."""
+    aliases = escape(", ".join(one["aliases"]))
+    yield f"[bold]{escape(one['project'])}/{escape(one['name'])}:v{one['version']}[/] {aliases}"
+    yield f"[dim]{escape(one['type'])}, logged {one['created_at']} by {escape(one['run'])}[/]"
+    if one["description"]:
+        yield escape(one["description"])
+    for name, item in sorted(flat(one["metadata"]).items()):
+        yield f"[dim]{escape(name)}[/] {escape(value(item))}"
+    if one["used_by"]:
+        yield f"[dim]used by[/] {escape(', '.join(one['used_by']))}"
+    table = _table("file", "size", "sha256", right={"size"})
+    for entry in files:
+        table.add_row(escape(entry.path), size(entry.size), entry.digest[:12])
+    yield table
+
+
 def importance(found: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of parameters and how much they matter."""
     numbers = ("fANOVA", "PED-ANOVA", "correlation", "p", "runs")
@@ -185,6 +245,14 @@ def value(item: Any, longest: int = 80) -> str:
         return f"{item:.5g}"
     text = item if isinstance(item, str) else dumps(item).decode()
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in one unit."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
 
 
 def ago(moment: str) -> str:

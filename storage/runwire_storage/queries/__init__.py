@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
+from runwire_storage.queries.artifacts import (
+    Artifact,
+    ArtifactOfRun,
+    ArtifactVersion,
+    artifact,
+    artifact_version,
+    artifacts,
+    artifacts_of_run,
+)
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
 from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
+    NoSuchArtifactError,
     NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
@@ -32,6 +42,9 @@ __all__ = [
     "PLANES",
     "Alert",
     "AmbiguousRunError",
+    "Artifact",
+    "ArtifactOfRun",
+    "ArtifactVersion",
     "Cells",
     "Columns",
     "ExpiredError",
@@ -41,6 +54,7 @@ __all__ = [
     "Matrix",
     "MediaName",
     "Metric",
+    "NoSuchArtifactError",
     "NoSuchMediaError",
     "NoSuchRunError",
     "NoSuchSeriesError",
@@ -58,6 +72,10 @@ __all__ = [
     "Table",
     "against",
     "alerts",
+    "artifact",
+    "artifact_version",
+    "artifacts",
+    "artifacts_of_run",
     "matrix",
     "media",
     "metrics",

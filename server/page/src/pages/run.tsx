@@ -3,6 +3,7 @@
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
+import { Artifacts } from "../artifacts";
 import { STEPS, TIME } from "../axis";
 import { Charts, type Source } from "../charts";
 import { colour, rankPen } from "../colour";
@@ -73,6 +74,7 @@ export function Run({ id }: { id: string }) {
         <div>
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
+          <Artifacts run={run.id} running={run.state === "running"} />
           <Charts
             axis={STEPS}
             sources={sources}
