@@ -62,8 +62,12 @@ def find_rank(argument: int | None = None) -> int:
 
 
 def local_rank() -> int | None:
-    """Return which of this host's processes of the job this is, as the launcher says; None if it does not."""
-    return _first_number(_LOCAL_RANKS)
+    """Return which of this host's processes of the job this is, as the launcher says.
+
+    None if it does not say, or if the job has one process only, which has its host and all GPUs that it sees to itself.
+    """
+    alone = next((os.environ.get(count) for rank, count in _LAUNCHERS if os.environ.get(rank)), None) == "1"
+    return None if alone else _first_number(_LOCAL_RANKS)
 
 
 def parallel() -> dict[str, int]:

@@ -79,6 +79,26 @@ def test_a_start_tells_the_process_place_in_its_job(
     assert start.get("parallel", {}) == parallel
 
 
+@pytest.mark.parametrize(
+    ("environment", "local_rank"),
+    [
+        ({}, None),
+        ({"LOCAL_RANK": "1"}, 1),
+        ({"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1", "SLURM_LOCALID": "0"}, 1),
+        ({"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "3"}, 3),
+        ({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_LOCALID": "0"}, None),  # as in a batch script
+        ({"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}, 1),
+    ],
+)
+def test_the_local_rank_is_what_the_launcher_says_of_several(
+    environment: dict[str, str], local_rank: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is alone has the host to itself."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _job.local_rank() == local_rank
+
+
 def _launch(ranks: Mapping[int, Mapping[str, str]]) -> None:
     """Run a process a rank, at the same time, as a launcher does: from one parent."""
     started = [
