@@ -1,5 +1,5 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, and tells
-where the run comes from.
+"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, tells
+where the run comes from, and looks after the capture of the console.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from runwire import surroundings
 from runwire._recorder import Recorder
 from runwire._say import logger
+from runwire.console.capture import Capture
 from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
@@ -38,13 +39,22 @@ class Companion(threading.Thread):
         recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
+        console: the capture of the console, if this run has it.
     """
 
     def __init__(
-        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...]
+        self,
+        home: Path,
+        spools: Path,
+        folder: Path,
+        recorder: Recorder,
+        *,
+        ships: bool,
+        asks: tuple[str, ...],
+        console: Capture | None = None,
     ) -> None:
         super().__init__(name="runwire", daemon=True)
-        self._ships, self._asks = ships, asks
+        self._ships, self._asks, self._console = ships, asks, console
         self._finding: Finding | None = None
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
@@ -95,6 +105,8 @@ class Companion(threading.Thread):
         """Look into the inbox, and once a second after the shipper."""
         checked = time.monotonic()
         while not self._halt.wait(_LOOK_SECONDS):
+            if self._console is not None:
+                self._console.look()
             self._look()
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 checked = time.monotonic()

@@ -22,7 +22,10 @@ from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.console import capture
+from runwire.console.capture import Capture
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
+from runwire.shipper.start import LOG
 from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
 from runwire.wire import TableRows
@@ -95,7 +98,10 @@ class Run:
         self._remember(finished=False)
         self._recorder.event("start", dict(about.told))
         self._companion: Companion | None = None
+        self._console: Capture | None = None
         if self.folder is not None:
+            if settings.console:
+                self._console = capture.begin(self.folder, self._spools / LOG)
             self._companion = Companion(
                 self._home,
                 self._spools,
@@ -103,6 +109,7 @@ class Run:
                 self._recorder,
                 ships=settings.mode == "online",
                 asks=self._asks(),
+                console=self._console,
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -293,6 +300,8 @@ class Run:
         """
         if self._over:
             return
+        if self._console is not None:
+            self._console.finish()  # before the run says that it is over: then all of it is there
         self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
         self._over = "finished"
         self._remember(finished=True)
@@ -391,6 +400,8 @@ class Run:
         """Leave the run to the parent: this is a forked child."""
         if not self._over:
             self._over = "forked"
+            if self._console is not None:
+                self._console.forked()
             self._recorder.forget()
             self._release()
 

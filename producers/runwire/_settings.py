@@ -32,6 +32,7 @@ class Settings:
         code: whether the commit of the program's code, and how it was changed since, are recorded.
         packages: whether the packages that can be imported are.
         machine: whether platform, processors and memory are.
+        console: whether is recorded what the process, its C code and its children print.
         spool_bytes_max: how many bytes may wait on disk for the delivery of one process's part of a run, at least
             32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as it takes.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
@@ -41,6 +42,7 @@ class Settings:
     code: bool = True
     packages: bool = True
     machine: bool = True
+    console: bool = True
     spool_bytes_max: int = 0
     finish_timeout: float = 15.0
 
@@ -144,6 +146,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "code": _switch,
     "packages": _switch,
     "machine": _switch,
+    "console": _switch,
     "spool_bytes_max": _bytes,
     "finish_timeout": _seconds,
 }
