@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runwire.errors import WireError
-from runwire.wire import ALERTS, EVENTS, METRICS, TABLES, Alert, Event, TableRows
+from runwire.wire import ALERTS, CONSOLE, EVENTS, METRICS, TABLES, Alert, ConsoleLines, Event, TableRows
 from runwire.wire.frames import check_end, split
 from runwire_faust.message import Message
 from runwire_storage.rows import Ints, Rows, Series
@@ -35,6 +35,7 @@ class Batch:
     facts: list[Fact] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     tables: list[TableRows] = field(default_factory=list)
+    console: list[ConsoleLines] = field(default_factory=list)
     refused: list[tuple[Message, str]] = field(default_factory=list)
 
 
@@ -51,16 +52,19 @@ def gather(messages: Sequence[Message], headers: Headers | None = None) -> Batch
     found: list[Fact] = []
     alerts: list[Alert] = []
     tables: list[TableRows] = []
+    console: list[ConsoleLines] = []
     refused = []
     for message in messages:
         try:
             if message.topic == TABLES:
                 tables.append(TableRows.parse(_value(message)))
+            elif message.topic == CONSOLE:
+                console.append(ConsoleLines.parse(_value(message)))
             else:
                 _add(message, headers, frames, found, alerts)
         except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
             refused.append((message, str(error)))
-    return Batch(headers.names, *points(frames, len(headers.names)), found, alerts, tables, refused)
+    return Batch(headers.names, *points(frames, len(headers.names)), found, alerts, tables, console, refused)
 
 
 def _add(message: Message, headers: Headers, frames: list[Frame], found: list[Fact], alerts: list[Alert]) -> None:

@@ -54,4 +54,5 @@ class Ingest:
         self._writer.facts(batch.facts)
         self._writer.alerts(batch.alerts)
         self._writer.tables(batch.tables)
+        self._writer.console(batch.console)
         return batch.refused

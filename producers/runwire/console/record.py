@@ -49,12 +49,14 @@ class Counts:
 
     def take(self) -> int:
         """Return the next record's number."""
+        record: int
         record, line = _COUNTS.unpack_from(self._memory)
         _COUNTS.pack_into(self._memory, 0, record + 1, line)
         return record
 
     def take_lines(self, count: int = 1) -> int:
         """Return the next line's number, and count so many."""
+        line: int
         record, line = _COUNTS.unpack_from(self._memory)
         _COUNTS.pack_into(self._memory, 0, record, line + count)
         return line

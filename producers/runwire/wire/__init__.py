@@ -1,4 +1,5 @@
-"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses, alerts and tables.
+"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses, alerts,
+tables and console output.
 
 Whoever writes to Kafka or reads from it does so through this package, and through nothing else.
 """
@@ -6,15 +7,17 @@ Whoever writes to Kafka or reads from it does so through this package, and throu
 from __future__ import annotations
 
 from runwire.wire.bundles import bundle, is_bundle, unbundle
+from runwire.wire.console import ConsoleLine, ConsoleLines
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
 from runwire.wire.tables import TableRows
-from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, TOPICS, Topic
+from runwire.wire.topics import ALERTS, CONSOLE, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, TOPICS, Topic
 
 __all__ = [
     "ALERTS",
     "ATTEMPT_SHIFT",
+    "CONSOLE",
     "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",
@@ -24,6 +27,8 @@ __all__ = [
     "TOPICS",
     "VERSION",
     "Alert",
+    "ConsoleLine",
+    "ConsoleLines",
     "Event",
     "Frame",
     "MetricPulse",

@@ -29,16 +29,18 @@ class Topic:
 METRICS = "runwire.metrics"
 EVENTS = "runwire.events"
 TABLES = "runwire.tables"
+CONSOLE = "runwire.console"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
 DEAD_LETTER = "runwire.dead-letter"
 
 #: Those whose partitions become more together.
-DATA_TOPICS = (METRICS, TABLES, EVENTS, PULSE, ALERTS)
+DATA_TOPICS = (METRICS, TABLES, CONSOLE, EVENTS, PULSE, ALERTS)
 
 TOPICS = (
     Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(TABLES, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(CONSOLE, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(EVENTS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     # Kafka drops and compacts whole closed segments only, and would close one in seven days.
     Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 24)}),

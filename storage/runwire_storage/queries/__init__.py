@@ -1,9 +1,12 @@
-"""Questions to the store: curves, runs, metrics, alerts, and a user's own SQL. Every value is bound, none is pasted."""
+"""Questions to the store: curves, runs, metrics, alerts, output, and a user's own SQL. Every value is bound, none is
+pasted.
+"""
 
 from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
+from runwire_storage.queries.console import Printed, PrintedLine, console
 from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
@@ -46,6 +49,8 @@ __all__ = [
     "Page",
     "Parameters",
     "Pool",
+    "Printed",
+    "PrintedLine",
     "QueryError",
     "Run",
     "RunningError",
@@ -53,6 +58,7 @@ __all__ = [
     "Table",
     "against",
     "alerts",
+    "console",
     "matrix",
     "metrics",
     "parameters",
