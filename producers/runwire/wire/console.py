@@ -68,7 +68,7 @@ class ConsoleLines:
 
     def encode(self) -> bytes:
         """Return the message's value."""
-        return dumps({"v": VERSION, **vars(self)})
+        return dumps({"v": VERSION, **vars(self), "lines": [*map(list, self.lines)]})
 
     @classmethod
     def parse(cls, value: bytes) -> ConsoleLines:

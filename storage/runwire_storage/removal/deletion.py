@@ -18,7 +18,7 @@ _TABLES = (
 
 
 def delete(client: Client, run: str, *, force: bool = False) -> int:
-    """Delete a run: points, rollups, series, tables, output, alerts and facts. Deleting it again removes what has come since.
+    """Delete a run: points, rollups, series, tables, output, alerts and facts. Again, and what has come since goes.
 
     From its first step on no view shows the run, nor what of it is still on its way; a run that is started later under
     the same id is shown.
