@@ -55,6 +55,23 @@ export interface LoggedTable {
   columns: string[];
 }
 
+/** A line that a process printed; `n` counts in each attempt. */
+export interface PrintedLine {
+  attempt: number;
+  n: number;
+  stream: "stdout" | "stderr" | "both";
+  ts: Time;
+  text: string;
+}
+
+export interface Printed {
+  ranks: number[] | null;
+  rank: number | null;
+  lines: PrintedLine[];
+  first: string | null;
+  last: string;
+}
+
 export interface Alert {
   id: string;
   episode: number;
@@ -139,6 +156,11 @@ export const cells = (id: string, table: LoggedTable, offset: number, limit: num
   return get<{ cells: unknown[][] }>(`/api/runs/${part(id)}/table?${query.join("&")}`, signal).then(
     (body) => body.cells,
   );
+};
+
+export const printed = (id: string, asked: Record<string, string | number | null>, signal?: AbortSignal) => {
+  const query = Object.entries(asked).flatMap(([key, value]) => (value === null ? [] : [`${key}=${part(value)}`]));
+  return get<Printed>(`/api/runs/${part(id)}/console?${query.join("&")}`, signal);
 };
 
 export const alerts = (signal?: AbortSignal) =>

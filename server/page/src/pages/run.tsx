@@ -5,6 +5,7 @@ import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
 import { Charts } from "../charts";
 import { colour, rankPen } from "../colour";
+import { Console } from "../console";
 import { duration, integer, moment } from "../format";
 import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
@@ -59,6 +60,7 @@ export function Run({ id }: { id: string }) {
           <Table name="Config" values={run.config} />
         </aside>
         <div>
+          <Console run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
           <Charts
             sources={[
