@@ -114,7 +114,7 @@ def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
         assert isinstance(json.loads(done.stdout), list)
 
 
-@pytest.mark.parametrize("view", ["points", "runs", "alerts", "tables", "table_rows", "texts"])
+@pytest.mark.parametrize("view", ["points", "runs", "alerts", "tables", "table_rows", "console", "texts"])
 def test_the_docs_list_each_views_columns(view: str, up: Pipeline) -> None:
     """Names, order and types of docs/sql.md are those that the engine tells."""
     section = (ROOT / "docs" / "sql.md").read_text().split(f"### {view}\n")[1].split("###")[0]

@@ -291,6 +291,11 @@ def _flush() -> None:
     for file in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # closed, or none of Python's own
             file.flush()
+    # C code has buffers of its own; whoever has some mostly has ctypes, too, whose import would take its time.
+    if (ctypes := sys.modules.get("ctypes")) is not None:
+        with suppress(AttributeError, OSError, ValueError):
+            library = ctypes.CDLL(None)
+            library.fflush(ctypes.c_void_p.in_dll(library, "stdout"))
 
 
 def _pass_on(stream: _Stream) -> None:

@@ -110,6 +110,6 @@ class Record:
         path = os.path.join(self._folder, segment_name(there[-1] + 1 if there else 0))  # noqa: PTH118 -- as above
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._size = 0
-        for index in there[: len(there) + 1 - SEGMENTS_MAX]:
+        for index in there[: max(len(there) + 1 - SEGMENTS_MAX, 0)]:
             with suppress(OSError):
                 os.unlink(os.path.join(self._folder, segment_name(index)))  # noqa: PTH108, PTH118 -- as above
