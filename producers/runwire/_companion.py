@@ -1,5 +1,5 @@
 """A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, tells
-where the run comes from, and samples the machine.
+where the run comes from, samples the machine, and looks after the capture of the console.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from runwire import surroundings
 from runwire._recorder import Recorder
 from runwire._say import logger
+from runwire.console.capture import Capture
 from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
@@ -40,6 +41,7 @@ class Companion(threading.Thread):
         ships: whether there is to be a shipper.
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
         sampler: takes samples of the machine; None if none are to be taken.
+        console: the capture of the console, if this run has it.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Companion(threading.Thread):
         ships: bool,
         asks: tuple[str, ...],
         sampler: Sampler | None,
+        console: Capture | None,
     ) -> None:
         super().__init__(name="runwire", daemon=True)
         self._ships, self._asks = ships, asks
-        self._sampler = sampler
+        self._sampler, self._console = sampler, console
         self._finding: Finding | None = None
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
@@ -106,6 +109,8 @@ class Companion(threading.Thread):
         """Look into the inbox and at the machine, and once a second after the shipper."""
         checked = time.monotonic()
         while not self._halt.wait(_LOOK_SECONDS):
+            if self._console is not None:
+                self._console.look()
             self._look()
             if self._sampler is not None:
                 self._sampler.look()

@@ -25,9 +25,12 @@ from runwire._table import Table
 from runwire._values import Logged
 from runwire.artifacts import Artifact, Origin
 from runwire.artifacts.logged import chosen, used
+from runwire.console import capture
+from runwire.console.capture import Capture
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
 from runwire.media import Media
 from runwire.plot import Plot
+from runwire.shipper.start import LOG
 from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.files import Kept
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
@@ -103,7 +106,10 @@ class Run:
         self._remember(finished=False)
         self._recorder.event("start", dict(about.told))
         self._companion: Companion | None = None
+        self._console: Capture | None = None
         if self.folder is not None:
+            if settings.console:
+                self._console = capture.begin(self.folder, self._spools / LOG)
             self._companion = Companion(
                 self._home,
                 self._spools,
@@ -112,6 +118,7 @@ class Run:
                 ships=settings.mode == "online",
                 asks=self._asks(),
                 sampler=self._sampler(),
+                console=self._console,
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -365,6 +372,8 @@ class Run:
         """
         if self._over:
             return
+        if self._console is not None:
+            self._console.finish()  # before the run says that it is over: then all of it is there
         self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
         self._over = "finished"
         self._remember(finished=True)
@@ -476,6 +485,8 @@ class Run:
         """Leave the run to the parent: this is a forked child."""
         if not self._over:
             self._over = "forked"
+            if self._console is not None:
+                self._console.forked()
             self._recorder.forget()
             self._release()
 

@@ -34,6 +34,7 @@ class Settings:
         machine: whether platform, processors and memory are.
         system_interval: seconds between samples of the machine's figures (processors, memory, disk, network, GPUs),
             four a second at most; 0 for none.
+        console: whether is recorded what the process, its C code and its children print.
         spool_bytes_max: how many bytes may wait on disk for the delivery of one process's part of a run, at least
             32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as it takes.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
@@ -44,6 +45,7 @@ class Settings:
     packages: bool = True
     machine: bool = True
     system_interval: float = 15.0
+    console: bool = True
     spool_bytes_max: int = 0
     finish_timeout: float = 15.0
 
@@ -148,6 +150,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "packages": _switch,
     "machine": _switch,
     "system_interval": _seconds,
+    "console": _switch,
     "spool_bytes_max": _bytes,
     "finish_timeout": _seconds,
 }

@@ -177,6 +177,20 @@ TABLES = {
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank)
     """,
+    # What the processes of runs print, a row a line; a line that was rewritten has a later row.
+    "stored_console": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_console (
+            run LowCardinality(String),
+            rank UInt32,
+            attempt UInt32,
+            n UInt64 CODEC(Delta, ZSTD(1)),
+            stream LowCardinality(String),
+            ts DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+            text String CODEC(ZSTD(3)),
+            seq UInt64 CODEC(Delta, ZSTD(1))
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, rank, attempt, n)
+        SETTINGS auto_statistics_types = ''
+    """,
     "stored_deletions": """
         CREATE TABLE IF NOT EXISTS {db}.stored_deletions (
             run LowCardinality(String),
@@ -309,6 +323,11 @@ VIEWS = {
     "texts": """
         CREATE OR REPLACE VIEW {db}.texts AS
         SELECT run, rank, key, value, ts FROM {db}.stored_texts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
+    """,
+    "console": """
+        CREATE OR REPLACE VIEW {db}.console AS
+        SELECT run, rank, attempt, n, stream, ts, text FROM {db}.stored_console FINAL
         WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "alerts": """

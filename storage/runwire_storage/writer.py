@@ -1,4 +1,6 @@
-"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media, artifacts."""
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media, artifacts,
+console output.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire.wire import Alert, MediaItem, TableRows, dumps
+from runwire.wire import Alert, ConsoleLines, MediaItem, TableRows, dumps
 from runwire_storage import values, version
 from runwire_storage.artifacts import Numbered
 from runwire_storage.names import Names
@@ -210,6 +212,21 @@ class Writer:
             "ts": fixed(_TIME, np.array([one.ts for one in logged], np.int64)),
         }
         self._insert("stored_artifacts", columns, len(rows))
+
+    def console(self, messages: Sequence[ConsoleLines]) -> None:
+        """Insert lines of console output."""
+        rows = [(message, line) for message in messages for line in message.lines]
+        columns = {
+            "run": _words([message.run for message, _ in rows]),
+            "rank": fixed("UInt32", np.array([message.rank for message, _ in rows], np.uint32)),
+            "attempt": fixed("UInt32", np.array([message.attempt for message, _ in rows], np.uint32)),
+            "n": fixed("UInt64", np.array([line.n for _, line in rows], np.uint64)),
+            "stream": _words([line.stream for _, line in rows]),
+            "ts": fixed(_TIME, np.array([line.ts for _, line in rows], np.int64)),
+            "text": strings(line.text for _, line in rows),
+            "seq": fixed("UInt64", np.array([message.seq(line) for message, line in rows], np.uint64)),
+        }
+        self._insert("stored_console", columns, len(rows))
 
     def _insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
         if rows:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from runwire import _ready
-from runwire.wire import ALERTS, ARTIFACTS, EVENTS, METRICS, TABLES
+from runwire.wire import ALERTS, ARTIFACTS, CONSOLE, EVENTS, METRICS, TABLES
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.lag import Lag
@@ -28,7 +28,7 @@ from runwire_stream.inbox import Inbox
 from runwire_stream.ingest import Ingest
 
 GROUP = "runwire.stream"
-TOPICS = (METRICS, TABLES, ARTIFACTS, EVENTS, ALERTS)
+TOPICS = (METRICS, TABLES, CONSOLE, ARTIFACTS, EVENTS, ALERTS)
 
 _BEAT_SECONDS = 1.0
 

@@ -9,10 +9,12 @@ from runwire.errors import WireError
 from runwire.wire import (
     ALERTS,
     ARTIFACTS,
+    CONSOLE,
     EVENTS,
     METRICS,
     TABLES,
     Alert,
+    ConsoleLines,
     Event,
     LoggedArtifact,
     MediaItem,
@@ -48,6 +50,7 @@ class Batch:
     tables: list[TableRows] = field(default_factory=list)
     media: list[Shown] = field(default_factory=list)
     artifacts: list[LoggedArtifact] = field(default_factory=list)
+    console: list[ConsoleLines] = field(default_factory=list)
     refused: list[tuple[Message, str]] = field(default_factory=list)
 
 
@@ -78,6 +81,8 @@ def _add(message: Message, headers: Headers, frames: list[Frame], batch: Batch) 
         frames += _frames(value, headers)
     elif message.topic == TABLES:
         batch.tables.append(TableRows.parse(value))
+    elif message.topic == CONSOLE:
+        batch.console.append(ConsoleLines.parse(value))
     elif message.topic == ARTIFACTS:
         batch.artifacts.append(LoggedArtifact.parse(value))
     elif message.topic == EVENTS:

@@ -60,4 +60,5 @@ class Ingest:
         self._writer.media(batch.media)
         if batch.artifacts:
             self._writer.artifacts(fold(self._collections.known(batch.artifacts), batch.artifacts))
+        self._writer.console(batch.console)
         return batch.refused

@@ -153,7 +153,7 @@ def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
 
 _VIEWS = [
     "points", "runs", "alerts", "tables", "table_rows", "media", "artifacts", "artifact_aliases", "artifact_runs",
-    "texts",
+    "texts", "console",
 ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("CODE", "PACKAGES", "MACHINE"):  # what comes when it comes; test_surroundings looks at it
+    for name in ("CODE", "PACKAGES", "MACHINE", "CONSOLE"):  # what comes when it comes; test_surroundings looks at it
         monkeypatch.setenv(f"RUNWIRE_{name}", "false")
     monkeypatch.setenv("RUNWIRE_SYSTEM_INTERVAL", "0")  # likewise; test_system
 

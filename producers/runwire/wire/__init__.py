@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from runwire.wire.artifacts import LoggedArtifact
 from runwire.wire.bundles import bundle, is_bundle, unbundle
+from runwire.wire.console import ConsoleLine, ConsoleLines
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.media import MediaItem
@@ -15,6 +16,7 @@ from runwire.wire.tables import TableRows
 from runwire.wire.topics import (
     ALERTS,
     ARTIFACTS,
+    CONSOLE,
     DATA_TOPICS,
     DEAD_LETTER,
     EVENTS,
@@ -29,6 +31,7 @@ __all__ = [
     "ALERTS",
     "ARTIFACTS",
     "ATTEMPT_SHIFT",
+    "CONSOLE",
     "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",
@@ -38,6 +41,8 @@ __all__ = [
     "TOPICS",
     "VERSION",
     "Alert",
+    "ConsoleLine",
+    "ConsoleLines",
     "Event",
     "Frame",
     "LoggedArtifact",

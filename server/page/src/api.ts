@@ -91,6 +91,23 @@ export interface Shown {
   data: Record<string, unknown>;
 }
 
+/** A line that a process printed; `n` counts in each attempt. */
+export interface PrintedLine {
+  attempt: number;
+  n: number;
+  stream: "stdout" | "stderr" | "both";
+  ts: Time;
+  text: string;
+}
+
+export interface Printed {
+  ranks: number[] | null;
+  rank: number | null;
+  lines: PrintedLine[];
+  first: string | null;
+  last: string;
+}
+
 export interface Alert {
   id: string;
   episode: number;
@@ -199,6 +216,11 @@ export const shown = (id: string, name: string, rank: number, step: number, sign
 export const file = (digest: string, format: string) => `/api/files/${part(digest)}?format=${part(format)}`;
 
 export const json = <T>(address: string, signal?: AbortSignal) => get<T>(address, signal);
+
+export const printed = (id: string, asked: Record<string, string | number | null>, signal?: AbortSignal) => {
+  const query = Object.entries(asked).flatMap(([key, value]) => (value === null ? [] : [`${key}=${part(value)}`]));
+  return get<Printed>(`/api/runs/${part(id)}/console?${query.join("&")}`, signal);
+};
 
 export const alerts = (signal?: AbortSignal) =>
   get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);

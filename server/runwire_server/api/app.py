@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from runwire_server.api import (
     alerts,
     artifacts,
+    console,
     deletion,
     docs,
     errors,
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
-    data = (runs, deletion, export, importance, series, ranks, tables, media, files, artifacts, alerts, sql)
+    data = (runs, deletion, export, importance, series, ranks, tables, media, files, artifacts, console, alerts, sql)
     for router in (*data, health, metrics, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views

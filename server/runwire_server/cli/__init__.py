@@ -9,6 +9,7 @@ from __future__ import annotations
 from runwire_server.cli import (
     alerts,
     artifacts,
+    console,
     dead_letters,
     delete,
     demo,
@@ -54,6 +55,7 @@ app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project 
     importance.importance
 )
 app.command(rich_help_panel=_VIEW, epilog="example: runwire table brisk-otter predictions -n 50")(table.table)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire console brisk-otter --rank 3 --follow")(console.console)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,

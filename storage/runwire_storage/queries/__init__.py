@@ -1,4 +1,6 @@
-"""Questions to the store: curves, runs, metrics, alerts, and a user's own SQL. Every value is bound, none is pasted."""
+"""Questions to the store: curves, runs, metrics, alerts, output, and a user's own SQL. Every value is bound, none is
+pasted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from runwire_storage.queries.artifacts import (
     artifacts_of_run,
 )
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
+from runwire_storage.queries.console import Printed, PrintedLine, console
 from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
@@ -64,6 +67,8 @@ __all__ = [
     "Page",
     "Parameters",
     "Pool",
+    "Printed",
+    "PrintedLine",
     "QueryError",
     "Run",
     "RunningError",
@@ -76,6 +81,7 @@ __all__ = [
     "artifact_version",
     "artifacts",
     "artifacts_of_run",
+    "console",
     "matrix",
     "media",
     "metrics",

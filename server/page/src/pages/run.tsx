@@ -7,6 +7,7 @@ import { Artifacts } from "../artifacts";
 import { STEPS, TIME } from "../axis";
 import { Charts, type Source } from "../charts";
 import { colour, rankPen } from "../colour";
+import { Console } from "../console";
 import { duration, integer, moment } from "../format";
 import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
@@ -75,6 +76,7 @@ export function Run({ id }: { id: string }) {
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
           <Artifacts run={run.id} running={run.state === "running"} />
+          <Console run={run.id} running={run.state === "running"} />
           <Charts
             axis={STEPS}
             sources={sources}
