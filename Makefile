@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INTEGRATIONS := .venv-integrations
 ROUNDS ?= 100
 SEED ?= 1
 ROOMS := producers storage stream alerting server
@@ -10,7 +11,7 @@ ROOMS := producers storage stream alerting server
 BENCH ?= sdk ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
-.PHONY: help install page demo test faults lint format types lock bench clean
+.PHONY: help install page demo test integrations faults lint format types lock bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +36,15 @@ test: $(READY) ## run the whole test suite
 	$(BIN)/python server/page/build.py --optional
 	$(BIN)/python -m pytest
 
+$(INTEGRATIONS)/.ready: $(READY) requirements-integrations.lock pyproject.toml
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(INTEGRATIONS)
+	$(BIN)/uv pip install --quiet --python $(INTEGRATIONS)/bin/python --require-hashes -r requirements-integrations.lock
+	$(BIN)/uv pip install --quiet --python $(INTEGRATIONS)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+integrations: $(INTEGRATIONS)/.ready ## run the integrations' tests against the real libraries, in .venv-integrations
+	$(INTEGRATIONS)/bin/python -m pytest tests/integrations
+
 faults: $(READY) ## kill, freeze and multiply the processes while runs log: ROUNDS=100 SEED=1, or one ROUND=7 of a SEED
 	PYTHONPATH=tests:tests/stream:tests/end_to_end $(BIN)/python -m faults --seed $(SEED) \
 		$(if $(ROUND),--round $(ROUND),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
@@ -49,12 +59,14 @@ format: $(READY) ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(READY) ## write requirements.lock anew from pyproject.toml
+lock: $(READY) ## write requirements.lock and requirements-integrations.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group integrations --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements-integrations.lock
 
 bench: $(READY) ## run the benches of a few minutes, one after the other; BENCH="profile …" names others
 	for name in $(BENCH); do $(BIN)/python bench/$$name.py || exit 1; done
 
 clean: ## remove what was built
-	rm -rf $(VENV) server/page/node_modules server/runwire_server/page/dist
+	rm -rf $(VENV) $(INTEGRATIONS) server/page/node_modules server/runwire_server/page/dist

@@ -582,7 +582,7 @@ class Run:
             self._recorder.row(
                 tuple(part), step, ts, part.values(), more=more or bool(others) or index + 1 < len(parts)
             )
-        if others:
+        if others or not data:  # a row of nothing is one, too: it closes a step that was left open
             step = self._recorder.take_step(step, more=more)
             for name, logged in others.items():
                 self._log_others(name, logged, step, ts)

@@ -6,7 +6,8 @@
     ├── UsageError                 the caller asked for what cannot be had: the message says what to ask for instead
     │   ├── ConfigError            a setting, flag or file holds something that it must not
     │   ├── RunFinishedError       a run was used after finish()
-    │   └── ArtifactNotFoundError  there is no such artifact or version: the message names those that are near
+    │   ├── ArtifactNotFoundError  there is no such artifact or version: the message names those that are near
+    │   └── UnsupportedError       a name of wandb's, for which Runwire has nothing
     ├── UnavailableError           something outside is not there: Kafka, ClickHouse, a disk, the network
     ├── ArtifactDamagedError       files are not what was logged
     └── WireError                  bytes that are not what the contract says
@@ -39,6 +40,10 @@ class ArtifactNotFoundError(UsageError):
 
 class ArtifactDamagedError(RunwireError):
     """Files that should be an artifact's are not as they were logged."""
+
+
+class UnsupportedError(UsageError, AttributeError):
+    """A name of wandb's, for which Runwire has nothing: ``hasattr`` and ``getattr`` with a default see it missing."""
 
 
 class UnavailableError(RunwireError):

@@ -1,0 +1,145 @@
+"""PyTorch: a model's gradients and parameters, as it is trained; how long steps take is in ``steps``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch.autograd.graph import register_multi_grad_hook
+
+import runwire
+from runwire.integrations._runs import chosen
+
+What = Literal["gradients", "parameters", "all"]
+
+_BINS = 32
+
+
+class Watch:
+    """A model that is watched; made by `watch`.
+
+    Args:
+        model, run, log, every: as `watch` takes them.
+    """
+
+    def __init__(self, model: torch.nn.Module, run: runwire.Run, log: What, every: int) -> None:
+        self._run = run
+        self._kinds = ("gradients", "parameters") if log == "all" else (log,)
+        self._every = max(int(every), 1)
+        self._seen = 0
+        self._named = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+        self._hooks: list[Any] = [model.register_forward_pre_hook(self._forward)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be nobody's in a copy: models are copied and pickled with their hooks, and a run is this process'."""
+        return _nobody, ()
+
+    def stop(self) -> None:
+        """Watch it no longer."""
+        while self._hooks:
+            self._hooks.pop().remove()
+
+    def _forward(self, model: torch.nn.Module, _inputs: Any) -> None:
+        """Before each training pass: see to it that the gradients of every so many are looked at."""
+        if not (model.training and torch.is_grad_enabled() and self._named):
+            return
+        due, self._seen = self._seen % self._every == 0, self._seen + 1
+        del self._hooks[1:]
+        if due:
+            self._hooks.append(register_multi_grad_hook([value for _, value in self._named], self._backward))
+
+    def _backward(self, gradients: Sequence[torch.Tensor | None]) -> None:
+        """After the gradients of a pass are there."""
+        if len(self._hooks) > 1:
+            self._hooks.pop().remove()
+        if self._run.finished:  # an error in here would end the training
+            return
+        row: dict[str, Any] = {}
+        with torch.no_grad():
+            for kind in self._kinds:
+                values = gradients if kind == "gradients" else [value for _, value in self._named]
+                found = {name: value for (name, _), value in zip(self._named, values, strict=True) if value is not None}
+                row |= _norms(kind, found) | _histograms(kind, found)
+        self._run.log(row, commit=False)
+
+
+def watch(
+    model: torch.nn.Module, run: runwire.Run | None = None, *, log: What = "gradients", every: int = 100
+) -> Watch:
+    """Log a model's gradients, parameters, or both, every so many training passes: histograms, and L2 norms.
+
+    They are logged when a backward pass has them, and belong to the next row that the training logs. Of the gradients
+    it is those that this rank has computed, before any exchange. In between it costs a call a pass.
+
+    ::
+
+        watch(model, every=100)
+
+    Args:
+        model: what is trained; passes in ``eval()`` or without gradients do not count.
+        run: the run to log into; None for the current one.
+        log: "gradients", "parameters" or "all".
+        every: after how many passes.
+
+    Returns:
+        What ends it: ``stop()``. Logged are the histogram ``gradients/<parameter>``, ``gradients/<parameter>/norm`` and
+        ``gradients/global_norm``, and ``parameters/…`` likewise. A NaN in a tensor makes its norm one, and is in no
+        bin; of a tensor without a finite value there is no histogram.
+
+    Raises:
+        RunFinishedError: there is no run.
+    """
+    return Watch(model, chosen(run, "watch()"), log, every)
+
+
+def _nobody() -> Watch:
+    """Return what watches nothing."""
+    watch = Watch.__new__(Watch)
+    watch._named, watch._hooks = [], []  # noqa: SLF001 -- its own
+    return watch
+
+
+def _norms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, float]:
+    if not tensors:
+        return {}
+    norms = [torch.linalg.vector_norm(value.detach(), dtype=_accurate(value)).float() for value in tensors.values()]
+    device = norms[0].device
+    stacked = torch.stack([norm.to(device) for norm in norms])
+    *each, total = torch.cat([stacked, torch.linalg.vector_norm(stacked).reshape(1)]).tolist()  # one wait for a device
+    row = {f"{kind}/{name}/norm": norm for name, norm in zip(tensors, each, strict=True)}
+    row[f"{kind}/global_norm"] = total
+    return row
+
+
+def _histograms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, runwire.Histogram]:
+    """Return a histogram of each tensor, after two waits for its device, however many there are."""
+    flat = {name: value.detach().flatten().float() for name, value in tensors.items() if value.numel()}
+    if not flat:
+        return {}
+    edges = []
+    for value in flat.values():
+        finite = torch.isfinite(value)  # a tensor of nothing that is has edges from infinity down
+        edges.append(torch.stack([value.where(finite, math.inf).amin(), value.where(finite, -math.inf).amax()]))
+    ranges = torch.stack([edge.to(edges[0].device) for edge in edges]).tolist()
+    chosen = {name: _range(*ends) for name, ends in zip(flat, ranges, strict=True) if ends[0] <= ends[1]}
+    if not chosen:
+        return {}
+    counts = [torch.histc(flat[name], _BINS, low, high) for name, (low, high) in chosen.items()]
+    told = torch.stack([count.to(counts[0].device) for count in counts]).tolist()
+    return {
+        f"{kind}/{name}": runwire.Histogram(np_histogram=(bins, torch.linspace(*ends, _BINS + 1).tolist()))
+        for (name, ends), bins in zip(chosen.items(), told, strict=True)
+    }
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a histogram: of values that are all the same, of some width around them."""
+    width = max(abs(low), 1.0) / 2 if low == high else 0.0
+    return low - width, high + width
+
+
+def _accurate(value: torch.Tensor) -> torch.dtype | None:
+    """Return in what norms of small floats are summed up: float16 would overflow."""
+    return torch.float32 if value.dtype in (torch.float16, torch.bfloat16) else None
