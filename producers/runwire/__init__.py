@@ -30,11 +30,13 @@ from runwire._current import (
     init,
     log,
     phase,
+    planned_stop,
     summary,
 )
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.errors import Stopped
 
 if TYPE_CHECKING:
     run: Run | None
@@ -46,6 +48,7 @@ __all__ = [
     "AlertLevel",
     "Run",
     "Settings",
+    "Stopped",
     "Table",
     "__version__",
     "alert",
@@ -58,6 +61,7 @@ __all__ = [
     "init",
     "log",
     "phase",
+    "planned_stop",
     "run",
     "summary",
 ]

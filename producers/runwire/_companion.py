@@ -1,5 +1,5 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, and tells
-where the run comes from.
+"""A training process's one thread of Runwire's: prints the run's alerts, passes requests to stop on, sees to it that
+there is a shipper, and tells where the run comes from.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
 from runwire.surroundings import Finding
-from runwire.wire import Alert
+from runwire.wire import Alert, StopRequest
 
 _LOOK_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
@@ -38,12 +39,22 @@ class Companion(threading.Thread):
         recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
+        stop: called, in this thread, with each request to stop.
     """
 
     def __init__(
-        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...]
+        self,
+        home: Path,
+        spools: Path,
+        folder: Path,
+        recorder: Recorder,
+        *,
+        ships: bool,
+        asks: tuple[str, ...],
+        stop: Callable[[StopRequest], None],
     ) -> None:
         super().__init__(name="runwire", daemon=True)
+        self._stop_asked = stop
         self._ships, self._asks = ships, asks
         self._finding: Finding | None = None
         self._home, self._spools, self._recorder = home, spools, recorder
@@ -124,6 +135,9 @@ class Companion(threading.Thread):
         for line in lines[:whole].splitlines():
             with suppress(WireError):
                 self._print(Alert.parse(line))
+                continue
+            with suppress(WireError):
+                self._stop_asked(StopRequest.parse(line))
 
     def _print(self, alert: Alert) -> None:
         key = (alert.id, alert.episode, alert.state)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from runwire import _exit, _init
+from runwire import _exit, _init, _sigterm
 from runwire._resume import Resume
 from runwire._run import Run
 from runwire._say import logger
@@ -106,6 +106,9 @@ def init(
     _living[:] = [run for run in _living if not run.finished] + [begun]
     _run = begun
     _exit.watch(living)
+    if begun.folder is not None and chosen.sigterm == "record":
+        others = (run.folder for run in living() if run is not begun and run.settings.sigterm == "record")
+        _sigterm.note([begun.folder, *(folder for folder in others if folder is not None)])
     return begun
 
 
@@ -147,6 +150,7 @@ checkpoint_loaded = _of_current(Run.checkpoint_loaded)
 checkpoint_saved = _of_current(Run.checkpoint_saved)
 define_metric = _of_current(Run.define_metric)
 phase = _of_current(Run.phase)
+planned_stop = _of_current(Run.planned_stop)
 
 
 class Twin:

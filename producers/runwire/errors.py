@@ -6,6 +6,7 @@
     ├── UsageError            the caller asked for what cannot be had: the message says what to ask for instead
     │   ├── ConfigError       a setting, flag or file holds something that it must not
     │   └── RunFinishedError  a run was used after finish()
+    ├── Stopped               the run was asked to stop, and its settings say that log() then raises this
     ├── UnavailableError      something outside is not there: Kafka, ClickHouse, a disk, the network
     └── WireError             bytes that are not what the contract says
 
@@ -29,6 +30,21 @@ class ConfigError(UsageError):
 
 class RunFinishedError(UsageError):
     """A run was used after it was finished, or before there was one."""
+
+
+class Stopped(RunwireError):  # noqa: N818 -- it is no error: what was asked for happens
+    """Somebody asked the run to stop; raised by the next `log` where the setting ``stop`` is "raise", once.
+
+    It is an `Exception`, so that what a training does at an exception (save, clean up) it does at this one, too.
+
+    Attributes:
+        by: who asked.
+        reason: why; "" if that was not said.
+    """
+
+    def __init__(self, message: str, *, by: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.by, self.reason = by, reason
 
 
 class UnavailableError(RunwireError):

@@ -258,6 +258,8 @@ def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
             raised=mark["raised"],
             exit_code=mark["exit_code"],
             closed=bool(mark["closed"]),
+            planned=tuple(mark["planned"]) if mark.get("planned") else None,
+            stopped=bool(mark.get("stopped")),
             doing=dict(mark["doing"]),
         )
     except (KeyError, TypeError, ValueError):

@@ -22,6 +22,7 @@ from runwire_server.api import (
     runs,
     series,
     sql,
+    stop,
     tables,
 )
 from runwire_server.api.guard import Guard
@@ -49,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
-    for router in (runs, deletion, export, importance, series, ranks, tables, alerts, sql, health, metrics, docs):
+    for router in (runs, deletion, stop, export, importance, series, ranks, tables, alerts, sql, health, metrics, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app

@@ -16,6 +16,7 @@ from runwire.wire import dumps
 _STATES = {
     "running": "cyan",
     "finished": "green",
+    "stopped": "yellow",
     "failed": "red",
     "crashed": "red",
     "firing": "red",
@@ -58,10 +59,7 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
             yield f"[dim]{name.replace('_', ' ')}[/] {escape(about[name])}"
     if about["tags"]:
         yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
-    if about["dropped_rows"]:
-        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
-    if about["exception"]:
-        yield f"[red]{escape(value(about['exception'], 400))}[/]"
+    yield from _trouble(about)
     for title in ("config", "summary"):
         if about[title]:
             table = _table(title, "", box_title=False)
@@ -70,6 +68,18 @@ def run(about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]]) -> Ite
             yield table
     if alerts_of:
         yield alerts(alerts_of)
+
+
+def _trouble(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was in a run's way."""
+    if about["stop"]:
+        by, reason = about["stop"].get("by"), about["stop"].get("reason") or "no reason given"
+        how = f"{value(by)} asked it to stop" if by else "an end was planned"
+        yield f"[yellow]{escape(f'{how}: {value(reason, 400)}')}[/]"
+    if about["dropped_rows"]:
+        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
+    if about["exception"]:
+        yield f"[red]{escape(value(about['exception'], 400))}[/]"
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:

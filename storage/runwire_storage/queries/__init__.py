@@ -11,11 +11,13 @@ from runwire_storage.queries.errors import (
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
+    OverError,
     QueryError,
     RunningError,
     SqlError,
 )
 from runwire_storage.queries.filter import FilterError
+from runwire_storage.queries.living import living
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
 from runwire_storage.queries.parameters import Parameters, parameters
@@ -43,6 +45,7 @@ __all__ = [
     "NoSuchTableError",
     "NonFinite",
     "Outlier",
+    "OverError",
     "Page",
     "Parameters",
     "Pool",
@@ -53,6 +56,7 @@ __all__ = [
     "Table",
     "against",
     "alerts",
+    "living",
     "matrix",
     "metrics",
     "parameters",
