@@ -68,8 +68,8 @@ def init(
             srun or MPI says, else 0.
         notes: a text.
         resume: whether it may go on with a run that is there: "allow"; "must", or it is an error; "never", or it is;
-            "auto" (or True): with the one that this program began last here, if that did not finish. Steps go on behind
-            the last one. None is as "allow", but looks no further than this home.
+            "auto" (or True): with the one that this program began last here, if that did not finish or was stopped.
+            Steps go on behind the last one. None is as "allow", but looks no further than this home.
         reinit: what becomes of a current run: "finish_previous" (or True, None), which is said; "return_previous" (or
             False): it is returned, and all else passed over; "create_new": it goes on beside the new one.
         mode: "online", "offline" or "disabled"; see `Settings`.

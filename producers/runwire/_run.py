@@ -320,10 +320,11 @@ class Run:
         """
         if self._over:
             return
-        code = int(exit_code)
-        self._recorder.event("finish", {"exit_code": code, **self._stopping.finished(code)}, vital=True)
+        number = int(exit_code)
+        stopped = self._stopping.finished(number)
+        self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
         self._over = "finished"
-        self._remember(finished=True)
+        self._remember(finished=not stopped)  # a run that was stopped is gone on with by resume="auto"
         companion, where = self._companion, self.folder
         try:
             if companion is not None and where is not None:

@@ -106,7 +106,7 @@ def test_a_running_training_ends_by_its_own_hand_when_it_is_asked_to(up: Pipelin
 
     done = runwire(up, "stop", "asked", "--reason", "the loss is flat", "--wait", "60")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "asked was asked to stop, and has ended: stopped\n"
+    assert done.stdout == "asked knows that it is to stop, and is stopped now\n"
     for process in ranks:
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "saved\n")

@@ -170,6 +170,39 @@ def test_what_is_no_number_of_seconds_is_said_and_passed_over(begin: Begin, caps
     assert "the grace of a planned stop is 'soon'" in capsys.readouterr().err
 
 
+def test_a_stop_is_planned_in_the_middle_of_log(begin: Begin) -> None:
+    """By a signal's handler, again and again: every row and every announcement is there, and whole."""
+    run = begin()
+    announced = 0
+
+    def announce(*_: object) -> None:
+        nonlocal announced
+        announced += 1
+        run.planned_stop(f"notice {announced}")
+
+    before = signal.signal(signal.SIGALRM, announce)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        for step in range(20_000):
+            run.log({"loss": step}, step=step)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    run.finish()
+    assert announced > 0
+    assert [planned["reason"] for planned in told(run, "planned_stop")] == [f"notice {n + 1}" for n in range(announced)]
+    assert logged(run) == [(step, {"loss": float(step)}) for step in range(20_000)]
+
+
+@pytest.mark.parametrize(("ending", "same"), [("run.planned_stop('time limit')", True), ("", False)])
+def test_resume_auto_goes_on_with_a_run_that_was_stopped(train: Train, ending: str, *, same: bool) -> None:
+    """A job that is put into the queue again goes on; one that was finished begins anew."""
+    code = f"import runwire\nrun = runwire.init(resume='auto', mode='offline')\nprint(run.id)\n{ending}\nrun.finish()"
+    first, second = (train(code).communicate(timeout=60)[0] for _ in range(2))
+    assert first
+    assert (first == second) is same
+
+
 #: Begins a run, says that it is ready, and hangs within C without ever coming back to the interpreter.
 HANG = """
 import ctypes, runwire

@@ -44,10 +44,8 @@ def stop(
     answered = _answered(about, asked["asked_at"])
     if json:
         print_json({**asked, "answered": answered, "state": about["state"]})
-    elif about["state"] != "running" and answered:
-        say(f"{whole} was asked to stop, and has ended: {about['state']}")
     elif answered:
-        say(f"{whole} was asked to stop, and knows it; it has not ended yet")
+        say(f"{whole} knows that it is to stop, and is {about['state']} now")
     if not answered:
         raise NoAnswerError(
             f"{whole} was asked to stop, and has not answered within {wait:g} s: its host may not reach Kafka, or it "
