@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from timeline import DAWN, Timeline, event, micros, nan_loss, pulse
+from timeline import DAWN, FINE, Timeline, event, micros, nan_loss, pulse
 
 from runwire.errors import ConfigError
 from runwire.wire import StopRequest
@@ -19,7 +19,7 @@ def test_an_alert_asks_once_when_it_fires_and_means_all_ranks_of_now() -> None:
     asked = StopRequest("run", DAWN + 1, "alert nonfinite", title, micros(3))
     assert list(stops.requests(changed, {"nonfinite"}, line.watch.health)) == [asked]
     assert list(stops.requests(changed, {"crash"}, line.watch.health)) == []
-    resolved = line.read(9, event(9, "start", attempt=8), pulse(9, attempt=8, metrics={"train/loss": 1.0}))
+    resolved = line.read(9, event(9, "start", attempt=8), pulse(9, attempt=8, metrics={"train/loss": FINE}))
     assert list(stops.requests(resolved, {"nonfinite"}, line.watch.health)) == []
 
 

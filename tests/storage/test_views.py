@@ -135,7 +135,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "seen_at": "2026-01-02 03:04:25.678901",
             "exit_code": 0,
             "exception": "",
-            "stop": '{"reason":"SIGTERM"}',
+            "stop": '{"reason": "SIGTERM"}',
             "stop_reason": "SIGTERM",
             "time_limit_at": "2027-01-15 08:00:00.000000",
             "dropped_rows": 7,
