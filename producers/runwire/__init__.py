@@ -31,6 +31,7 @@ from runwire._current import (
     log,
     log_artifact,
     phase,
+    planned_stop,
     summary,
     use_artifact,
 )
@@ -38,6 +39,7 @@ from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
 from runwire.artifacts import Artifact
+from runwire.errors import Stopped
 from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ __all__ = [
     "Plotly",
     "Run",
     "Settings",
+    "Stopped",
     "Table",
     "Video",
     "__version__",
@@ -70,6 +73,7 @@ __all__ = [
     "log",
     "log_artifact",
     "phase",
+    "planned_stop",
     "plot",
     "run",
     "summary",

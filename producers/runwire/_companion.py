@@ -1,5 +1,5 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, tells
-where the run comes from, samples the machine, and looks after the capture of the console.
+"""A training process's one thread of Runwire's: prints the run's alerts, passes requests to stop on, sees to it that
+there is a shipper, tells where the run comes from, samples the machine, and looks after the capture of the console.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
 from runwire.surroundings import Finding
 from runwire.system import Sampler
-from runwire.wire import Alert
+from runwire.wire import Alert, StopRequest
 
 _LOOK_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
@@ -42,6 +43,7 @@ class Companion(threading.Thread):
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
         sampler: takes samples of the machine; None if none are to be taken.
         console: the capture of the console, if this run has it.
+        stop: called, in this thread, with each request to stop.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Companion(threading.Thread):
         asks: tuple[str, ...],
         sampler: Sampler | None,
         console: Capture | None,
+        stop: Callable[[StopRequest], None],
     ) -> None:
         super().__init__(name="runwire", daemon=True)
+        self._stop_asked = stop
         self._ships, self._asks = ships, asks
         self._sampler, self._console = sampler, console
         self._finding: Finding | None = None
@@ -144,6 +148,9 @@ class Companion(threading.Thread):
         for line in lines[:whole].splitlines():
             with suppress(WireError):
                 self._print(Alert.parse(line))
+                continue
+            with suppress(WireError):
+                self._stop_asked(StopRequest.parse(line))
 
     def _print(self, alert: Alert) -> None:
         key = (alert.id, alert.episode, alert.state)

@@ -124,8 +124,10 @@ def _find_kafka(argument: str | None, home: Any) -> _addresses.Address | None:
 
 def _told(said: Mapping[str, str | None], run: str, tags: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the start event tells. What was not said is left out: it is not to hide what was said before."""
+    time_limit_at = _job.time_limit_at()
     return {
         "default_name": name_of(run),
+        **({} if time_limit_at is None else {"time_limit_at": time_limit_at}),
         **{name: text for name, text in said.items() if text is not None},
         "tags": list(tags),
         "config": config,

@@ -29,6 +29,8 @@ _LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MP
 _NODES = ("GROUP_RANK", "SLURM_NODEID")
 #: In which ways a training may be split among its processes.
 _GROUPS = ("data", "tensor", "pipeline", "expert")
+#: More digits than this are no second of this millennium.
+_SECONDS_DIGITS_MAX = 11
 #: torchrun calls a job so that nobody named.
 _NAMELESS = "none"
 
@@ -93,6 +95,12 @@ def size() -> int:
             text = os.environ.get(count, "")
             return int(text) if text.isdecimal() else 1
     return 1
+
+
+def time_limit_at() -> int | None:
+    """Return when the job's time is over, microseconds since the epoch; None if nothing says so."""
+    text = os.environ.get("SLURM_JOB_END_TIME", "")
+    return int(text) * 1_000_000 if text.isdecimal() and len(text) <= _SECONDS_DIGITS_MAX else None
 
 
 def shared_id(number: int) -> str | None:

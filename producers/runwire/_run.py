@@ -21,6 +21,7 @@ from runwire._facts import Config, Summary
 from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire._settings import Settings
+from runwire._stopping import GRACE_SECONDS, Stopping
 from runwire._table import Table
 from runwire._values import Logged
 from runwire.artifacts import Artifact, Origin
@@ -35,7 +36,7 @@ from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.files import Kept
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
 from runwire.system import Sampler
-from runwire.wire import MediaItem, TableRows
+from runwire.wire import MediaItem, StopRequest, TableRows
 from runwire.wire.media import ITEMS_MAX
 
 _FLOAT = {float}
@@ -105,6 +106,7 @@ class Run:
         self._recorder = Recorder(self._begin(), about.next_step)
         self._remember(finished=False)
         self._recorder.event("start", dict(about.told))
+        self._stopping = Stopping(self.name, self._recorder.event, raises=settings.stop == "raise")
         self._companion: Companion | None = None
         self._console: Capture | None = None
         if self.folder is not None:
@@ -119,6 +121,7 @@ class Run:
                 asks=self._asks(),
                 sampler=self._sampler(),
                 console=self._console,
+                stop=self._asked_to_stop,
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -146,6 +149,7 @@ class Run:
 
         Raises:
             RunFinishedError: the run is finished.
+            Stopped: the run was asked to stop, and the setting ``stop`` is "raise"; the values are logged.
         """
         if self._over:
             self._refuse("log()")
@@ -340,6 +344,29 @@ class Run:
             self._recorder.event("artifact", found.identity())
         return found
 
+    def planned_stop(self, reason: str, grace: float = GRACE_SECONDS) -> None:
+        """Say that the run is about to be ended from outside: by a time limit, a preemption, a maintenance.
+
+        However its process ends within ``grace`` seconds, it is told as stopped, for this reason, and no alert calls
+        it a crash. A run that lives on longer is watched as ever. Where SIGTERM ends it this need not be said.
+
+        ::
+
+            signal.signal(signal.SIGUSR1, lambda *_: run.planned_stop("time limit", grace=300))
+
+        Args:
+            reason: why, in a few words.
+            grace: how long that may take, seconds.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("planned_stop()")
+            return
+        seconds = self._seconds(grace, "grace of a planned stop")
+        self._stopping.plan(str(reason), GRACE_SECONDS if seconds is None else seconds)
+
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
 
@@ -374,9 +401,11 @@ class Run:
             return
         if self._console is not None:
             self._console.finish()  # before the run says that it is over: then all of it is there
-        self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
+        number = int(exit_code)
+        stopped = self._stopping.finished(number)
+        self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
         self._over = "finished"
-        self._remember(finished=True)
+        self._remember(finished=not stopped)  # a run that was stopped is gone on with by resume="auto"
         companion, where = self._companion, self.folder
         try:
             if companion is not None and where is not None:
@@ -447,6 +476,16 @@ class Run:
         return None if server is None else f"{server}/r/{self.id}"
 
     @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked the run to stop: `runwire stop`, the page, or an alert.
+
+        A training that looks here once a step, saves what it wants to keep and ends with exit code 0 is told as
+        stopped. Each rank hears of it by itself, at another step: where all must leave together, let one rank look and
+        tell the others.
+        """
+        return self._stopping.seen()
+
+    @property
     def step(self) -> int:
         """The step that the next row without one gets."""
         return self._recorder.next_step
@@ -459,6 +498,9 @@ class Run:
         if self._over or self._raised:
             return
         self._raised = True
+        stopped = self._stopping.raised(error)
+        if stopped is None:
+            return
         lines = "".join(traceback_module.format_exception(kind, error, traceback)).splitlines()
         self._recorder.event(
             "exception",
@@ -468,6 +510,7 @@ class Run:
                 "traceback": str(
                     _values.plain("\n".join(line[:_TRACEBACK_LINE_MAX] for line in lines[-_TRACEBACK_LINES_MAX:]))
                 ),
+                **stopped,
             },
             vital=True,
         )
@@ -555,6 +598,12 @@ class Run:
             "(allow_val_change=True says that it is meant)",
         )
 
+    def _asked_to_stop(self, request: StopRequest) -> None:
+        if self._over:
+            return
+        self._stopping.ask(request)
+        self._shapes.clear()  # so that the next log() looks whether it owes something
+
     def _where_now(self) -> str | None:
         """Return where the run is delivered as far as is known now."""
         if self._address is None or self._address.source == "up":
@@ -563,6 +612,13 @@ class Run:
         return None if self._address is None else self._address.value
 
     def _log_slowly(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
+        """Log what is not a row as one before it, and look at what else there is to do."""
+        self._log_any(data, step, ts, more=more)
+        # Looked at behind all else: whoever asks to stop first says so, and then makes the shapes forgotten.
+        if self._stopping.due is not None:
+            self._stopping.obey()
+
+    def _log_any(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
         """Log what is new, nested, of other types, or wrong in places."""
         if not isinstance(data, Mapping):
             self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
@@ -636,8 +692,8 @@ class Run:
 
             self._recorder.part(message)
 
-    def _seconds(self, limit: Any) -> float | None:
-        """Return how long a phase may be silent; None also for what is no number of seconds, which is said."""
+    def _seconds(self, limit: Any, what: str = "limit of a phase") -> float | None:
+        """Return a number of seconds; None also for what is none, which is said."""
         if limit is None:
             return None
         try:
@@ -646,7 +702,7 @@ class Run:
             seconds = -1.0
         if 0 < seconds < float("inf"):
             return seconds
-        self._warn("phase", "limit", f"the limit of a phase is {limit!r:.60}, not a number of seconds: taking none")
+        self._warn(what, "seconds", f"the {what} is {limit!r:.60}, not a number of seconds: it is passed over")
         return None
 
     def _checkpoint(self, action: str, step: int, path: str | os.PathLike[str] | None) -> None:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from parts import Pipeline
+from parts import Pipeline, until
 from playwright.sync_api import Page, expect
 
 import runwire
@@ -216,3 +216,24 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
     expect(shown).not_to_contain_text("afterwards")
     for process in processes:
         process.communicate("\n\n", timeout=60)
+
+
+def test_a_run_is_asked_to_stop_by_a_button_that_asks_back(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """Nothing is asked before that is confirmed; then the run answers, ends, and the page says by whom and why."""
+    run = runwire.init("stops", "stopped-here", id=f"stop-{uuid.uuid4().hex[:6]}", dir=up.home, reinit="create_new")
+    run.log({"loss": 1.0})
+    up.wait_for_run(run.id)
+    page = open_page(f"{up.server}/r/{run.id}")
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_role("button", name="Leave it running").click()
+    assert not run.should_stop
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_label("Why").fill("the loss is flat")
+    page.get_by_role("button", name="Ask it to stop").click()
+    expect(page.get_by_role("status").filter(has_text="It has answered")).to_be_visible()
+    until(lambda: run.should_stop, "the run is asked")
+    run.finish()
+    header = page.locator("header").last
+    expect(header).to_contain_text("stopped")
+    expect(header).to_contain_text("the page: the loss is flat")
+    expect(page.get_by_role("button", name="Stop…")).to_have_count(0)

@@ -101,6 +101,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "git": {"commit": "5f0c1a", "branch": "main"},
             "started_at": started,
             "command": ["x.py"],
+            "time_limit_at": 1_800_000_000_000_000,
         },
         "config": {"lr": 0.1, "optimizer.name": "adam", "layers": [1, 2], "od\"d\n/ke\\y'": True},
         "summary": {"best": 3, "val/acc": 0.75},
@@ -109,6 +110,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
     }
     write_facts(store, *(("a", 0, kind, key, value, 0) for kind, facts in said.items() for key, value in facts.items()))
     write_facts(store, ("a", 0, "state", "state", "finished", 20), ("a", 0, "state", "exit_code", 0, 20))
+    write_facts(store, ("a", 0, "state", "stop", {"reason": "SIGTERM"}, 19), ("a", 1, "state", "stop", None, 20))
     write_series(store, ("a", "loss", 0, math.nan), ("a", "loss", 1, 5.0), ("a", "val/acc", 0, 0.5), ("a", "n", 1, 2.0))
     assert read(store, "SELECT * FROM runs") == [
         {
@@ -133,6 +135,9 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "seen_at": "2026-01-02 03:04:25.678901",
             "exit_code": 0,
             "exception": "",
+            "stop": '{"reason": "SIGTERM"}',
+            "stop_reason": "SIGTERM",
+            "time_limit_at": "2027-01-15 08:00:00.000000",
             "dropped_rows": 7,
         }
     ]
@@ -163,11 +168,12 @@ def test_a_summary_holds_what_a_metrics_definition_says(store: Client) -> None:
     [
         ([], "running"), (["running"], "running"), (["finished"], "finished"), (["failed"], "failed"),
         (["crashed"], "crashed"), (["finished", "running"], "running"), (["running", "failed"], "failed"),
-        (["finished", "failed", "crashed"], "crashed"),
+        (["finished", "failed", "crashed"], "crashed"), (["stopped"], "stopped"), (["finished", "stopped"], "stopped"),
+        (["stopped", "running"], "running"), (["stopped", "failed"], "failed"),
     ],
 )  # fmt: skip
 def test_the_worst_rank_gives_a_run_its_state(store: Client, states: Sequence[str], state: str) -> None:
-    """Crashed before failed before running before finished; a run is not ended before all of its ranks are."""
+    """Crashed, failed, running, stopped, finished; a run is not ended before all of its ranks are."""
     write_facts(store, ("a", 0, "run", "project", "p", 0), *(
         ("a", rank, "state", "state", said, 5) for rank, said in enumerate(states)))  # fmt: skip
     (row,) = read(store, "SELECT state, ended_at FROM runs")

@@ -304,6 +304,8 @@ def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark, Position]:
             raised=mark["raised"],
             exit_code=mark["exit_code"],
             closed=bool(mark["closed"]),
+            planned=tuple(mark["planned"]) if mark.get("planned") else None,
+            stopped=bool(mark.get("stopped")),
             doing=dict(mark["doing"]),
         )
         return _position(told["ship"]), watch, _position(told.get("console", (0, 0)))

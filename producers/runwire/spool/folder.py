@@ -21,6 +21,8 @@ from runwire.spool.lock import hold
 from runwire.wire.names import check_rank, check_run
 
 META, LOCK, DELIVERED, INBOX = "meta.json", "lock", "delivered.json", "inbox.jsonl"
+#: Holds something if SIGTERM ended the process: where it was then.
+TERMINATED = "terminated"
 _TRIES = 100
 
 

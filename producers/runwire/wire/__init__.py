@@ -8,6 +8,7 @@ from __future__ import annotations
 from runwire.wire.artifacts import LoggedArtifact
 from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.console import ConsoleLine, ConsoleLines
+from runwire.wire.control import StopRequest
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.media import MediaItem
@@ -17,6 +18,7 @@ from runwire.wire.topics import (
     ALERTS,
     ARTIFACTS,
     CONSOLE,
+    CONTROL,
     DATA_TOPICS,
     DEAD_LETTER,
     EVENTS,
@@ -32,6 +34,7 @@ __all__ = [
     "ARTIFACTS",
     "ATTEMPT_SHIFT",
     "CONSOLE",
+    "CONTROL",
     "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",
@@ -49,6 +52,7 @@ __all__ = [
     "MediaItem",
     "MetricPulse",
     "Pulse",
+    "StopRequest",
     "TableRows",
     "Topic",
     "bundle",

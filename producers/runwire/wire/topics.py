@@ -33,6 +33,7 @@ ARTIFACTS = "runwire.artifacts"
 CONSOLE = "runwire.console"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
+CONTROL = "runwire.control"
 DEAD_LETTER = "runwire.dead-letter"
 
 #: Those whose partitions become more together. Artifacts are few, and each needs all that was logged of its name in one
@@ -48,6 +49,8 @@ TOPICS = (
     # Kafka drops and compacts whole closed segments only, and would close one in seven days.
     Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 24)}),
     Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
+    # Requests to runs, a few a day: each host's shipper reads all of them.
+    Topic(CONTROL, 1, {"retention.ms": str(7 * _DAY_MS)}),
     # A record as large as may be must still fit once it has headers that say why it is here.
     Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(2 << 20)}),
 )

@@ -30,6 +30,10 @@ export interface Run {
   exit_code: number | null;
   dropped_rows: number;
   exception: { kind?: string; message?: string; traceback?: string } | null;
+  /** Why it stops or was stopped, or was asked to: then also by whom, and when (microseconds since the epoch). */
+  stop: { reason?: string; by?: string; asked_at?: number } | null;
+  /** When its job's time is over, if that is known. */
+  time_limit_at: Time | null;
 }
 
 export interface Metric {
@@ -178,6 +182,16 @@ export const runs = (signal?: AbortSignal) =>
   get<{ runs: Run[] }>(`/api/runs?limit=${RUNS_MAX}`, signal).then((body) => body.runs);
 
 export const run = (id: string, signal?: AbortSignal) => get<Run>(`/api/runs/${part(id)}`, signal);
+
+/** Ask a run to stop. Once it has answered, its `stop` holds the `asked_at` that this returns. */
+export async function stop(id: string, reason: string): Promise<number> {
+  const response = await request(`/api/runs/${part(id)}/stop`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ reason, by: "the page" }),
+  });
+  return (await response.json()).asked_at;
+}
 
 export const metrics = (id: string, signal?: AbortSignal) =>
   get<{ metrics: Metric[] }>(`/api/runs/${part(id)}/metrics`, signal).then((body) => body.metrics);

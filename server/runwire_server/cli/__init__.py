@@ -22,6 +22,7 @@ from runwire_server.cli import (
     retention,
     runs,
     sql,
+    stop,
     sync,
     table,
     topics,
@@ -62,6 +63,7 @@ app.command(
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
 )(sql.sql)
 
+app.command(rich_help_panel=_KEEP, epilog="example: runwire stop brisk-otter --reason 'the loss is flat'")(stop.stop)
 app.command(rich_help_panel=_KEEP, epilog="example: runwire delete brisk-otter --yes")(delete.delete)
 app.command(
     rich_help_panel=_KEEP,

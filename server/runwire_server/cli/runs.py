@@ -27,7 +27,9 @@ def runs(
         typer.Option(metavar="KEYS", help="As -max(val/acc),name: a minus descends. [default: -started]"),
     ] = None,
     project: Annotated[str | None, typer.Option(help="Only runs of this project.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only those: running, finished, failed or crashed.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only those: running, finished, stopped, failed or crashed.")
+    ] = None,
     limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="At most so many, the first.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many before them.")] = 0,
     json: Json = False,

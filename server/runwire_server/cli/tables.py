@@ -18,6 +18,7 @@ from runwire.wire.names import SYSTEM
 _STATES = {
     "running": "cyan",
     "finished": "green",
+    "stopped": "yellow",
     "failed": "red",
     "crashed": "red",
     "firing": "red",
@@ -68,10 +69,7 @@ def run(
             yield f"[dim]{name.replace('_', ' ')}[/] {escape(text)}"
     if about["tags"]:
         yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
-    if about["dropped_rows"]:
-        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
-    if about["exception"]:
-        yield f"[red]{escape(value(about['exception'], 400))}[/]"
+    yield from _trouble(about)
     for title in ("config", "summary"):
         if about[title]:
             table = _table(title, "", box_title=False)
@@ -100,6 +98,18 @@ def _media(one: Mapping[str, Any]) -> str:
     steps, rank = one["steps"], f", rank {one['rank']}" if one["rank"] else ""
     at = f"step {steps[0]:,}" if len(steps) == 1 else f"{len(steps):,} steps, the last {steps[-1]:,}"
     return f"[dim]{escape(one['kind'])}[/] {escape(one['name'])} [dim]at {at}{rank}[/]"
+
+
+def _trouble(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was in a run's way."""
+    if about["stop"]:
+        by, reason = about["stop"].get("by"), about["stop"].get("reason") or "no reason given"
+        how = f"{value(by)} asked it to stop" if by else "an end was planned"
+        yield f"[yellow]{escape(f'{how}: {value(reason, 400)}')}[/]"
+    if about["dropped_rows"]:
+        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
+    if about["exception"]:
+        yield f"[red]{escape(value(about['exception'], 400))}[/]"
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:

@@ -25,11 +25,13 @@ from runwire_storage.queries.errors import (
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
+    OverError,
     QueryError,
     RunningError,
     SqlError,
 )
 from runwire_storage.queries.filter import FilterError
+from runwire_storage.queries.living import living
 from runwire_storage.queries.media import MediaName, Shown, media, shown
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
@@ -64,6 +66,7 @@ __all__ = [
     "NoSuchTableError",
     "NonFinite",
     "Outlier",
+    "OverError",
     "Page",
     "Parameters",
     "Pool",
@@ -82,6 +85,7 @@ __all__ = [
     "artifacts",
     "artifacts_of_run",
     "console",
+    "living",
     "matrix",
     "media",
     "metrics",

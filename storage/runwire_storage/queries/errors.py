@@ -6,6 +6,7 @@
     ├── NoSuchRunError      no run is called so
     ├── AmbiguousRunError   several are
     ├── RunningError        the run still runs, and what was asked is for one that does not
+    ├── OverError           the run has ended, and what was asked is for one that goes on
     ├── ExpiredError        the run's points are gone, and only its rollups are left
     ├── NoSuchSeriesError   the run has no metric called so, or not on that rank
     ├── NoSuchTableError    the run has logged no table called so, or not there
@@ -41,6 +42,10 @@ class AmbiguousRunError(QueryError):
 
 class RunningError(QueryError):
     """The run still runs, and what was asked is for one that does not."""
+
+
+class OverError(QueryError):
+    """The run has ended, and what was asked is for one that goes on."""
 
 
 class ExpiredError(QueryError):

@@ -14,6 +14,7 @@ import { now, usePoll } from "../live";
 import { Media } from "../media/section";
 import { Ago, Empty, Failure, State, Value } from "../parts";
 import { go, param, set } from "../place";
+import { reasonOf, Stop } from "../stop";
 import { Tables } from "../tables";
 import { took } from "./runs";
 
@@ -101,11 +102,16 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
         {run.name}
         {run.name !== run.id && <span class="id">{run.id}</span>}
       </h1>
+      {run.state === "running" && <Stop run={run} />}
       <dl class="facts">
         <Fact name="State">
           <State state={run.state} />
           {run.state === "running" && quiet > SILENT && <span class="bad"> silent for {duration(quiet)}</span>}
         </Fact>
+        {run.stop && <Fact name={run.state === "stopped" ? "Stopped" : "Stop"}>{reasonOf(run.stop)}</Fact>}
+        {run.state === "running" && run.time_limit_at && (
+          <Fact name="Time limit">{moment(api.time(run.time_limit_at))}</Fact>
+        )}
         {run.last_step !== null && <Fact name="Last step">{integer(run.last_step)}</Fact>}
         <Fact name="Heard">
           <Ago at={run.seen_at} />
