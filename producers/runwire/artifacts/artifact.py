@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -212,8 +212,17 @@ class Artifact:
                 yield nowhere
             return
         with staging.new() as path:
-            with path.open(mode, encoding=None if mode == "wb" else encoding or "utf-8") as file:
+            file = path.open(mode, encoding=None if mode == "wb" else encoding or "utf-8")
+            try:
                 yield file
+            except BaseException:
+                with suppress(OSError):
+                    file.close()
+                raise
+            try:
+                file.close()
+            except OSError as error:  # what was still to be written finds no room
+                self._lose(f"{inner} cannot be written: {error.strerror or error}")
             self._keep(inner, lambda files: files.link(path))
 
     def add(self, obj: Table, name: str) -> None:
@@ -367,7 +376,8 @@ class Artifact:
             waits_for = self._hand_over(recorder)
         self._origin = origin
         if self._digest is None or self._lost is not None:
-            logger.error("the artifact %s is not logged: %s", self.name, self._lost)
+            if origin.mode != "disabled":
+                logger.error("the artifact %s is not logged: %s", self.name, self._lost)
             return
         self._version, self._seq, self.aliases = None, None, tuple(words)
         ts, (count, size) = time.time_ns() // 1000, self._counts
@@ -396,7 +406,7 @@ class Artifact:
 
         if self._lost is None:
             kept = recorder.file(keep)
-            self._lost = None if kept is not None else "nothing is recorded"
+            self._lost = None if kept is not None else "its files could not be kept"
         if staging is not None:
             staging.close()
         if self._lost is not None:
@@ -476,7 +486,7 @@ class Artifact:
         logger.error("the artifact %s will not be logged, the training goes on: %s", self.name, why)
 
     def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = plain(self.metadata)
+        told: dict[str, Any] = plain(dict(self.metadata))
         size = len(dumps(told))
         if size <= METADATA_BYTES_MAX:
             return told

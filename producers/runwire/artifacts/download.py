@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runwire.artifacts.remote import Remote
@@ -40,6 +39,8 @@ def fetch(remote: Remote, entries: Sequence[Entry], root: Path) -> None:
         UnavailableError: the server does not answer, or the folder cannot be written.
         UsageError: a symbolic link in the folder leads out of it.
     """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- most who import this download nothing
+
     real = root.resolve()
     with ThreadPoolExecutor(min(_THREADS, max(len(entries), 1)), "runwire-files") as pool:
         under_way = [pool.submit(_fetch, remote, entry, root, real, number) for number, entry in enumerate(entries)]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runwire import _addresses
-from runwire.spool.files import Files
+from runwire.spool.files import Files, clear
 
 _LOCK = "lock"
 
@@ -37,15 +36,14 @@ class Staging:
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         self._folder, lock = _begin(root)
+        self._names = itertools.count()
         self.files = Files(self._folder)
         self.close = weakref.finalize(self, _remove, self._folder, lock, os.getpid())
 
     @contextmanager
     def new(self) -> Iterator[Path]:
         """Give the path of a file that is to be written; it is removed afterwards."""
-        fd, name = tempfile.mkstemp(dir=self._folder)
-        os.close(fd)
-        path = Path(name)
+        path = self._folder / f"{next(self._names)}.new"
         try:
             yield path
         finally:
@@ -55,7 +53,8 @@ class Staging:
 def _begin(root: Path) -> tuple[Path, int]:
     """Make a folder, and return it and the descriptor of its lock, which is held."""
     while True:
-        folder = Path(tempfile.mkdtemp(dir=root))
+        folder = root / os.urandom(8).hex()
+        folder.mkdir()
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fstat(lock).st_nlink:
@@ -67,7 +66,7 @@ def _remove(folder: Path, lock: int, pid: int) -> None:
     with suppress(OSError):
         os.close(lock)
     if os.getpid() == pid:  # a forked child's copy of the artifact goes, not the parent's files
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
 
 
 def _sweep(root: Path) -> None:
@@ -76,4 +75,12 @@ def _sweep(root: Path) -> None:
         # Its process lives, or is just making it.
         with suppress(OSError), (folder / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    with suppress(OSError):
+        clear(folder)
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,20 +121,16 @@ class Files:
         Raises:
             OSError: they cannot be stored.
         """
-        new = self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
+        self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
         for digest in sizes:
-            source, target = other._folder / digest, self._folder / digest
+            source = other._folder / digest
             try:
-                os.link(source, target)
+                os.link(source, self._folder / digest)
             except FileExistsError:
                 continue
             except OSError:
-                try:
-                    shutil.copyfile(source, new)
-                    new.replace(target)
-                except OSError:
-                    self._drop(new)
-                    raise
+                with source.open("rb") as file:
+                    self.copy(file)
 
     def _begin(self, size: int) -> Path:
         """Return the path of a file that is not there yet, if so many bytes more may be held."""
