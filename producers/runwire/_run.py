@@ -40,7 +40,12 @@ _MESSAGE_MAX = 2000
 
 
 class AlertLevel(enum.Enum):
-    """How serious an alert is."""
+    """How serious an alert is.
+
+    ::
+
+        runwire.alert("Accuracy is low", f"{accuracy:.2f}", level=runwire.AlertLevel.ERROR)
+    """
 
     INFO = "INFO"
     WARN = "WARN"
@@ -62,7 +67,10 @@ class Run:
     Attributes:
         id: names the run.
         rank: names this process in it.
-        project, entity, group, job_type: as given to ``init``, for people.
+        project: what it belongs to, as given to ``init``; and likewise:
+        entity: whom it belongs to.
+        group: what it is one part of.
+        job_type: which part.
         config: what the run was configured with.
         summary: what it came to.
         resumed: whether it goes on with a run that was there before.
@@ -240,6 +248,11 @@ class Run:
     def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that a checkpoint is saved: alerts then tell from where the run could go on.
 
+        ::
+
+            torch.save(model.state_dict(), "model-1000.pt")
+            run.checkpoint_saved(1000, "model-1000.pt")
+
         Args:
             step: the step that it holds.
             path: where it is.
@@ -252,6 +265,11 @@ class Run:
     def checkpoint_loaded(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that the run goes on from a checkpoint.
 
+        ::
+
+            model.load_state_dict(torch.load("model-1000.pt"))
+            run.checkpoint_loaded(1000, "model-1000.pt")
+
         Args:
             step: the step that it holds.
             path: where it is.
@@ -263,6 +281,10 @@ class Run:
 
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
+
+        ::
+
+            run.alert("Training complete", f"Final accuracy: {accuracy:.4f}", level="INFO")
 
         Args:
             title: in a few words.
@@ -366,7 +388,13 @@ class Run:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
 
     def raised(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        """Record the exception that ends the run; `finish` is still to be called."""
+        """Record the exception that ends the run; `finish` is still to be called.
+
+        Args:
+            kind: its class.
+            error: itself.
+            traceback: where it was raised.
+        """
         if self._over or self._raised:
             return
         self._raised = True
@@ -384,7 +412,11 @@ class Run:
         )
 
     def end(self, exit_code: int) -> None:
-        """Finish the run because the process ends."""
+        """Finish the run because the process ends.
+
+        Args:
+            exit_code: of the process.
+        """
         self.finish(exit_code)
 
     def forked(self) -> None:
