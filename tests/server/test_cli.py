@@ -16,8 +16,8 @@ import serving
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["login"], ["sync"], ["version"], ["runs"], ["show"], ["export"],
     ["alerts"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"],
-    ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
-    ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
+    ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
+    ["topics", "expand"], ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
 
 
