@@ -62,7 +62,7 @@ class Run:
                 run.log({"loss": train(step)})
 
     A run may have several processes (``id=`` the same, ``rank=`` different). It belongs to the process that called
-    ``init``: a forked child says so once and records nothing; it may call ``init`` itself.
+    ``init``: a child, forked or spawned, says so once and records nothing; it may call ``init`` itself.
 
     Attributes:
         id: names the run.
@@ -384,6 +384,32 @@ class Run:
         """The step that the next row without one gets."""
         return self._recorder.next_step
 
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go into another process, as that of a spawned worker, as into a forked child: by name, and not to log."""
+        config = {key: _values.plain(value) for key, value in self.config.items()}
+        about = About(
+            id=self.id,
+            rank=self.rank,
+            project=self.project,
+            name=self.name,
+            entity=self.entity,
+            group=self.group,
+            job_type=self.job_type,
+            notes=self.notes,
+            tags=self.tags,
+            config=config,
+            told={},
+            resumed=self.resumed,
+            next_step=self.step,
+        )
+        return _in_child, (about, Place(self._home, self._spools, None))
+
     def __repr__(self) -> str:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
 
@@ -420,7 +446,7 @@ class Run:
         self.finish(exit_code)
 
     def forked(self) -> None:
-        """Leave the run to the parent: this is a forked child."""
+        """Leave the run to the parent: this is a child process."""
         if not self._over:
             self._over = "forked"
             self._recorder.forget()
@@ -428,7 +454,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether `finish` was called, or this is a forked child."""
+        """Whether `finish` was called, or this is a child process."""
         return bool(self._over)
 
     def _begin(self) -> Writer | None:
@@ -597,7 +623,7 @@ class Run:
         self._warn(
             "fork",
             "fork",
-            f"{call} in a forked child process (pid {os.getpid()}): not recorded. Log in the process that called "
+            f"{call} in a child process (pid {os.getpid()}): not recorded. Log in the process that called "
             "init(), or call runwire.init(id=…, rank=…) in the child",
         )
 
@@ -605,6 +631,13 @@ class Run:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
+
+
+def _in_child(about: About, place: Place) -> Run:
+    """Return what a child process has of its parent's run."""
+    run = Run(about, Settings(mode="disabled"), place)
+    run.forked()
+    return run
 
 
 def _floats(values: Any) -> list[float] | None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +24,9 @@ _POLL_SECONDS = 0.02
 _SHOW_SECONDS = 0.2
 
 
-def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json: bool = False) -> int:
+def sync(
+    home: str | None, kafka: str | None, *, runs: Sequence[str] = (), timeout: float = 30.0, as_json: bool = False
+) -> int:
     """Deliver what waits on this host. Return the exit code.
 
     What living runs log meanwhile is the next shipper's.
@@ -31,6 +34,7 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
     Args:
         home: the home; None for the usual one.
         kafka: where all of it goes; None for where each run was told.
+        runs: the ids of those whose data is delivered; () for all.
         timeout: seconds without progress after which it gives up.
         as_json: say the result as one JSON object on stdout.
 
@@ -44,17 +48,18 @@ def sync(home: str | None, kafka: str | None, *, timeout: float = 30.0, as_json:
     for quiet in ("kafka", "runwire.shipper"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)  # what matters of it is said at the end
     shipper = Shipper(chosen, None if given is None else given.value, offline=True)
+    shipper.host.runs = frozenset(runs)
     _take_over(shipper)
     try:
-        runs, size = _deliver(shipper, timeout)
+        count, size = _deliver(shipper, timeout)
     finally:
         shipper.close()
     if as_json:
-        sys.stdout.write(json.dumps({"runs": runs, "bytes": size}) + "\n")
-    elif runs:
-        sys.stdout.write(f"delivered {size / 1e6:.1f} MB of {runs} run{'s' if runs > 1 else ''}\n")
+        sys.stdout.write(json.dumps({"runs": count, "bytes": size}) + "\n")
+    elif count:
+        sys.stdout.write(f"delivered {size / 1e6:.1f} MB of {count} run{'s' if count > 1 else ''}\n")
     else:
-        sys.stdout.write(f"nothing waits in {shipper.spools}\n")
+        sys.stdout.write(f"nothing{' of ' * bool(runs)}{', '.join(runs)} waits in {shipper.spools}\n")
     return 0
 
 
@@ -76,9 +81,11 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
     shipper.tick()
     # Of a living run, what is there now; of the others, all.
     goals: dict[Path, Position | None] = {
-        folder: delivery.end() if delivery.live else None for folder, delivery in host.deliveries.items()
+        folder: delivery.end() if delivery.live else None
+        for folder, delivery in host.deliveries.items()
+        if not host.runs or delivery.meta.run in host.runs
     }
-    total = left = host.waiting()
+    total = left = _waiting(shipper, goals)
     moved = time.monotonic()
     shown = 0.0
     while True:
@@ -94,7 +101,7 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
                     f"no pipeline is known: {left / 1e6:.1f} MB wait in {shipper.spools}. Start one with "
                     "`runwire up`, or name its Kafka with --kafka HOST:PORT or RUNWIRE_KAFKA"
                 )
-        now_left = host.waiting()
+        now_left = _waiting(shipper, goals)
         if now_left < left:
             moved = time.monotonic()
         left = now_left
@@ -108,6 +115,12 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
             _show(total - left, total)
         if not more:
             time.sleep(_POLL_SECONDS)
+
+
+def _waiting(shipper: Shipper, folders: Iterable[Path]) -> int:
+    """Return about how many bytes of these spools are not delivered."""
+    deliveries = shipper.host.deliveries
+    return sum(deliveries[folder].waiting() for folder in folders if folder in deliveries)
 
 
 def _reached(shipper: Shipper, folder: Path, goal: Position | None) -> bool:
