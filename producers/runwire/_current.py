@@ -113,12 +113,34 @@ def init(
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001 -- the field's order
-    """Log values of metrics at a step of the current run: see `Run.log`."""
+    """Log values of metrics at a step of the current run, as `Run.log` does.
+
+    ::
+
+        runwire.log({"train/loss": loss, "train/lr": lr})
+        runwire.log({"val/loss": loss}, step=1000)
+
+    Args:
+        data: numbers, or tables, by metric name; nested mappings are flattened with ``/``.
+        step: the step, an int64; None for the step after the last one.
+        commit: False if more is to come for this step.
+
+    Raises:
+        RunFinishedError: there is no run, or it is finished.
+    """
     (_run or _need("log()")).log(data, step, commit)
 
 
 def finish(exit_code: int = 0) -> None:
-    """End the current run: see `Run.finish`. Without one it does nothing."""
+    """End the current run, as `Run.finish` does. Without one it does nothing.
+
+    ::
+
+        runwire.finish()
+
+    Args:
+        exit_code: 0 if the run did what it should.
+    """
     if _run is not None:
         _run.finish(exit_code)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from runwire import _addresses
+from runwire import _addresses, _key
 from runwire._about import Place
 from runwire._say import logger
 from runwire.errors import ConfigError, UsageError
@@ -107,8 +107,10 @@ def _ask(home: Path, run: str, how: Resume) -> Resumed | None:
     url = _addresses.find_server(home)
     problem = "nothing says where a server is"
     if url is not None:
+        request = urllib.request.Request(f"{url}/api/runs/{run}")  # noqa: S310 -- find() checked it
         try:
-            with urllib.request.urlopen(f"{url}/api/runs/{run}", timeout=_ASK_SECONDS) as answer:  # noqa: S310 -- find() checked it
+            _key.add(request, _key.find(url))
+            with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:  # noqa: S310
                 told = json.load(answer)
             if told.get("id") != run:  # it found another one by its name
                 return None
@@ -118,6 +120,8 @@ def _ask(home: Path, run: str, how: Resume) -> Resumed | None:
             if error.code == 404:
                 return None
             problem = f"the server at {url} answers {error.code}"
+        except ConfigError as error:
+            problem = str(error)
         except (OSError, ValueError, AttributeError) as error:
             problem = f"the server at {url} does not answer ({error})"
     if how in ("must", "never"):

@@ -52,7 +52,12 @@ _MESSAGE_MAX = 2000
 
 
 class AlertLevel(enum.Enum):
-    """How serious an alert is."""
+    """How serious an alert is.
+
+    ::
+
+        runwire.alert("Accuracy is low", f"{accuracy:.2f}", level=runwire.AlertLevel.ERROR)
+    """
 
     INFO = "INFO"
     WARN = "WARN"
@@ -69,12 +74,15 @@ class Run:
                 run.log({"loss": train(step)})
 
     A run may have several processes (``id=`` the same, ``rank=`` different). It belongs to the process that called
-    ``init``: a forked child says so once and records nothing; it may call ``init`` itself.
+    ``init``: a child, forked or spawned, says so once and records nothing; it may call ``init`` itself.
 
     Attributes:
         id: names the run.
         rank: names this process in it.
-        project, entity, group, job_type: as given to ``init``, for people.
+        project: what it belongs to, as given to ``init``; and likewise:
+        entity: whom it belongs to.
+        group: what it is one part of.
+        job_type: which part.
         config: what the run was configured with.
         summary: what it came to.
         resumed: whether it goes on with a run that was there before.
@@ -260,6 +268,11 @@ class Run:
     def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that a checkpoint is saved: alerts then tell from where the run could go on.
 
+        ::
+
+            torch.save(model.state_dict(), "model-1000.pt")
+            run.checkpoint_saved(1000, "model-1000.pt")
+
         Args:
             step: the step that it holds.
             path: where it is.
@@ -271,6 +284,11 @@ class Run:
 
     def checkpoint_loaded(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that the run goes on from a checkpoint.
+
+        ::
+
+            model.load_state_dict(torch.load("model-1000.pt"))
+            run.checkpoint_loaded(1000, "model-1000.pt")
 
         Args:
             step: the step that it holds.
@@ -369,6 +387,10 @@ class Run:
 
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
+
+        ::
+
+            run.alert("Training complete", f"Final accuracy: {accuracy:.4f}", level="INFO")
 
         Args:
             title: in a few words.
@@ -490,11 +512,43 @@ class Run:
         """The step that the next row without one gets."""
         return self._recorder.next_step
 
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go into another process, as that of a spawned worker, as into a forked child: by name, and not to log."""
+        config = {key: _values.plain(value) for key, value in self.config.items()}
+        about = About(
+            id=self.id,
+            rank=self.rank,
+            project=self.project,
+            name=self.name,
+            entity=self.entity,
+            group=self.group,
+            job_type=self.job_type,
+            notes=self.notes,
+            tags=self.tags,
+            config=config,
+            told={},
+            resumed=self.resumed,
+            next_step=self.step,
+        )
+        return _in_child, (about, Place(self._home, self._spools, None))
+
     def __repr__(self) -> str:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
 
     def raised(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        """Record the exception that ends the run; `finish` is still to be called."""
+        """Record the exception that ends the run; `finish` is still to be called.
+
+        Args:
+            kind: its class.
+            error: itself.
+            traceback: where it was raised.
+        """
         if self._over or self._raised:
             return
         self._raised = True
@@ -521,11 +575,15 @@ class Run:
         return self._home
 
     def end(self, exit_code: int) -> None:
-        """Finish the run because the process ends."""
+        """Finish the run because the process ends.
+
+        Args:
+            exit_code: of the process.
+        """
         self.finish(exit_code)
 
     def forked(self) -> None:
-        """Leave the run to the parent: this is a forked child."""
+        """Leave the run to the parent: this is a child process."""
         if not self._over:
             self._over = "forked"
             if self._console is not None:
@@ -535,7 +593,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether `finish` was called, or this is a forked child."""
+        """Whether `finish` was called, or this is a child process."""
         return bool(self._over)
 
     def _begin(self) -> Writer | None:
@@ -758,7 +816,7 @@ class Run:
         self._warn(
             "fork",
             "fork",
-            f"{call} in a forked child process (pid {os.getpid()}): not recorded. Log in the process that called "
+            f"{call} in a child process (pid {os.getpid()}): not recorded. Log in the process that called "
             "init(), or call runwire.init(id=…, rank=…) in the child",
         )
 
@@ -766,6 +824,13 @@ class Run:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
+
+
+def _in_child(about: About, place: Place) -> Run:
+    """Return what a child process has of its parent's run."""
+    run = Run(about, Settings(mode="disabled"), place)
+    run.forked()
+    return run
 
 
 def _floats(values: Any) -> list[float] | None:

@@ -74,6 +74,10 @@ class Settings:
         What the caller gives must be right; what else is wrong is said, and the default holds: no training is stopped
         by what stands in a file.
 
+        Args:
+            given: all settings, or some of them by name.
+            more: single ones; None for what was not said.
+
         Raises:
             ConfigError: ``given`` or ``more`` holds what is no setting, or what a setting must not be.
         """

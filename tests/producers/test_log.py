@@ -248,10 +248,11 @@ def test_the_run_cannot_be_used_after_finish(run: runwire.Run) -> None:
     assert runwire.run is None
 
 
-def test_a_read_only_home_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no spool can be made, that is said, and the training goes on without one."""
+@pytest.mark.parametrize("place", ["file", "/sys"])
+def test_a_read_only_home_stops_nothing(tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no spool can be made, below a file or where the kernel lets nobody, that is said; the training goes on."""
     (tmp_path / "file").write_text("no folder")
-    run = runwire.init(dir=tmp_path / "file" / "home")
+    run = runwire.init(dir=tmp_path / place / "home")
     for _ in range(3):
         run.log({"loss": 1.0})
     run.config.lr = 1

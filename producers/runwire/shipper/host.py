@@ -16,9 +16,10 @@ from runwire.shipper.feed import Feed
 from runwire.shipper.link import Lane, Link
 from runwire.shipper.tally import Tally
 from runwire.shipper.uploads import Uploads
-from runwire.spool import Meta
+from runwire.spool import LOCK, Meta
 from runwire.spool.files import FOLDER as FILES
 from runwire.spool.folder import found
+from runwire.spool.lock import held
 
 _SCAN_SECONDS = 0.25
 #: Looking for new spools takes at most so much of the time, however many lie there.
@@ -44,6 +45,7 @@ class Host:
         offline: whether spools of offline runs are delivered, too.
 
     Attributes:
+        runs: if there are some, what waits of others is left alone, unless they go on.
         deliveries: of each spool that was found.
         default: where spools go that do not say where to.
         tally: what was delivered.
@@ -62,6 +64,7 @@ class Host:
         self._home, self._spools, self._offline = home, spools, offline
         self._given, self._given_server = kafka, server
         self._left: set[Path] = set()
+        self.runs: frozenset[str] = frozenset()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
         self._default_server: str | None = None
@@ -199,7 +202,7 @@ class Host:
             seen.add(folder)
             if folder not in self.deliveries and folder not in self._left:
                 meta = Meta.read(folder)
-                if meta is not None and meta.offline and not self._offline:
+                if meta is not None and not self._takes(folder, meta):
                     self._left.add(folder)
                 elif meta is not None:
                     log.info("found %s", folder)
@@ -210,6 +213,12 @@ class Host:
             self.deliveries.pop(folder).forget()
         self._feed()
         self._upload()
+
+    def _takes(self, folder: Path, meta: Meta) -> bool:
+        """Return whether a spool is to be delivered. Of a run that goes on at least the pulse must."""
+        if self.runs and meta.run not in self.runs:
+            return not meta.offline and held(folder / LOCK)
+        return self._offline or not meta.offline
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""

@@ -16,6 +16,7 @@ from runwire_server.cli import (
     export,
     importance,
     imports,
+    login,
     pipeline,
     programs,
     ranks,
@@ -38,6 +39,9 @@ app.command(rich_help_panel=_PIPELINE, epilog="example: runwire up -d --alert-we
 )
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire down")(pipeline.down)
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire status --json")(pipeline.status)
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire login --server https://runwire.example.org")(
+    login.login
+)
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire demo --json demo.json")(demo.demo)
 app.command(rich_help_panel=_PIPELINE, epilog="example: RUNWIRE_KAFKA=kafka.lab:9092 runwire sync", **sync.RAW)(
     sync.sync
