@@ -55,5 +55,10 @@ def check(told: object, where: str) -> str:
 
 def add(request: Request, key: str | None) -> None:
     """Add a key, if there is one, to a request."""
-    if key is not None:
-        request.add_unredirected_header("Authorization", f"Bearer {key}")
+    for name, value in headers(key).items():
+        request.add_unredirected_header(name, value)
+
+
+def headers(key: str | None) -> dict[str, str]:
+    """Return the headers by which a key is shown; none where there is no key."""
+    return {} if key is None else {"Authorization": f"Bearer {key}"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from runwire import _addresses
+from runwire import _addresses, _key
 from runwire.artifacts.reference import Reference
 from runwire.errors import ArtifactNotFoundError, RunwireError, UnavailableError, UsageError, WireError
 from runwire.wire import loads
@@ -69,13 +69,21 @@ class Remote:
         Raises:
             UnavailableError: the server does not answer, or has no such file yet.
         """
-        with self._translated(), self._opener.open(f"{self.url}/api/files/{digest}", timeout=_TIMEOUT_SECONDS) as body:
+        with self._translated(), self._open(f"/api/files/{digest}") as body:
             yield body
 
     def _get(self, path: str) -> dict[str, Any]:
-        with self._translated(), self._opener.open(self.url + path, timeout=_TIMEOUT_SECONDS) as answer:
+        with self._translated(), self._open(path) as answer:
             found: dict[str, Any] = loads(answer.read())
             return found
+
+    def _open(self, path: str) -> IO[bytes]:
+        import urllib.request  # noqa: PLC0415 -- as above
+
+        request = urllib.request.Request(self.url + path)  # noqa: S310 -- find() checked it
+        _key.add(request, _key.find(self.url))
+        opened: IO[bytes] = self._opener.open(request, timeout=_TIMEOUT_SECONDS)
+        return opened
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
