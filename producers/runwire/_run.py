@@ -137,22 +137,21 @@ class Run:
         ts = time.time_ns() // 1000
         if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
             step = self._step(step)
-        try:
-            keys = tuple(data)
-            values: Any = data.values()
+        # Nothing is caught here: what is raised in the middle of this is the exception of a signal's handler.
+        values: tuple[Any, ...] | list[float] | None = None
+        if type(data) is dict:
+            keys, values = tuple(data), tuple(data.values())
             synced = self._shapes.get(keys)
-            if synced is None:
+            if synced is None or len(keys) != len(values):  # it is new, or another thread changes it meanwhile
                 values = None
             elif (types := set(map(type, values))) != _FLOAT:
                 values = _floats(values) if types <= _EXACT else None
-            if values is None:
-                self._log_slowly(data, step, ts, more=commit is False)
-            else:
-                if synced:
-                    keys, values = synced.complete(keys, values)
-                self._recorder.row(keys, step, ts, values, more=commit is False)
-        except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
+        if values is None:
             self._log_slowly(data, step, ts, more=commit is False)
+            return
+        if synced:
+            keys, values = synced.complete(keys, values)
+        self._recorder.row(keys, step, ts, values, more=commit is False)
 
     def define_metric(
         self,
