@@ -71,8 +71,8 @@ def begin(
         past = _resume.find(how, place, chosen, number) if settings.mode != "disabled" else None
     else:
         chosen = new_id()
-    if how == "auto" and settings.mode != "disabled":
-        _resume.note(place, project, number, chosen)
+    if settings.mode != "disabled":
+        _resume.note(how, place, project, number, chosen)
     about = About(
         id=chosen,
         rank=number,

@@ -24,6 +24,9 @@ Resume = Literal["allow", "must", "never", "auto"]
 #: The one wait that `init` may have for a server: where it was told to find out what only a server knows.
 _ASK_SECONDS = 2.0
 
+#: The runs that this process began: their locks must not be looked at, for closing its file lets go of one.
+_own: set[str] = set()
+
 
 @dataclass(frozen=True)
 class Resumed:
@@ -54,23 +57,25 @@ def check(value: Any) -> Resume | None:
 
 def last_unfinished(place: Place, project: str, rank: int) -> str | None:
     """Return the id of the run that this program began last with ``resume="auto"``, if it did not finish."""
-    told = read_json(_pointer(place.home, project, rank))
-    run = told.get("run")
-    # A lock of one's own must not be looked at: closing its file lets go of it.
-    if not isinstance(run, str) or told.get("pid") == os.getpid():
+    run = read_json(_pointer(place.home, project, rank)).get("run")
+    if not isinstance(run, str) or run in _own:
         return None
-    past = history.recall(place.home, place.spools, run, rank)
-    if past is None or past.finished or held(place.spools / run / str(rank) / str(past.attempt) / LOCK):
+    past = history.recall(place.home, run, rank)
+    if past is None or past.finished:
         return None
-    return run
+    lives = any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
+    return None if lives else run
 
 
-def note(place: Place, project: str, rank: int, run: str) -> None:
-    """Write down that this program began a run with ``resume="auto"``."""
+def note(how: Resume | None, place: Place, project: str, rank: int, run: str) -> None:
+    """Take note of a run that this process begins, and write it down for ``resume="auto"``."""
+    _own.add(run)
+    if how != "auto":
+        return
     with suppress(OSError):  # then a crash is not resumed by itself, which is no reason to stop the training
         path = _pointer(place.home, project, rank)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"run": run, "pid": os.getpid()})
+        write_json(path, {"run": run})
 
 
 def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | None:
@@ -81,7 +86,7 @@ def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | Non
     Raises:
         UsageError: there is no such run and ``how`` is "must", or there is one and it is "never".
     """
-    past = history.recall(place.home, place.spools, run, rank)
+    past = history.recall(place.home, run, rank)
     found = Resumed(past.next_step, past.name, past.project) if past is not None else None
     if found is None and history.begun(place.home, run):
         found = Resumed(None)

@@ -259,6 +259,41 @@ if sys.stdin.readline().strip() == "kill":
     assert new[0] not in {one[0], other[0]}
 
 
+_ELSEWHERE = """
+import os, socket, sys
+host, pid = "%s", %s
+socket.gethostname = lambda: host
+if pid:
+    os.getpid = lambda: pid
+import runwire
+run = runwire.init("p", resume="auto", mode="offline")
+run.log({"loss": 1.0})
+print(run.id, run.step, run.resumed, flush=True)
+if sys.stdin.readline().strip() == "kill":
+    os._exit(1)
+"""
+
+
+def test_auto_goes_on_with_a_run_of_another_host_that_shares_the_home(train: Callable[..., Any]) -> None:
+    """Behind its last row, which waits in that host's spool, if it is dead; one that lives there is left alone."""
+    first = train(_ELSEWHERE % ("a", 0))
+    one = str(first.stdout.readline()).split()
+    beside = train(_ELSEWHERE % ("b", 0))
+    other = str(beside.stdout.readline()).split()
+    assert one[0] != other[0]
+    beside.communicate("kill\n", timeout=60)
+    first.communicate("end\n", timeout=60)
+    out, _ = train(_ELSEWHERE % ("a", 0)).communicate("kill\n", timeout=60)
+    assert out.split() == [other[0], "2", "True"]
+
+
+def test_auto_goes_on_where_each_process_has_the_same_number(train: Callable[..., Any]) -> None:
+    """As in containers, where the training is always process 1."""
+    out, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
+    again, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
+    assert again.split() == [out.split()[0], "2", "True"]
+
+
 def test_must_and_never_are_held_where_the_home_knows() -> None:
     """One refuses a run that is new, the other one that is not."""
     runwire.init(id="r", resume="never", mode="offline").finish()

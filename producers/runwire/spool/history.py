@@ -46,22 +46,21 @@ def remember(home: Path, run: str, rank: int, past: Past) -> None:
         write_json(path, asdict(past))
 
 
-def recall(home: Path, spools: Path, run: str, rank: int) -> Past | None:
+def recall(home: Path, run: str, rank: int) -> Past | None:
     """Return how far a run and rank was; None if it never began in this home.
 
-    Args:
-        home: the home.
-        spools: this host's spools in it: what is not delivered yet says more than what was written down.
-        run: whose past.
-        rank: of which of its processes.
+    What is not delivered yet says more than what was written down.
     """
     past = _read(_path(home, run, rank))
-    if past is None:
-        return None
-    if past.finished:
+    if past is None or past.finished:
         return past
-    step = _next_step(spools / run / str(rank) / str(past.attempt))
-    return past if step is None else replace(past, next_step=step)
+    steps = [step for spool in spools(home, run, rank, past.attempt) if (step := _next_step(spool)) is not None]
+    return replace(past, next_step=max(steps)) if steps else past
+
+
+def spools(home: Path, run: str, rank: int, attempt: int) -> list[Path]:
+    """Return where an attempt's spool lies, on whichever of the hosts that share the home; nothing if it is gone."""
+    return list((home / "spool").glob(f"*/{run}/{rank}/{attempt}"))
 
 
 def begun(home: Path, run: str) -> bool:
