@@ -225,16 +225,16 @@ class Run:
         """
         if self._over:
             self._refuse("phase()")
-        outer = self._phases[-1] if self._phases else {"phase": None, "limit": None}
         inner = {"phase": str(_values.plain(str(name)))[:_PHASE_MAX], "limit": self._seconds(limit)}
         self._phases.append(inner)
         self._recorder.event("phase", inner)
         try:
             yield
         finally:
+            # Not what was outer when it began: another thread's may have ended or begun since.
             self._phases.remove(inner)
             if not self._over:
-                self._recorder.event("phase", outer)
+                self._recorder.event("phase", self._phases[-1] if self._phases else {"phase": None, "limit": None})
 
     def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that a checkpoint is saved: alerts then tell from where the run could go on.
@@ -504,7 +504,7 @@ class Run:
             return None
         try:
             seconds = float(limit)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = -1.0
         if 0 < seconds < float("inf"):
             return seconds
