@@ -46,6 +46,8 @@ class Companion(threading.Thread):
         super().__init__(name="runwire", daemon=True)
         self._ships, self._asks = ships, asks
         self._finding: Finding | None = None
+        # Re-entrant, since a signal's handler may finish the run in the middle of finish().
+        self._telling = threading.RLock()
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
         self._offset = 0
@@ -95,12 +97,26 @@ class Companion(threading.Thread):
         """Look into the inbox, and once a second after the shipper."""
         checked = time.monotonic()
         while not self._halt.wait(_LOOK_SECONDS):
+            self.tell()
             self._look()
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 checked = time.monotonic()
                 self._recorder.check()
                 if self._spools.exists():
                     self._ensure_shipper()
+
+    def tell(self, *, last: bool = False) -> None:
+        """Record where the run comes from, if that is found out by now and was not recorded before.
+
+        Args:
+            last: whether the run ends: what is found out later is for nobody, who reads it stops at the run's end.
+        """
+        with self._telling:
+            told = None if self._finding is None else self._finding.look()
+            if told is not None:
+                self._recorder.event("about", told)
+            if last or told is not None:
+                self._finding = None
 
     def stop(self) -> None:
         """End the thread, after a last look into the inbox."""
@@ -110,9 +126,6 @@ class Companion(threading.Thread):
         self._look()
 
     def _look(self) -> None:
-        if self._finding is not None and (told := self._finding.look()) is not None:
-            self._finding = None
-            self._recorder.event("about", told)
         try:
             with self._inbox.open("rb") as file:
                 file.seek(self._offset)

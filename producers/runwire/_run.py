@@ -292,10 +292,12 @@ class Run:
         """
         if self._over:
             return
+        companion, where = self._companion, self.folder
+        if companion is not None:
+            companion.tell(last=True)
         self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
         self._over = "finished"
         self._remember(finished=True)
-        companion, where = self._companion, self.folder
         try:
             if companion is not None and where is not None:
                 kafka = self._where_now() if self.settings.mode == "online" else None
