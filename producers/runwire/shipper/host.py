@@ -49,7 +49,9 @@ class Host:
 
     def __init__(self, home: Path, spools: Path, kafka: str | None = None, *, offline: bool = False) -> None:
         self._home, self._spools, self._given, self._offline = home, spools, kafka, offline
+        #: Spools that are left alone, of offline runs, and those that cannot be delivered, which was said.
         self._left: set[Path] = set()
+        self._refused: set[Path] = set()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
         self.tally = Tally()
@@ -176,13 +178,25 @@ class Host:
                 if meta is not None and meta.offline and not self._offline:
                     self._left.add(folder)
                 elif meta is not None:
-                    log.info("found %s", folder)
-                    self.deliveries[folder] = Delivery(folder, meta)
+                    self._take_on(folder, meta)
         self._left &= seen
+        self._refused &= seen
         for folder in set(self.deliveries) - seen:
             # Somebody else removed it.
             self.deliveries.pop(folder).forget()
         self._feed()
+
+    def _take_on(self, folder: Path, meta: Meta) -> None:
+        """Deliver a spool from here on; what another user left in the home holds up no other."""
+        try:
+            self.deliveries[folder] = Delivery(folder, meta)
+        except OSError as error:
+            if folder not in self._refused:
+                self._refused.add(folder)
+                log.warning("%s cannot be delivered: %s", folder, error)
+            return
+        self._refused.discard(folder)
+        log.info("found %s", folder)
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""
