@@ -219,8 +219,12 @@ class Writer:
         """Raise `OSError` if the spool holds all that it may: what is delivered is removed, segment by segment."""
         now = time.monotonic()
         if now >= self._weigh_at:
+            held = 0
             with os.scandir(self.folder) as entries:
-                held = sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
+                for entry in entries:
+                    if entry.name.endswith(".seg"):
+                        with suppress(FileNotFoundError):  # the shipper removed it just now
+                            held += entry.stat().st_size
             if held < most:
                 return
             self._weigh_at = now + _WEIGH_SECONDS
