@@ -63,7 +63,10 @@ def last_unfinished(place: Place, project: str, rank: int) -> str | None:
     past = history.recall(place.home, run, rank)
     if past is None or past.finished:
         return None
-    lives = any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
+    try:
+        lives = any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
+    except OSError:  # another user's, say
+        lives = True
     return None if lives else run
 
 
@@ -106,7 +109,8 @@ def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | Non
 
 def _ask(home: Path, run: str, how: Resume) -> Resumed | None:
     """Ask the server for a run. If it does not answer, go on as is harmless, and say so."""
-    import urllib.error  # noqa: PLC0415 -- takes longer than all else that init() loads, and is hardly ever needed
+    import http.client  # noqa: PLC0415 -- takes longer than all else that init() loads, and is hardly ever needed
+    import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
     url = _addresses.find_server(home)
@@ -118,12 +122,14 @@ def _ask(home: Path, run: str, how: Resume) -> Resumed | None:
             if told.get("id") != run:  # it found another one by its name
                 return None
             step = told.get("last_step")
-            return Resumed(step + 1 if isinstance(step, int) else None, told.get("name"), told.get("project"))
+            return Resumed(
+                min(step + 1, 2**63 - 1) if isinstance(step, int) else None, told.get("name"), told.get("project")
+            )
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
             problem = f"the server at {url} answers {error.code}"
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             problem = f"the server at {url} does not answer ({error})"
     if how in ("must", "never"):
         logger.warning('whether there is a run %s cannot be told (%s): going on as with resume="allow"', run, problem)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,6 +301,28 @@ def test_must_and_never_are_held_where_the_home_knows() -> None:
     runwire.init(id="r", resume="never", mode="offline").finish()
     with pytest.raises(runwire.errors.UsageError, match=r'resume="never", but there is a run \'r\' already'):
         runwire.init(id="r", resume="never", mode="offline")
+
+
+def test_a_server_that_is_none_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where something else listens at its address, that is said, and the run goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        monkeypatch.setenv("RUNWIRE_SERVER", f"http://127.0.0.1:{other.getsockname()[1]}")
+        with runwire.init(id="r", resume="must", mode="offline") as run:
+            run.log({"loss": 1.0})
+        thread.join()
+    assert 'going on as with resume="allow"' in capsys.readouterr().err
+    assert logged(run) == [(0, {"loss": 1.0})]
 
 
 def test_config_takes_what_configs_are_made_of(tmp_path: Path) -> None:
