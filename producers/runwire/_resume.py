@@ -60,14 +60,19 @@ def last_unfinished(place: Place, project: str, rank: int) -> str | None:
     run = read_json(_pointer(place.home, project, rank)).get("run")
     if not isinstance(run, str) or run in _own:
         return None
-    past = history.recall(place.home, run, rank)
-    if past is None or past.finished:
-        return None
+    past = history.written(place.home, run, rank)
+    return None if past is None or past.finished or lives(place, run, rank) else run
+
+
+def lives(place: Place, run: str, rank: int) -> bool:
+    """Return whether another process goes on with a run and rank now, as far as this home tells."""
+    past = history.written(place.home, run, rank)
+    if past is None or run in _own:
+        return False
     try:
-        lives = any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
+        return any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
     except OSError:  # another user's, say
-        lives = True
-    return None if lives else run
+        return True
 
 
 def note(how: Resume | None, place: Place, project: str, rank: int, run: str) -> None:
