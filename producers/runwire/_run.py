@@ -404,10 +404,11 @@ class Run:
         """Begin the spool; None if there is to be none, or the world does not let us, which is said."""
         if self.settings.mode == "disabled":
             return None
+        past = history.written(self._home, self.id, self.rank)
         meta = Meta(
             run=self.id,
             rank=self.rank,
-            attempt=0,
+            attempt=0 if past is None else past.attempt + 1,
             project=self.project,
             name=self.name,
             host=_addresses.hostname(),

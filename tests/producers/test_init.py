@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -294,6 +296,21 @@ def test_auto_goes_on_where_each_process_has_the_same_number(train: Callable[...
     out, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
     again, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
     assert again.split() == [out.split()[0], "2", "True"]
+
+
+def test_a_run_that_goes_on_after_the_clock_went_back_comes_after_itself(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it logs and says would count for less than what it did before."""
+    attempts = []
+    now = time.time()
+    for clock in (now, now - 3600):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        with runwire.init(id="r", mode="offline") as run:
+            assert run.folder is not None
+            attempts.append(int(run.folder.name))
+        shutil.rmtree(home / "spool")  # as when it is delivered
+    assert attempts[0] < attempts[1]
 
 
 def test_must_and_never_are_held_where_the_home_knows() -> None:
