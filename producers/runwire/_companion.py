@@ -64,6 +64,8 @@ class Companion(threading.Thread):
         self._ships, self._asks = ships, asks
         self._sampler, self._console = sampler, console
         self._finding: Finding | None = None
+        # Re-entrant, since a signal's handler may finish the run in the middle of finish().
+        self._telling = threading.RLock()
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
         self._offset = 0
@@ -115,6 +117,7 @@ class Companion(threading.Thread):
         while not self._halt.wait(_LOOK_SECONDS):
             if self._console is not None:
                 self._console.look()
+            self.tell()
             self._look()
             if self._sampler is not None:
                 self._sampler.look()
@@ -126,6 +129,19 @@ class Companion(threading.Thread):
         if self._sampler is not None:
             self._sampler.close()
 
+    def tell(self, *, last: bool = False) -> None:
+        """Record where the run comes from, if that is found out by now and was not recorded before.
+
+        Args:
+            last: whether the run ends: what is found out later is for nobody, who reads it stops at the run's end.
+        """
+        with self._telling:
+            told = None if self._finding is None else self._finding.look()
+            if told is not None:
+                self._recorder.event("about", told)
+            if last or told is not None:
+                self._finding = None
+
     def stop(self) -> None:
         """End the thread, after a last look into the inbox."""
         self._halt.set()
@@ -134,9 +150,6 @@ class Companion(threading.Thread):
         self._look()
 
     def _look(self) -> None:
-        if self._finding is not None and (told := self._finding.look()) is not None:
-            self._finding = None
-            self._recorder.event("about", told)
         try:
             with self._inbox.open("rb") as file:
                 file.seek(self._offset)

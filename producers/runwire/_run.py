@@ -165,22 +165,21 @@ class Run:
         ts = time.time_ns() // 1000
         if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
             step = self._step(step)
-        try:
-            keys = tuple(data)
-            values: Any = data.values()
+        # Nothing is caught here: what is raised in the middle of this is the exception of a signal's handler.
+        values: tuple[Any, ...] | list[float] | None = None
+        if type(data) is dict:
+            keys, values = tuple(data), tuple(data.values())
             synced = self._shapes.get(keys)
-            if synced is None:
+            if synced is None or len(keys) != len(values):  # it is new, or another thread changes it meanwhile
                 values = None
             elif (types := set(map(type, values))) != _FLOAT:
                 values = _floats(values) if types <= _EXACT else None
-            if values is None:
-                self._log_slowly(data, step, ts, more=commit is False)
-            else:
-                if synced:
-                    keys, values = synced.complete(keys, values)
-                self._recorder.row(keys, step, ts, values, more=commit is False)
-        except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
+        if values is None:
             self._log_slowly(data, step, ts, more=commit is False)
+            return
+        if synced:
+            keys, values = synced.complete(keys, values)
+        self._recorder.row(keys, step, ts, values, more=commit is False)
 
     def define_metric(
         self,
@@ -254,16 +253,16 @@ class Run:
         """
         if self._over:
             self._refuse("phase()")
-        outer = self._phases[-1] if self._phases else {"phase": None, "limit": None}
         inner = {"phase": str(_values.plain(str(name)))[:_PHASE_MAX], "limit": self._seconds(limit)}
         self._phases.append(inner)
         self._recorder.event("phase", inner)
         try:
             yield
         finally:
+            # Not what was outer when it began: another thread's may have ended or begun since.
             self._phases.remove(inner)
             if not self._over:
-                self._recorder.event("phase", outer)
+                self._recorder.event("phase", self._phases[-1] if self._phases else {"phase": None, "limit": None})
 
     def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that a checkpoint is saved: alerts then tell from where the run could go on.
@@ -421,14 +420,17 @@ class Run:
         """
         if self._over:
             return
+        companion, where = self._companion, self.folder
+        # Before the run says that it is over: behind that nobody reads on.
+        if companion is not None:
+            companion.tell(last=True)
         if self._console is not None:
-            self._console.finish()  # before the run says that it is over: then all of it is there
+            self._console.finish()
         number = int(exit_code)
         stopped = self._stopping.finished(number)
         self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
         self._over = "finished"
         self._remember(finished=not stopped)  # a run that was stopped is gone on with by resume="auto"
-        companion, where = self._companion, self.folder
         try:
             if companion is not None and where is not None:
                 kafka = self._where_now() if self.settings.mode == "online" else None
@@ -600,10 +602,11 @@ class Run:
         """Begin the spool; None if there is to be none, or the world does not let us, which is said."""
         if self.settings.mode == "disabled":
             return None
+        past = history.written(self._home, self.id, self.rank)
         meta = Meta(
             run=self.id,
             rank=self.rank,
-            attempt=0,
+            attempt=0 if past is None else past.attempt + 1,
             project=self.project,
             name=self.name,
             host=_addresses.hostname(),
@@ -756,7 +759,7 @@ class Run:
             return None
         try:
             seconds = float(limit)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = -1.0
         if 0 < seconds < float("inf"):
             return seconds

@@ -97,6 +97,13 @@ def step_number(step: Any) -> int | None:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Return a value as plain JSON data: what is none becomes its text, cut at 64 KiB."""
+    try:
+        return _plain(value, depth)
+    except Exception:  # noqa: BLE001 -- whatever a foreign type raises of which one asks its text or its members
+        return f"<{type(value).__name__} that cannot be read>"
+
+
+def _plain(value: Any, depth: int) -> Any:
     value = _unwrapped(value)
     if value is None or isinstance(value, bool):
         return value

@@ -11,8 +11,9 @@ from runwire.wire.names import SYSTEM
 from runwire_storage.schema import TIME
 
 #: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
-#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
-#: What was measured beside a run says nothing of how far it is: its steps are times.
+#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged,
+#: unless a run logged there what is no time. What was measured beside a run says nothing of how far it is: its steps
+#: are times.
 _ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {{db}}.stored_facts FINAL
@@ -21,7 +22,8 @@ _ROWS = f"""
     SELECT
         run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
         {{key}} AS key, {{value}} AS value,
-        toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
+        toDateTime64(if(metric = '{TIME}' AND isFinite(last), last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq,
+        last_step AS step
     FROM {{db}}.stored_series FINAL
     WHERE NOT startsWith(metric, '{SYSTEM}') AND run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
 """  # noqa: S608 - a constant

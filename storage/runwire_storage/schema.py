@@ -243,10 +243,12 @@ VIEWS = {
         SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL
         WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
-    # When each step was logged; of a step that was logged more than once, the last time.
+    # When each step was logged; of a step that was logged more than once, the last time. What a run logged there may be
+    # no time at all.
     "steps": f"""
         CREATE OR REPLACE VIEW {{db}}.steps AS
-        SELECT run, rank, step, fromUnixTimestamp64Micro(toInt64(round(value * 1e6)), 'UTC') AS ts
+        SELECT run, rank, step,
+            fromUnixTimestamp64Micro(toInt64(round(if(isFinite(value * 1e6), value, 0) * 1e6)), 'UTC') AS ts
         FROM {{db}}.stored_points FINAL
         WHERE metric = '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwire.wire import Alert, ConsoleLines, MediaItem, TableRows, dumps
-from runwire_storage import values, version
+from runwire_storage import cells, values, version
 from runwire_storage.artifacts import Numbered
 from runwire_storage.names import Names
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, string_arrays, strings
@@ -156,11 +156,11 @@ class Writer:
         # As JSON a row, not as a Native block of texts: of those ClickHouse would take dots for levels and texts for
         # dates, and take twice as long.
         lines = [
-            dumps(
-                {**_table(part), "table": part.table, "row": row, "data": dict(zip(part.columns, cells, strict=True))}
+            cells.pack(
+                {**_table(part), "table": part.table, "row": row, "data": dict(zip(part.columns, told, strict=True))}
             )
             for part in parts
-            for row, cells in enumerate(part.rows, part.first)
+            for row, told in enumerate(part.rows, part.first)
         ]
         if lines:
             self._session.insert_json("stored_table_rows", lines)

@@ -157,6 +157,22 @@ def test_processes_whose_launcher_names_no_job_are_runs_of_their_own_and_say_so(
     assert capsys.readouterr().err.count("rank 1 of 2 begins a run of its own: its launcher does not name the job") == 2
 
 
+def test_a_program_that_a_rank_starts_is_a_run_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has its parent's environment, and must not be taken for it: their rows would be at the same steps."""
+    import runwire
+
+    for name, value in {**_SRUN, "SLURM_PROCID": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with runwire.init(mode="offline") as run:
+        run.log({"loss": 1.0})
+        capfd.readouterr()
+        subprocess.run([sys.executable, "-c", _CODE], env={**os.environ, "RUNWIRE_MODE": "offline"}, check=True)
+        assert f"rank 1 of the job's run {run.id} is another process" in capfd.readouterr().err
+    assert sorted(map(sorted, _runs(home).values())) == [[1], [1], [1]]
+
+
 def test_an_id_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the argument before the variable, and either before what the launcher names."""
     import runwire

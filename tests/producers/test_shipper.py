@@ -701,6 +701,26 @@ def test_a_spool_over_which_the_shipper_stumbles_holds_up_no_other(
         reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
 
 
+def test_a_spool_whose_lock_cannot_be_opened_holds_up_no_other(
+    kafka: str, home: Path, train: Train, reading: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that another user left in the home: it is said once, and tried again."""
+    odd, run = _new(), _new()
+    for name in (odd, run):
+        train(_logging(name, 1, 10), RUNWIRE_MODE="offline").communicate(timeout=60)
+    lock = next(folder for folder in found(spools(home)) if odd in str(folder)) / "lock"
+    lock.unlink()
+    lock.symlink_to("lock")  # whoever opens it goes round in circles
+    host = Host(home, spools(home), kafka, offline=True)
+    until(lambda: host.tick() or not (spools(home) / run).exists(), "the other one is delivered", 15)
+    until(lambda: host.tick() or caplog.text.count("cannot be delivered") == 1, "it is said")
+    lock.unlink()
+    until(lambda: host.tick() or not (spools(home) / odd).exists(), "it is delivered, too", 15)
+    host.close(1)
+    reading(odd).until(lambda a: len(a.rows) == 10, "all arrived")
+    assert caplog.text.count("cannot be delivered") == 1
+
+
 def test_a_shipper_without_work_ends_and_leaves_nothing_in_the_way(home: Path, train: Train) -> None:
     """No living run, nothing that could be delivered: it ends by itself, and the lock is free."""
     train("import runwire\nrunwire.init().log({'loss': 1.0})").communicate(timeout=60)

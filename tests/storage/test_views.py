@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from runwire_storage import values
 from runwire_storage.schema import TIME
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
@@ -236,6 +238,19 @@ def test_a_run_without_events_is_there_and_odd_facts_harm_no_other(store: Client
         {"id": "good", "name": "good", "state": "running", "config": {"lr": 1}, "summary": {}},
         {"id": "odd", "name": "odd", "state": "running", "config": {}, "summary": {}},
     ]
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf, 1e305, -1e300])
+def test_a_run_that_logs_what_is_no_time_as_its_time_harms_no_other(store: Client, time: float) -> None:
+    """Whoever logs `_timestamp` says when it was; that may be anything."""
+    write_facts(store, ("odd", 0, "run", "name", "odd", 3), ("good", 0, "run", "name", "good", 3))
+    names = ["run", "metric", "rank", "last_step", "last", "count", "version"]
+    store.insert("stored_series", [("odd", TIME, 0, 9, time, 1, 1)], column_names=names)
+    assert [run["id"] for run in read(store, "SELECT id, seen_at FROM runs ORDER BY id")] == ["good", "odd"]
+    bits = values.encode(np.array([time]), np.array([0]))
+    names = ["run", "metric", "rank", "step", "number", "decimals", "seq"]
+    store.insert("stored_points", [("odd", TIME, 0, 9, int(bits[0][0]), int(bits[1][0]), 1)], column_names=names)
+    assert [row["step"] for row in read(store, "SELECT * FROM steps")] == [9]
 
 
 @pytest.mark.parametrize(

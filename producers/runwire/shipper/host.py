@@ -63,8 +63,10 @@ class Host:
     ) -> None:
         self._home, self._spools, self._offline = home, spools, offline
         self._given, self._given_server = kafka, server
-        self._left: set[Path] = set()
         self.runs: frozenset[str] = frozenset()
+        #: Spools that are left alone, of offline runs, and those that cannot be delivered, which was said.
+        self._left: set[Path] = set()
+        self._refused: set[Path] = set()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
         self._default_server: str | None = None
@@ -205,9 +207,9 @@ class Host:
                 if meta is not None and not self._takes(folder, meta):
                     self._left.add(folder)
                 elif meta is not None:
-                    log.info("found %s", folder)
-                    self.deliveries[folder] = Delivery(folder, meta)
+                    self._take_on(folder, meta)
         self._left &= seen
+        self._refused &= seen
         for folder in set(self.deliveries) - seen:
             # Somebody else removed it.
             self.deliveries.pop(folder).forget()
@@ -219,6 +221,18 @@ class Host:
         if self.runs and meta.run not in self.runs:
             return not meta.offline and held(folder / LOCK)
         return self._offline or not meta.offline
+
+    def _take_on(self, folder: Path, meta: Meta) -> None:
+        """Deliver a spool from here on; what another user left in the home holds up no other."""
+        try:
+            self.deliveries[folder] = Delivery(folder, meta)
+        except OSError as error:
+            if folder not in self._refused:
+                self._refused.add(folder)
+                log.warning("%s cannot be delivered: %s", folder, error)
+            return
+        self._refused.discard(folder)
+        log.info("found %s", folder)
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""

@@ -174,7 +174,11 @@ def held(spool: Path) -> int:
     """Return how many bytes a spool holds: of its segments and of its files."""
     total = sum(file.size for file in waiting(spool))
     with os.scandir(spool) as entries:
-        return total + sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
+        for entry in entries:
+            if entry.name.endswith(".seg"):
+                with suppress(FileNotFoundError):  # the shipper removed it just now
+                    total += entry.stat().st_size
+    return total
 
 
 def clear(spool: Path) -> None:

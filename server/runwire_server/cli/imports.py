@@ -196,7 +196,7 @@ def _bring(path: Path, about: Mapping[str, Any], steps: tuple[str, ...], times: 
                     sys.stderr.write(f"{path}:{number}: no JSON object: left out\n")
                 continue
             at, when = _number(data, steps), _number(data, times)
-            run.log(data if when is None else {**data, _TIMESTAMP: when}, step=None if at is None else int(at))
+            run.log(data if when is None else {**data, _TIMESTAMP: when}, step=at)  # type: ignore[arg-type] # which it checks
             rows += 1
         if unreadable > _SHOWN:
             sys.stderr.write(f"{path}: {unreadable:,} lines are no JSON objects\n")
