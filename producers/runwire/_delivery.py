@@ -66,7 +66,8 @@ def delivered(folder: Path) -> bool:
 
 def _carried(folder: Path) -> bool:
     """Return whether only files are left to deliver."""
-    return bool(read_json(folder / DELIVERED).get("carried"))
+    told = read_json(folder / DELIVERED)
+    return bool(told.get("carried")) and not told.get("done")
 
 
 def _await_alert(folder: Path, printed: Callable[[], float], deadline: float) -> None:

@@ -54,7 +54,7 @@ def test_an_image_is_shown_with_its_boxes_and_masks_and_each_step_on_the_slider(
     rect = page.locator(".picture rect")
     expect(rect).to_have_count(1)
     assert [rect.get_attribute(name) for name in ("x", "y", "width", "height")] == ["30", "10", "30", "20"]
-    expect(page.get_by_text("cat, p 0.5", exact=True)).to_be_visible()
+    expect(page.get_by_role("paragraph").filter(has_text="cat, p 0.5")).to_be_visible()
     page.wait_for_function("document.querySelector('.picture canvas')?.width === 60")
     assert (_colour(page, 10, 20)[3], _colour(page, 50, 20)[3]) == (0, 255)
     page.get_by_label("boxes model").uncheck()

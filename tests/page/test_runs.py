@@ -60,6 +60,31 @@ def test_the_filter_and_the_selection_are_in_the_address(up: Pipeline, open_page
     expect(page.get_by_label("Select other")).to_be_checked()
 
 
+def test_runs_are_grouped_by_what_they_share(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """A group tells how its runs ended and what their numbers come to; it opens, and is selected whole."""
+    project = f"groups-{uuid.uuid4().hex[:6]}"
+    small = [_run(up, project, f"small-{index}", 0.1, loss) for index, loss in enumerate((1.0, 2.0, math.nan))]
+    large = _run(up, project, "large", 3.0, 8.0)
+    page = open_page(f"{up.server}/?q={project}")
+    expect(page.locator("tbody tr")).to_have_count(4)
+    page.get_by_label("Group by").select_option("by lr")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    group = page.locator("tr.group", has_text="0.1")
+    for text in ("3 runs", "3 ✓ finished", "1 not finite", "1.5 1 … 2"):
+        expect(group).to_contain_text(text)
+    group.get_by_role("button").click()
+    expect(rows).to_have_count(5)
+    page.reload()
+    for run in small:
+        expect(page.locator(f"#run-{run}")).to_be_visible()
+    expect(page.locator(f"#run-{large}")).to_have_count(0)
+    page.get_by_label("Select 0.1").check()
+    expect(page.get_by_role("button", name="Compare 3")).to_be_visible()
+    page.get_by_label("Select small-1").uncheck()
+    expect(page.get_by_role("button", name="Compare 2")).to_be_visible()
+
+
 def test_a_run_is_opened_by_keys_alone(up: Pipeline, open_page: Callable[..., Page]) -> None:
     """The keys j, Enter and u go down the table, into the run and back up; ? tells them all."""
     project = f"keys-{uuid.uuid4().hex[:6]}"

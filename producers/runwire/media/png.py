@@ -29,7 +29,7 @@ def encode(pixels: Any) -> bytes:
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOURS[channels], 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(filtered, _LEVEL)), _chunk(b"IEND", b""))
+        (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(filtered.tobytes(), _LEVEL)), _chunk(b"IEND", b""))
     )
 
 

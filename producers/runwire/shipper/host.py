@@ -159,8 +159,10 @@ class Host:
 
     def close(self, seconds: float) -> None:
         """Let what is on its way arrive, for at most so long, and write down what did."""
-        for thread in (*self._feeds.values(), *self._uploads.values()):
-            thread.stop()
+        for feed in self._feeds.values():
+            feed.stop()
+        for uploads in self._uploads.values():
+            uploads.stop()
         for link in self._links.values():
             link.close(seconds)
         for delivery in self.deliveries.values():

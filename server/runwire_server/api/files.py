@@ -91,8 +91,8 @@ async def get(
         headers["Content-Disposition"] = f'attachment; filename="{digest[:16]}"'
     start, end, status = 0, size, HTTPStatus.OK
     asked = _RANGE.fullmatch(request.headers.get("Range", ""))
-    if asked is not None and any(asked.groups()):
-        start, end = _span(*asked.groups(), size)
+    if asked is not None and (asked[1] or asked[2]):
+        start, end = _span(asked[1], asked[2], size)
         if start >= end:
             hint = "leave out the header Range"
             unmet = {"Content-Range": f"bytes */{size}"}

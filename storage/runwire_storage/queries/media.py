@@ -90,7 +90,9 @@ def shown(client: Client, run: str, name: str, *, rank: int | None = None, step:
     found: list[Any] = list(client.query(sql, {"run": run, "name": name, **wanted}).named_results())
     if not found:
         raise _none(client, run, name, wanted)
-    return [{**one, "data": loads(one["data"])} for one in found]
+    for one in found:
+        one["data"] = loads(one["data"])
+    return found
 
 
 def _none(client: Client, run: str, name: str, wanted: dict[str, int]) -> NoSuchMediaError:

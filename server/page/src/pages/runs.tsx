@@ -4,11 +4,12 @@ import { useState } from "preact/hooks";
 import type { Run } from "../api";
 import * as api from "../api";
 import { colour } from "../colour";
-import { duration, integer, isNonFinite, plural } from "../format";
+import { duration, integer, isNonFinite, number, plural } from "../format";
 import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
 import { Ago, Empty, Failure, Search, State, Value } from "../parts";
 import { go, param, set } from "../place";
+import { type Group, grouped, groupings, spread } from "./groups";
 
 interface Column {
   /** Its name in the URL. */
@@ -17,10 +18,13 @@ interface Column {
   value: (run: Run) => unknown;
   cell: (run: Run) => preact.ComponentChild;
   number?: boolean;
+  /** Whether it makes sense to say what the numbers of several runs come to. */
+  sums?: boolean;
 }
 
 const CONFIG_MAX = 4;
 const SUMMARY_MAX = 4;
+const GROUPINGS_MAX = 12;
 /** So many rows are drawn at first; more are a click away. */
 const ROWS = 200;
 
@@ -37,16 +41,25 @@ export function Runs() {
   const query = param("q");
   const sort = param("sort") || "-started";
   const selected = new Set(param("sel").split(",").filter(Boolean));
+  const by = param("group");
+  const open = new Set(param("open").split(",").filter(Boolean).map(decodeURIComponent));
 
   const runs = polled.value ?? [];
   const shown = runs.filter(matches(query));
   const columns = columnsOf(shown);
   order(shown, columns, sort);
-  const rows = all ? shown : shown.slice(0, ROWS);
+  const groups = by ? grouped(shown, by) : null;
+  const listed = groups ? groups.flatMap((group) => (open.has(group.value) ? group.runs : [])) : shown;
+  const rows = all ? listed : listed.slice(0, ROWS);
+  const drawn = new Set(rows);
 
-  const select = (id: string) => {
-    if (!selected.delete(id)) selected.add(id);
+  const select = (ids: string[], on: boolean) => {
+    for (const id of ids) on ? selected.add(id) : selected.delete(id);
     set({ sel: [...selected].join(",") }, { replace: true });
+  };
+  const toggle = (value: string) => {
+    if (!open.delete(value)) open.add(value);
+    set({ open: [...open].map(encodeURIComponent).join(",") }, { replace: true });
   };
   const compare = () => {
     if (selected.size > 0) go(`/compare?runs=${[...selected].map(encodeURIComponent).join(",")}`);
@@ -65,9 +78,27 @@ export function Runs() {
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
     Enter: () => at && go(`/r/${encodeURIComponent(at)}`),
-    x: () => at && select(at),
+    x: () => at && select([at], !selected.has(at)),
     c: compare,
   });
+
+  const row = (run: Run) => (
+    <tr key={run.id} id={`run-${run.id}`} class={run.id === at ? "at" : undefined} aria-selected={selected.has(run.id)}>
+      <td class="check">
+        <input
+          type="checkbox"
+          aria-label={`Select ${run.name}`}
+          checked={selected.has(run.id)}
+          onChange={(event) => select([run.id], event.currentTarget.checked)}
+        />
+      </td>
+      {columns.map((column) => (
+        <td key={column.name} class={column.number ? "number" : `of-${column.name}`}>
+          {column.cell(run)}
+        </td>
+      ))}
+    </tr>
+  );
 
   if (polled.error && !polled.value) return <Failure error={polled.error} />;
   if (!polled.value) return <p class="waiting">Loading…</p>;
@@ -90,6 +121,18 @@ export function Runs() {
           value={query}
           change={(q) => set({ q }, { replace: true })}
         />
+        <select
+          aria-label="Group by"
+          value={by}
+          onChange={(event) => set({ group: event.currentTarget.value, open: "" })}
+        >
+          <option value="">No groups</option>
+          {[...new Set([...groupings(runs, differing(runs, GROUPINGS_MAX)), ...(by ? [by] : [])])].map((name) => (
+            <option key={name} value={name}>
+              by {name.replace(/^config\./, "").replace("_", " ")}
+            </option>
+          ))}
+        </select>
         <span class="quiet" role="status">
           {shown.length === runs.length
             ? plural(runs.length, "run")
@@ -117,7 +160,7 @@ export function Runs() {
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
         <section class="scroll" tabIndex={0} aria-label="Table of runs">
-          <table class="rows" aria-rowcount={shown.length + 1}>
+          <table class="rows" aria-rowcount={listed.length + (groups?.length ?? 0) + 1}>
             <thead>
               <tr>
                 <th class="check">
@@ -129,36 +172,101 @@ export function Runs() {
               </tr>
             </thead>
             <tbody>
-              {rows.map((run) => (
-                <tr
-                  key={run.id}
-                  id={`run-${run.id}`}
-                  class={run.id === at ? "at" : undefined}
-                  aria-selected={selected.has(run.id)}
-                >
-                  <td class="check">
-                    <input
-                      type="checkbox"
-                      aria-label={`Select ${run.name}`}
-                      checked={selected.has(run.id)}
-                      onChange={() => select(run.id)}
-                    />
-                  </td>
-                  {columns.map((column) => (
-                    <td key={column.name} class={column.number ? "number" : `of-${column.name}`}>
-                      {column.cell(run)}
-                    </td>
-                  ))}
-                </tr>
-              ))}
+              {groups
+                ? groups.flatMap((group) => [
+                    <GroupRow
+                      key={`group ${group.value}`}
+                      group={group}
+                      columns={columns}
+                      open={open.has(group.value)}
+                      toggle={() => toggle(group.value)}
+                      selected={selected}
+                      select={select}
+                    />,
+                    ...(open.has(group.value) ? group.runs.filter((run) => drawn.has(run)).map(row) : []),
+                  ])
+                : rows.map(row)}
             </tbody>
           </table>
-          {rows.length < shown.length && (
+          {rows.length < listed.length && (
             <button type="button" class="more" onClick={() => setAll(true)}>
-              {integer(rows.length)} shown: show all {integer(shown.length)}
+              {integer(rows.length)} shown: show all {integer(listed.length)}
             </button>
           )}
         </section>
+      )}
+    </>
+  );
+}
+
+/** What the runs of a group have in common: how many in which state, and the mean of each number. */
+function GroupRow(props: {
+  group: Group;
+  columns: Column[];
+  open: boolean;
+  toggle: () => void;
+  selected: Set<string>;
+  select: (ids: string[], on: boolean) => void;
+}) {
+  const { value, runs } = props.group;
+  const ids = runs.map((run) => run.id);
+  const some = ids.filter((id) => props.selected.has(id)).length;
+  const states = new Map<string, number>();
+  for (const run of runs) states.set(run.state, (states.get(run.state) ?? 0) + 1);
+  const cell = (column: Column) => {
+    if (column.name === "name")
+      return (
+        <button type="button" class="plain" aria-expanded={props.open} onClick={props.toggle}>
+          <span aria-hidden="true">{props.open ? "▾" : "▸"}</span> {value || <span class="none">none</span>}{" "}
+          <span class="quiet">{plural(runs.length, "run")}</span>
+        </button>
+      );
+    if (column.name === "state")
+      return [...states].map(([state, count]) => (
+        <span key={state} class="part">
+          {integer(count)} <State state={state} />
+        </span>
+      ));
+    return column.sums && <SpreadOf values={runs.map(column.value)} />;
+  };
+  return (
+    <tr class="group">
+      <td class="check">
+        <input
+          type="checkbox"
+          aria-label={`Select ${value || "those of none"}`}
+          checked={some === ids.length}
+          indeterminate={some > 0 && some < ids.length}
+          onChange={(event) => props.select(ids, event.currentTarget.checked)}
+        />
+      </td>
+      {props.columns.map((column) => (
+        <td key={column.name} class={column.number ? "number" : `of-${column.name}`}>
+          {cell(column)}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+function SpreadOf({ values }: { values: unknown[] }) {
+  const sums = spread(values);
+  if (!sums) return null;
+  const { count, mean, min, max, nonfinite } = sums;
+  const said = `mean of ${integer(count)}: ${number(mean)}, from ${number(min)} to ${number(max)}`;
+  return (
+    <>
+      {nonfinite > 0 && <span class="bad">{integer(nonfinite)} not finite </span>}
+      {count > 0 && (
+        <span title={said}>
+          {number(mean)}
+          {min < max && (
+            <span class="quiet">
+              {" "}
+              {number(min)} … {number(max)}
+            </span>
+          )}
+        </span>
       )}
     </>
   );
@@ -196,6 +304,7 @@ const FRONT: Column[] = [
     name: "step",
     head: "Step",
     number: true,
+    sums: true,
     value: (run) => run.last_step,
     cell: (run) => (run.last_step === null ? <span class="none">–</span> : integer(run.last_step)),
   },
@@ -268,6 +377,7 @@ function free(kind: "config" | "summary", key: string): Column {
     name: `${kind}.${key}`,
     head: key,
     number: true,
+    sums: true,
     value: (run) => run[kind][key],
     cell: (run) => <Value value={run[kind][key]} />,
   };
