@@ -220,6 +220,8 @@ def test_what_is_not_there_is_named_with_what_is_near(up: Pipeline) -> None:
         )
         with pytest.raises(ArtifactNotFoundError, match="has no version 'v7'; its newest: v0; its aliases: latest"):
             run.use_artifact("near/digits-model:v7")
+        with pytest.raises(UsageError, match="digits-model:v0 is of type 'model', not 'dataset'"):
+            run.use_artifact("digits-model", type="dataset")
 
 
 def test_a_manifest_that_leads_out_of_the_folder_writes_nothing(up: Pipeline, tmp_path: Path) -> None:
