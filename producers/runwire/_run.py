@@ -313,8 +313,8 @@ class Run:
             folder = run.use_artifact("digits-model:best").download()
 
         Args:
-            artifact_or_name: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with "project/"
-                before it; or an `Artifact` that was logged.
+            artifact_or_name: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with
+                "project/" before it; or an `Artifact` that was logged.
             type: which it has to be of; None for any.
 
         Returns:
