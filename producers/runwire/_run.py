@@ -296,7 +296,7 @@ class Run:
 
     def log_artifact(
         self,
-        artifact: Artifact | str | os.PathLike[str],
+        artifact_or_path: Artifact | str | os.PathLike[str],
         name: str | None = None,
         type: str | None = None,  # noqa: A002 -- the field's word
         aliases: Sequence[str] | str | None = None,
@@ -310,7 +310,7 @@ class Run:
             run.log_artifact("model.pt", name="digits-model", type="model", aliases=["best"])
 
         Args:
-            artifact: an `Artifact`; or the path of a file or a folder.
+            artifact_or_path: an `Artifact`; or the path of a file or a folder.
             name: of the artifact, where it is a path; None for one made of the run's id and the path's name.
             type: likewise; None for "unspecified".
             aliases: what the version is called besides its number and "latest"; an alias is where it was put last.
@@ -324,14 +324,14 @@ class Run:
         """
         if self._over == "finished":
             self._refuse("log_artifact()")
-        made = chosen(artifact, name, type, self.id)
+        made = chosen(artifact_or_path, name, type, self.id)
         if self._over:
             self._refuse("log_artifact()")
         else:
             made.record(self._recorder, self._origin(), aliases)
         return made
 
-    def use_artifact(self, artifact: Artifact | str) -> Artifact:
+    def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None) -> Artifact:  # noqa: A002 -- as above
         """Return a version of an artifact, and record that this run uses it.
 
         ::
@@ -339,8 +339,9 @@ class Run:
             folder = run.use_artifact("digits-model:best").download()
 
         Args:
-            artifact: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with "project/" before
-                it; or an `Artifact` that was logged.
+            artifact_or_name: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with
+                "project/" before it; or an `Artifact` that was logged.
+            type: which it has to be of; None for any.
 
         Returns:
             The version; `Artifact.download` fetches its files.
@@ -349,10 +350,11 @@ class Run:
             ArtifactNotFoundError: there is none; the message names those that are near.
             UnavailableError: the server does not answer: this is one of the calls that need it.
             RunFinishedError: the run is finished.
+            UsageError: it is of another type, or was not logged.
         """
         if self._over:
             self._refuse("use_artifact()")
-        found = used(artifact, self._origin())
+        found = used(artifact_or_name, type, self._origin())
         if not self._over:
             self._recorder.event("artifact", found.identity())
         return found

@@ -41,16 +41,20 @@ def chosen(
     return made
 
 
-def used(given: Artifact | str, origin: Origin) -> Artifact:
+def used(given: Artifact | str, type: str | None, origin: Origin) -> Artifact:  # noqa: A002 -- likewise
     """Return the version that a run is to use.
 
     Raises:
         ArtifactNotFoundError: there is none.
         UnavailableError: the server does not answer.
-        UsageError: it is none, or was not logged.
+        UsageError: it is none, of another type, or was not logged.
     """
     if isinstance(given, Artifact):
-        return given.wait()
-    reference = Reference.parse(str(given), origin.project)
-    remote = Remote.find(origin.home)
-    return Artifact.fetched(remote.version(reference), remote)
+        found = given.wait()
+    else:
+        reference = Reference.parse(str(given), origin.project)
+        remote = Remote.find(origin.home)
+        found = Artifact.fetched(remote.version(reference), remote)
+    if type not in (None, found.type):
+        raise UsageError(f"the artifact {found.name}:{found.version} is of type {found.type!r}, not {type!r:.80}")
+    return found
