@@ -45,8 +45,8 @@ MODES: dict[str, dict[str, Any] | None] = {
 def main() -> None:
     """Measure and print, or be one of the processes."""
     parser = arguments(__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=2000, help="of each process")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=1000, help="of each process")
     parser.add_argument("--mode", choices=MODES, help="train in this process")
     parser.add_argument("--batches", type=int, default=0, help="of a step; 0 for as many as make 200 steps a second")
     args = parser.parse_args()
