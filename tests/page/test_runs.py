@@ -171,7 +171,8 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
     """Folded until it is opened; lines come while the run goes on; a rank can be chosen, and lines looked for."""
     run = f"prints-{uuid.uuid4().hex[:6]}"
     program = (
-        "import os, runwire, sys\n"
+        "import logging, os, runwire, sys\n"
+        "logging.getLogger('runwire').setLevel('CRITICAL')\n"
         f"with runwire.init('console', id={run!r}, rank=int(sys.argv[1])) as run:\n"
         "    run.log({'loss': 1.0})\n"
         "    for i in range(1200): print('line', i)\n"

@@ -40,9 +40,9 @@ _TEE = (
     "from runwire.console.tee import main; main(sys.argv[2], sys.argv[3:])"
 )
 
-_lock = threading.Lock()
-#: This process's capture; it has at most one.
+#: This process's capture; it has at most one, and a forked child its parent's.
 _current: Capture | None = None
+_beginning = threading.Lock()
 
 
 def begin(folder: Path, log: Path) -> Capture | None:
@@ -60,16 +60,20 @@ def begin(folder: Path, log: Path) -> Capture | None:
     # What ipykernel reads by it shows below the cell that printed: it must not come any later.
     if type(sys.stdout).__module__.startswith("ipykernel."):
         return None
-    with _lock:
-        places = _places()
-        if _current is None and places:
-            try:
-                _current = Capture(places, folder, log)
-            except OSError as error:
-                logger.warning("the console output is not recorded: %s", error)
-            else:
-                return _current
+    if not _beginning.acquire(blocking=False):  # another thread's run has it, or that of the parent of a forked child
         return None
+    try:
+        places = _places()
+        if _current is not None or not places:
+            return None
+        _current = Capture(places, folder, log)
+    except OSError as error:
+        logger.warning("the console output is not recorded: %s", error)
+        return None
+    else:
+        return _current
+    finally:
+        _beginning.release()
 
 
 @dataclass
@@ -117,6 +121,7 @@ class Capture:
 
     def __init__(self, places: Sequence[tuple[int, ...]], folder: Path, log: Path) -> None:
         self._process = os.getpid()
+        self._lock = threading.RLock()  # a signal's handler may finish the run in the midst of that
         self._streams: list[_Stream] = []
         writers: list[int] = []
         self._control, theirs = socket.socketpair()
@@ -146,13 +151,13 @@ class Capture:
 
     def look(self) -> None:
         """See to it that what is written gets on, though the tee may be gone or have nobody to pass it on to."""
-        with _lock:
+        with self._lock:
             self._listen()
 
     def finish(self) -> None:
         """End it: from here on all goes where it went before, behind what was captured."""
         _flush()
-        with _lock:
+        with self._lock:
             for stream in self._streams:
                 stream.put_back()
             self._drain()
@@ -165,9 +170,11 @@ class Capture:
     def _listen(self) -> bytes:
         """Hear what the tee says, and do what that asks for. Return it."""
         if self._child:
-            with suppress(ChildProcessError):  # somebody else's wait() took it
+            try:
                 if os.waitpid(self._child, os.WNOHANG)[0]:
                     self._child = 0
+            except ChildProcessError:  # somebody else's wait() took it
+                self._child = 0
         if not self._streams:
             return b""
         try:
@@ -193,12 +200,13 @@ class Capture:
 
     def _fall_back(self) -> None:
         """The tee is gone: let what lies in its pipes, and what children still write, get on without it."""
-        logger.warning("the console output is no longer recorded, for its process is gone; it is shown as ever")
         streams, self._streams = self._streams, []
         for stream in streams:
             stream.put_back()
             thread = threading.Thread(target=_pass_on, args=(stream,), name=f"runwire {stream.name}", daemon=True)
             thread.start()
+        # Only now: it goes to one of them.
+        logger.warning("the console output is no longer recorded, for its process is gone; it is shown as ever")
 
     def _let_go(self) -> None:
         global _current  # noqa: PLW0603 -- as above

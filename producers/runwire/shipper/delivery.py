@@ -19,7 +19,7 @@ from runwire.spool import DELIVERED, LOCK, Meta, Position, history
 from runwire.spool.files import names, waiting
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
-from runwire.spool.lock import Probe
+from runwire.spool.lock import Probe, flocked
 from runwire.wire import ATTEMPT_SHIFT
 
 _ALIVE_SECONDS = 0.2
@@ -71,10 +71,10 @@ class Delivery:
 
     @property
     def live(self) -> bool:
-        """Whether the run goes on, or somebody whom it left behind may still print."""
-        if self._watch is None or self._console is None:
-            return not self.gone
-        return (not self.gone and not self._watch.finished) or (self.gone and self._console.live)
+        """Whether the run goes on, or its process is gone and somebody whom it left behind may still print."""
+        if self.gone:
+            return flocked(self.folder / record.LOCK) if self._console is None else self._console.live
+        return self._watch is None or not self._watch.finished
 
     def attach(self, link: Link | None) -> None:
         """Deliver through this link from here on, going back to what is acknowledged; None to wait."""
