@@ -19,7 +19,7 @@ def test_a_program_written_for_wandb_runs_unchanged(tmp_path: Path) -> None:
     """Config, steps, summary, tables, tags and metrics' definitions are stored as what they are in Runwire."""
     code = """
 import sys
-import pandas
+import numpy, pandas
 import wandb
 from wandb.sdk.wandb_run import Run
 
@@ -38,6 +38,8 @@ wandb.log({})
 wandb.log({"closed": 1})
 wandb.log({"frame": pandas.DataFrame({"x": [1, 2]})})
 wandb.log({"chart": wandb.plot.bar(wandb.Table(data=[["a", 1]], columns=["k", "v"]), "k", "v", title="t")})
+wandb.log({"images": [wandb.Image(numpy.zeros((2, 2, 3), "uint8"), "RGB", "black", file_type="png")],
+           "histogram": wandb.Histogram(np_histogram=([1, 2], [0, 1, 2]))})
 wandb.run.tags += ("b",)
 wandb.run.summary["best"] = 0.5
 assert dict(wandb.summary) == {"train/loss": 1.0, "val/loss": 0.5, "epoch": 1, "late": 7, "open": 1, "closed": 1,
@@ -62,7 +64,9 @@ assert wandb.run is None
     assert told(spool, "summary")[-1] == {"best": 0.5}
     assert told(spool, "metric") == [{"val/loss": {"step_metric": "epoch", "summary": "min"}}]
     assert told(spool, "tags")[-1]["tags"] == ["a", "b"]
-    assert [(table.key, table.rows) for table in parts(spool)] == [("frame", [[1], [2]]), ("chart", [["a", 1]])]
+    assert [(table.key, table.rows) for table in parts(spool)] == [("frame", [[1], [2]]), ("chart_table", [["a", 1]])]
+    media = [(one["key"], one["kind"], one["caption"]) for one in told(spool, "media")]
+    assert media == [("chart", "plot", "t"), ("images", "image", "black"), ("histogram", "histogram", "")]
     assert told(spool, "alert") == [{"title": "title", "text": "text", "level": "INFO"}]
     assert told(spool, "finish") == [{"exit_code": 0}]
 

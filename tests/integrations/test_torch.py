@@ -7,6 +7,7 @@ import importlib
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from producers.spooled import logged, told
@@ -45,6 +46,14 @@ def test_gradients_and_parameters_of_every_so_many_passes_are_logged(run: runwir
         squares += float(value.grad.norm()) ** 2  # type: ignore[union-attr]
     assert row["gradients/global_norm"] == pytest.approx(math.sqrt(squares))
     assert rows[1] == (0, {"loss": 0.0})
+    media = told(run, "media")
+    assert len(media) == 2 * 2 * 4
+    for name, value in trained.named_parameters():
+        last = [one for one in media if one["key"] == f"parameters/{name}"][-1]
+        assert (last["kind"], last["step"]) == ("histogram", 2)
+        counts, edges = np.histogram(value.detach().numpy(), bins=32)
+        assert sum(last["data"]["counts"]) == value.numel() == counts.sum()
+        assert last["data"]["bins"] == pytest.approx(edges.tolist(), abs=1e-6)
 
 
 def test_passes_that_train_nothing_do_not_count(run: runwire.Run) -> None:
@@ -101,6 +110,22 @@ def test_a_nan_and_a_small_float_show_in_the_norms(run: runwire.Run) -> None:
     ((_, row),) = logged(run)
     assert math.isnan(row["parameters/0.weight/norm"])
     assert math.isfinite(row["parameters/2.bias/norm"])
+    histograms = {one["key"]: one["data"] for one in told(run, "media")}
+    assert sum(histograms["parameters/0.weight"]["counts"]) == trained[0].weight.numel() - 1  # type: ignore[index]
+
+
+def test_what_goes_wrong_while_looking_ends_the_watching_and_not_the_training(
+    run: runwire.Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pass has its gradients, one line says what happened, and the next pass is not watched."""
+    trained = model()
+    watch(trained, every=1)
+    monkeypatch.setattr(torch.linalg, "vector_norm", lambda *_args, **_kwargs: 1 / 0)
+    for _ in range(2):
+        passed(trained)
+        assert trained[0].weight.grad is not None  # type: ignore[index]
+    assert capsys.readouterr().err.count("a model is watched no longer: ZeroDivisionError") == 1
+    assert logged(run) == []
 
 
 def test_the_timer_tells_waiting_from_working_and_the_rest() -> None:

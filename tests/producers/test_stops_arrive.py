@@ -106,7 +106,7 @@ def test_how_a_process_is_ended_from_outside_arrives_with_its_reason(
     if mode == "offline":
         env = {**os.environ, "RUNWIRE_KAFKA": kafka}
         subprocess.run([sys.executable, "-m", "runwire", "sync"], env=env, check=True, timeout=60, capture_output=True)
-    arrived = reading(run).until(lambda a: a.ended, "the end arrives")
+    arrived = reading(run).until(lambda a: a.ended and a.of("lost"), "the end arrives")
     [lost] = arrived.of("lost")
     stopped = reason != "killed"
     assert lost.data == {"reason": reason, **({"stopped": True} if stopped else {})}
@@ -125,5 +125,5 @@ def test_a_killed_shipper_forgets_no_planned_stop(
     os.kill(first, signal.SIGTERM)  # so that it writes down how far it is
     until(lambda: shipper(home) not in (None, first), "another one runs")
     process.kill()
-    arrived = read.until(lambda a: a.ended, "the end arrives")
+    arrived = read.until(lambda a: a.ended and a.of("lost"), "the end arrives")
     assert [event.data for event in arrived.of("lost")] == [{"reason": "time limit", "stopped": True}]

@@ -10,11 +10,14 @@ import torch
 from torch.autograd.graph import register_multi_grad_hook
 
 import runwire
+from runwire._say import logger
 from runwire.integrations._runs import chosen
 
 What = Literal["gradients", "parameters", "all"]
 
 _BINS = 32
+#: Beyond, float32 may not hold how wide a histogram is.
+_END_MAX = torch.finfo(torch.float32).max / 2
 
 
 class Watch:
@@ -54,15 +57,23 @@ class Watch:
         """After the gradients of a pass are there."""
         if len(self._hooks) > 1:
             self._hooks.pop().remove()
-        if self._run.finished:  # an error in here would end the training
+        if self._run.finished:
             return
+        try:
+            self._run.log(self._look(gradients), commit=False)
+        except Exception as error:  # noqa: BLE001 -- short of memory, say; here it would end the training
+            self.stop()
+            logger.warning("a model is watched no longer: %s: %.200s", type(error).__name__, error)
+
+    def _look(self, gradients: Sequence[torch.Tensor | None]) -> dict[str, Any]:
+        """Return what is logged."""
         row: dict[str, Any] = {}
         with torch.no_grad():
             for kind in self._kinds:
                 values = gradients if kind == "gradients" else [value for _, value in self._named]
                 found = {name: value for (name, _), value in zip(self._named, values, strict=True) if value is not None}
                 row |= _norms(kind, found) | _histograms(kind, found)
-        self._run.log(row, commit=False)
+        return row
 
 
 def watch(
@@ -86,7 +97,7 @@ def watch(
     Returns:
         What ends it: ``stop()``. Logged are the histogram ``gradients/<parameter>``, ``gradients/<parameter>/norm`` and
         ``gradients/global_norm``, and ``parameters/…`` likewise. A NaN in a tensor makes its norm one, and is in no
-        bin; of a tensor without a finite value there is no histogram.
+        bin; of a tensor without a finite value, or with one near the end of float32, there is no histogram.
 
     Raises:
         RunFinishedError: there is no run.
@@ -123,13 +134,14 @@ def _histograms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, runwir
         finite = torch.isfinite(value)  # a tensor of nothing that is has edges from infinity down
         edges.append(torch.stack([value.where(finite, math.inf).amin(), value.where(finite, -math.inf).amax()]))
     ranges = torch.stack([edge.to(edges[0].device) for edge in edges]).tolist()
-    chosen = {name: _range(*ends) for name, ends in zip(flat, ranges, strict=True) if ends[0] <= ends[1]}
+    found = {name: _range(*ends) for name, ends in zip(flat, ranges, strict=True)}
+    chosen = {name: ends for name, ends in found.items() if -_END_MAX <= ends[0] < ends[1] <= _END_MAX}
     if not chosen:
         return {}
     counts = [torch.histc(flat[name], _BINS, low, high) for name, (low, high) in chosen.items()]
     told = torch.stack([count.to(counts[0].device) for count in counts]).tolist()
     return {
-        f"{kind}/{name}": runwire.Histogram(np_histogram=(bins, torch.linspace(*ends, _BINS + 1).tolist()))
+        f"{kind}/{name}": runwire.Histogram(np_histogram=(bins, _edges(*ends)))
         for (name, ends), bins in zip(chosen.items(), told, strict=True)
     }
 
@@ -138,6 +150,10 @@ def _range(low: float, high: float) -> tuple[float, float]:
     """Return the ends of a histogram: of values that are all the same, of some width around them."""
     width = max(abs(low), 1.0) / 2 if low == high else 0.0
     return low - width, high + width
+
+
+def _edges(low: float, high: float) -> list[float]:
+    return [low + (high - low) * number / _BINS for number in range(_BINS + 1)]
 
 
 def _accurate(value: torch.Tensor) -> torch.dtype | None:
