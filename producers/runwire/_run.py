@@ -6,7 +6,7 @@ import enum
 import os
 import time
 import traceback as traceback_module
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -162,7 +162,7 @@ class Run:
         if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
             step = self._step(step)
         # Nothing is caught here: what is raised in the middle of this is the exception of a signal's handler.
-        values: tuple[Any, ...] | list[float] | None = None
+        values: Collection[Any] | None = None
         if type(data) is dict:
             keys, values = tuple(data), tuple(data.values())
             synced = self._shapes.get(keys)

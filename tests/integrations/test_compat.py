@@ -124,7 +124,7 @@ def test_libraries_that_look_for_wandb_find_it(tmp_path: Path) -> None:
     """By its spec, by its version, and by its submodules."""
     code = """
 import importlib.metadata, importlib.util
-assert importlib.util.find_spec("wandb").origin.endswith("compat/path/wandb/__init__.py")
+assert importlib.util.find_spec("wandb").origin.endswith("compat/on-path/wandb/__init__.py")
 import wandb
 assert importlib.metadata.version("wandb") == wandb.__version__
 import wandb.sdk.lib.config_util

@@ -1,4 +1,4 @@
-"""Programs that were written for wandb, unchanged: ``import wandb`` brings what is in ``path/wandb`` beside this file.
+"""Programs that were written for wandb, unchanged: ``import wandb`` brings what is in ``on-path/wandb`` beside this.
 
 ::
 
@@ -27,7 +27,7 @@ from runwire.errors import UsageError
 __all__ = ["install"]
 
 #: Holds a package ``wandb`` and what names it to ``importlib.metadata``, by which some libraries look for it.
-PATH = Path(__file__).parent / "path"
+PATH = Path(__file__).parent / "on-path"
 
 
 def install() -> None:

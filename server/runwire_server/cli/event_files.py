@@ -109,13 +109,16 @@ class EventFile:
             if not header:
                 return None
             if len(header) < _HEADER.size:
-                return self._damaged("is cut short")
+                self._damaged("is cut short")
+                return None
             size, checksum = _HEADER.unpack(header)
             if _masked(header[:8]) != checksum or size > _BODY_BYTES_MAX:
-                return self._damaged("has no size; the rest of the file is left out")
+                self._damaged("has no size; the rest of the file is left out")
+                return None
             rest = file.read(size + _FOOTER.size)
             if len(rest) < size + _FOOTER.size:
-                return self._damaged("is cut short")
+                self._damaged("is cut short")
+                return None
             start, self.size = self.size, self.size + _HEADER.size + len(rest)
             body = rest[:size]
             if _masked(body) == _FOOTER.unpack_from(rest, size)[0]:

@@ -140,9 +140,7 @@ class Run:
         """Return where it is shown, None if nothing says where a server is."""
         return self._run.url
 
-    def log(
-        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
-    ) -> None:
+    def log(self, data: Any, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
         """Log as `runwire.Run.log`, and as wandb: texts go into the summary, frames become tables.
 
         Args:
