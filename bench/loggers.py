@@ -56,7 +56,7 @@ def runwire(folder: Path, data: dict[str, float], **how: Any) -> Iterator[Call]:
 @contextmanager
 def wandb(folder: Path, data: dict[str, float]) -> Iterator[Call]:
     """wandb, which keeps its runs on disk."""
-    import wandb as sdk  # type: ignore[import-not-found]  # noqa: PLC0415
+    import wandb as sdk  # noqa: PLC0415
 
     run = sdk.init(project="bench", mode="offline", dir=folder)
     yield lambda step: run.log(data, step=step)
@@ -66,7 +66,7 @@ def wandb(folder: Path, data: dict[str, float]) -> Iterator[Call]:
 @contextmanager
 def trackio(folder: Path, data: dict[str, float]) -> Iterator[Call]:  # noqa: ARG001 -- TRACKIO_DIR says where
     """Trackio, which keeps its runs in SQLite on this machine."""
-    import trackio as sdk  # type: ignore[import-not-found]  # noqa: PLC0415
+    import trackio as sdk  # noqa: PLC0415
 
     sdk.init(project="bench", embed=False)
     yield lambda step: sdk.log(data, step=step)
