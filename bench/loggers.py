@@ -66,7 +66,7 @@ def wandb(folder: Path, data: dict[str, float]) -> Iterator[Call]:
 @contextmanager
 def trackio(folder: Path, data: dict[str, float]) -> Iterator[Call]:  # noqa: ARG001 -- TRACKIO_DIR says where
     """Trackio, which keeps its runs in SQLite on this machine."""
-    import trackio as sdk  # noqa: PLC0415
+    import trackio as sdk  # type: ignore[import-not-found]  # noqa: PLC0415
 
     sdk.init(project="bench", embed=False)
     yield lambda step: sdk.log(data, step=step)
