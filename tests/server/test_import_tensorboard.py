@@ -21,6 +21,7 @@ from tensorboard.summary import Writer
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from runwire import _addresses
+from runwire.spool import Meta
 from runwire.spool.folder import root
 from runwire_storage.client import connect
 
@@ -53,10 +54,15 @@ def offline(path: Path, home: Path) -> tuple[list[dict[str, Any]], subprocess.Co
     return json.loads(done.stdout), done
 
 
+def waiting(run: str, home: Path) -> Path:
+    """The spool of a run."""
+    (folder,) = (root(home, _addresses.hostname()) / run / "0").iterdir()
+    return folder
+
+
 def rows(run: str, home: Path) -> list[tuple[int, dict[str, float]]]:
     """The rows that wait of a run."""
-    (folder,) = (root(home, _addresses.hostname()) / run / "0").iterdir()
-    return logged(folder)
+    return logged(waiting(run, home))
 
 
 def test_scalars_become_points_with_their_steps_and_times(up: Pipeline, tmp_path: Path) -> None:
@@ -117,10 +123,13 @@ def test_a_folder_is_a_run_with_all_its_files_in_order(tmp_path: Path) -> None:
     second = write(logs / "later", *((step, _BEGAN + 9, value) for step, value in later))
     second.rename(first.with_name("events.out.tfevents.1700000001.host"))
     write(logs / "b", (7, _BEGAN, scalar("loss", 4.0)))
+    write(tmp_path / "own", (9, _BEGAN, scalar("loss", 5.0))).rename(logs / "tfevents")
     told, done = offline(logs, tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    assert [(one["folder"], one["scalars"]) for one in told] == [(str(logs / "a" / "x"), 5), (str(logs / "b"), 1)]
-    assert rows(told[0]["run"], tmp_path / "home") == [
+    folders = [(str(logs), 1), (str(logs / "a" / "x"), 5), (str(logs / "b"), 1)]
+    assert [(one["folder"], one["scalars"]) for one in told] == folders
+    assert [Meta.read(waiting(one["run"], tmp_path / "home")).name for one in told] == ["logs", "a/x", "b"]
+    assert rows(told[1]["run"], tmp_path / "home") == [
         (0, {"loss": 3.0, "acc": 0.5, "_timestamp": _BEGAN + 1}),
         (0, {"loss": 2.0, "_timestamp": _BEGAN + 9}),
         (0, {"loss": 1.0, "_timestamp": _BEGAN + 9}),

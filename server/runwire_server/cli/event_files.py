@@ -104,26 +104,26 @@ class EventFile:
 
     def _record(self, file: IO[bytes]) -> bytes | None:
         """Return the next record's body, None at the end, or where the rest cannot be read."""
-        while True:
-            header = file.read(_HEADER.size)
-            if not header:
-                return None
+        while header := file.read(_HEADER.size):
             if len(header) < _HEADER.size:
                 self._damaged("is cut short")
-                return None
+                break
             size, checksum = _HEADER.unpack(header)
             if _masked(header[:8]) != checksum or size > _BODY_BYTES_MAX:
                 self._damaged("has no size; the rest of the file is left out")
-                return None
+                break
             rest = file.read(size + _FOOTER.size)
             if len(rest) < size + _FOOTER.size:
                 self._damaged("is cut short")
-                return None
-            start, self.size = self.size, self.size + _HEADER.size + len(rest)
+                break
             body = rest[:size]
-            if _masked(body) == _FOOTER.unpack_from(rest, size)[0]:
+            whole = _masked(body) == _FOOTER.unpack_from(rest, size)[0]
+            if not whole:
+                self._damaged("is damaged")
+            self.size += len(header) + len(rest)
+            if whole:
                 return body
-            self.damage = self.damage or f"the record at byte {start:,} is damaged"
+        return None
 
     def _damaged(self, how: str) -> None:
         self.damage = self.damage or f"the record at byte {self.size:,} {how}"

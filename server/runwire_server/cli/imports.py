@@ -93,7 +93,8 @@ def tensorboard(
     if len(folders) > 1 and (run is not None or name is not None):
         raise UsageError(f"--id and --name are of one run, and there are {len(folders)} in {path}: name one folder")
     found = []
-    for title, files in folders.items():
+    for folder, files in folders.items():
+        title = folder.absolute().name if path.is_file() or folder == path else folder.relative_to(path).as_posix()
         about = {"project": project, "name": name or title, "id": run, "kafka": kafka, "dir": home}
         found.append(_bring_events(files, about))
     if json:
@@ -107,21 +108,20 @@ def tensorboard(
         raise typer.Exit(1)
 
 
-def _event_folders(path: Path) -> dict[str, list[Path]]:
-    """Return the event files below a path by the run that they are of, in the order in which they were written.
+def _event_folders(path: Path) -> dict[Path, list[Path]]:
+    """Return the event files below a path by their folder, in the order in which they were written.
 
     Raises:
         UsageError: there are none.
     """
     if path.is_file():
-        return {path.absolute().parent.name: [path]}
+        return {path.parent: [path]}
     if not path.is_dir():
         raise UsageError(f"{path} cannot be read: there is no such file or folder")
-    found: dict[str, list[Path]] = {}
+    found: dict[Path, list[Path]] = {}
     # Their names tell the second of their beginning.
     for file in sorted(path.rglob("*tfevents*"), key=lambda file: (file.parent, file.name)):
-        within = file.parent.relative_to(path).as_posix()
-        found.setdefault(path.absolute().name if within == "." else within, []).append(file)
+        found.setdefault(file.parent, []).append(file)
     if not found:
         raise UsageError(f"{path} holds no event files: TensorBoard's have tfevents in their names")
     return found
