@@ -37,10 +37,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that waits for its upload."""
+    """A file that waits for its upload.
+
+    Attributes:
+        path: where it is; its name is its digest.
+        size: how many bytes it has.
+        linked: whether it is another's file, too, so that it takes no room of its own.
+    """
 
     path: Path
     size: int
+    linked: bool = False
 
 
 class Files:
@@ -156,7 +163,8 @@ def waiting(spool: Path) -> Iterator[Waiting]:
             for entry in entries:
                 if DIGEST.fullmatch(entry.name):
                     with suppress(FileNotFoundError):
-                        yield Waiting(Path(entry.path), entry.stat().st_size)
+                        about = entry.stat()
+                        yield Waiting(Path(entry.path), about.st_size, about.st_nlink > 1)
     except OSError:
         return
 
@@ -171,8 +179,8 @@ def names(spool: Path) -> set[str]:
 
 
 def held(spool: Path) -> int:
-    """Return how many bytes a spool holds: of its segments and of its files."""
-    total = sum(file.size for file in waiting(spool))
+    """Return how many bytes a spool takes: of its segments, and of its files that are nobody else's."""
+    total = sum(file.size for file in waiting(spool) if not file.linked)
     with os.scandir(spool) as entries:
         for entry in entries:
             if entry.name.endswith(".seg"):
