@@ -68,8 +68,8 @@ def init(
             srun or MPI says, else 0.
         notes: a text.
         resume: whether it may go on with a run that is there: "allow"; "must", or it is an error; "never", or it is;
-            "auto" (or True): with the one that this program began last here, if that did not finish or was stopped.
-            Steps go on behind the last one. None is as "allow", but looks no further than this home.
+            "auto" (or True): with the one that this program began last here, if that did not finish, failed, or was
+            stopped. Steps go on behind the last one. None is as "allow", but looks no further than this home.
         reinit: what becomes of a current run: "finish_previous" (or True, None), which is said; "return_previous" (or
             False): it is returned, and all else passed over; "create_new": it goes on beside the new one.
         mode: "online", "offline" or "disabled"; see `Settings`.
@@ -131,7 +131,7 @@ def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = 
     (_run or _need("log()")).log(data, step, commit)
 
 
-def finish(exit_code: int = 0) -> None:
+def finish(exit_code: int | None = None) -> None:
     """End the current run, as `Run.finish` does. Without one it does nothing.
 
     ::
@@ -139,7 +139,7 @@ def finish(exit_code: int = 0) -> None:
         runwire.finish()
 
     Args:
-        exit_code: 0 if the run did what it should.
+        exit_code: 0 or None if the run did what it should.
     """
     if _run is not None:
         _run.finish(exit_code)

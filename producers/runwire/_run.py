@@ -407,14 +407,14 @@ class Run:
         data = {"title": str(_values.plain(str(title))), "text": str(_values.plain(str(text))), "level": chosen}
         self._recorder.event("alert", data)
 
-    def finish(self, exit_code: int = 0) -> None:
+    def finish(self, exit_code: int | None = None) -> None:
         """End the run, and wait a while until what it logged is delivered.
 
         It waits at most for the setting ``finish_timeout`` (15 s), and not at all where no pipeline is known or the run
         is offline; what is not delivered then stays on disk, and is said. A second call does nothing.
 
         Args:
-            exit_code: 0 if the run did what it should.
+            exit_code: 0 or None if the run did what it should.
         """
         if self._over:
             return
@@ -424,11 +424,12 @@ class Run:
             companion.tell(last=True)
         if self._console is not None:
             self._console.finish()
-        number = int(exit_code)
+        number = int(exit_code or 0)
         stopped = self._stopping.finished(number)
         self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
         self._over = "finished"
-        self._remember(finished=not stopped)  # a run that was stopped is gone on with by resume="auto"
+        # One that was stopped, or failed, is gone on with by resume="auto".
+        self._remember(finished=number == 0 and not stopped)
         try:
             if companion is not None and where is not None:
                 kafka = self._where_now() if self.settings.mode == "online" else None

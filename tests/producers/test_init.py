@@ -233,14 +233,17 @@ def test_an_attempt_that_logged_nothing_does_not_forget_how_far_the_run_was(trai
 
 
 def test_auto_goes_on_with_the_run_that_did_not_finish(train: Callable[..., Any]) -> None:
-    """A finished one is left alone, and so is one that still goes on; the next begins anew."""
+    """Or failed. A finished one is left alone, and so is one that still goes on; the next begins anew."""
     code = """
 import os, runwire, sys
 run = runwire.init("p", resume="auto", mode="offline")
 run.log({"loss": 1.0})
 print(run.id, run.step, run.resumed, flush=True)
-if sys.stdin.readline().strip() == "kill":
-    os._exit(1)
+match sys.stdin.readline().strip():
+    case "kill":
+        os._exit(1)
+    case "raise":
+        raise MemoryError
 """
 
     def begun(process: Any) -> list[str]:
@@ -256,10 +259,13 @@ if sys.stdin.readline().strip() == "kill":
     beside.communicate("kill\n", timeout=60)
     third = train(code)
     assert begun(third) == [other[0], "2", "True"]
-    third.communicate("end\n", timeout=60)
+    third.communicate("raise\n", timeout=60)
     fourth = train(code)
-    new = begun(fourth)
+    assert begun(fourth) == [other[0], "3", "True"]
     fourth.communicate("end\n", timeout=60)
+    fifth = train(code)
+    new = begun(fifth)
+    fifth.communicate("end\n", timeout=60)
     assert new[0] not in {one[0], other[0]}
 
 
