@@ -39,6 +39,7 @@ class Door(ThreadingHTTPServer):
         self.behind = behind
         self.url = f"http://{ports.HOST}:{self.server_address[1]}"
         self.shown: list[str | None] = []
+        self.moved: str | None = None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,6 +49,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.shown.append(self.headers["Authorization"])
         if self.headers["Authorization"] != f"Bearer {KEY}":
             self.send_error(401)
+            return
+        if self.server.moved is not None:
+            self.send_response(307)
+            self.send_header("Location", self.server.moved + self.path)
+            self.end_headers()
             return
         with urllib.request.urlopen(self.server.behind + self.path) as answer:
             body = answer.read()
@@ -132,6 +138,17 @@ def test_a_key_goes_to_no_other_server(door: Door, config: Path) -> None:
     assert door.shown == [None, f"Bearer {KEY}"]
     assert runwire("login", "--server", door.url, config=config, RUNWIRE_API_KEY=KEY).returncode == 0
     assert "api_key" not in config.read_text(), "the key of the server before is of no use any more"
+
+
+def test_a_key_does_not_follow_to_where_the_server_sends_one(door: Door, config: Path) -> None:
+    """A server that redirects to another is followed without the key."""
+    door.shown.clear()
+    with opened("") as other:
+        other.moved = door.url
+        done = runwire("runs", "--server", other.url, config=config, RUNWIRE_API_KEY=KEY)
+        assert other.shown == [f"Bearer {KEY}"]
+    assert door.shown == [None]
+    assert done.returncode == 1
 
 
 def test_a_key_that_is_typed_is_not_shown(door: Door, config: Path) -> None:
