@@ -8,10 +8,10 @@ ROUNDS ?= 100
 SEED ?= 1
 ROOMS := producers storage stream alerting server
 # Those of a few minutes; backpressure takes a quarter of an hour, batches and profile are for whoever works on speed.
-BENCH ?= sdk ingest freshness disk query runs export alerts tiny idle
+BENCH ?= sdk capture ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
-.PHONY: help install page demo test integrations faults lint format types lock bench clean
+.PHONY: help install page demo test integrations faults lint format reference lock bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ lint: $(READY) ## ruff, the type checker, the import rules
 format: $(READY) ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: $(READY) ## write docs/reference.md anew from the code
+	$(BIN)/python docs/make_reference.py
 
 lock: $(READY) ## write requirements.lock and requirements-integrations.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \

@@ -16,7 +16,7 @@ from webhook import Receiver
 LOAD = """
 import random, sys, runwire
 values = [{f"m{i}": random.random() for i in range(10)} for _ in range(1000)]
-run = runwire.init(project="bench", id="load")
+run = runwire.init(project="bench", id="load", settings={"system_interval": 0})
 for step in range(10**9):
     run.log(values[step % 1000])
 """

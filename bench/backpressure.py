@@ -25,7 +25,7 @@ from pipeline import Figures, Pipeline, arguments, memory_megabytes, pipeline, s
 from webhook import Receiver
 
 import runwire
-from runwire.wire import ALERTS, EVENTS, METRICS, TABLES
+from runwire.wire import ALERTS, ARTIFACTS, CONSOLE, EVENTS, METRICS, TABLES
 from runwire_stream.app import GROUP
 
 #: A tenth of what the pipeline is to take, points/s.
@@ -77,7 +77,7 @@ class Lag:
         self._consumer = KafkaConsumer(bootstrap_servers=kafka, group_id=GROUP, enable_auto_commit=False)
         self._places = [
             TopicPartition(topic, partition)
-            for topic in (METRICS, TABLES, EVENTS, ALERTS)
+            for topic in (METRICS, TABLES, CONSOLE, ARTIFACTS, EVENTS, ALERTS)
             for partition in self._consumer.partitions_for_topic(topic) or ()
         ]
 
@@ -94,7 +94,9 @@ class Watch:
         self._up, self._load, self._receiver = up, load, receiver
         self._lag = Lag(up.kafka)
         self._nans = 0
-        self._run = runwire.init(project="bench", id="probe", rank=0, dir=up.home, kafka=up.kafka)
+        self._run = runwire.init(
+            project="bench", id="probe", rank=0, dir=up.home, kafka=up.kafka, settings={"system_interval": 0}
+        )
 
     def close(self) -> None:
         """Finish the run."""

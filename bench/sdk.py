@@ -1,11 +1,14 @@
-"""What ``log()`` costs a training, beside the least that any logger must do.
+"""What the SDK costs a training, beside the least that any logger must do, and beside other loggers.
 
-    python bench/sdk.py [--calls 200000] [--kafka HOST:PORT] [--json FILE]
+    python bench/sdk.py [--others PYTHON] [--part NAME …] [--kafka HOST:PORT] [--json FILE]
 
-Three things are timed call by call, each in a process of its own: ``log()`` of 10 scalars without a shipper, the same
-while the shipper carries every row to Kafka (where there is one: ``--kafka``, or a Kafka that this bench starts), and
-a bare ``orjson.dumps`` + CRC + ``os.write`` of the same dict. The ratio is ``log()`` to that. ``init()`` is timed over
-20 runs. What the clock itself costs (some 50 ns a call) is in every number.
+``log``: rows of 1, 10, 100 and 1,000 scalars, each call by itself, each logger in a process of its own: ``log()``
+offline, ``log()`` while the shipper carries every row to Kafka (where there is one: ``--kafka``, or one that this bench
+starts), a bare ``orjson.dumps`` + CRC + ``os.write`` of the same dict, and, where PYTHON has them installed, wandb
+offline and Trackio. What the clock itself costs (some 50 ns a call) is in every number.
+``start``: ``import runwire`` in new processes, ``init()`` the first time in new processes and again in one.
+``train``: a training of 200 steps a second, with all that a run records, in turns with the same training without us.
+``grow``: the memory of a process that logs three million rows.
 """
 
 from __future__ import annotations
@@ -18,131 +21,172 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
-import orjson  # noqa: TID251 -- what log() is compared with
+from loggers import MARK, beside
+from training import slowdown
 
-import runwire
-from runwire import _addresses
-from runwire.spool.folder import read_json, root
-from runwire.spool.lock import hold
+FOLDER = Path(__file__).parent
+OURS, OTHERS = ("bare", "offline", "shipping"), ("wandb", "trackio")
+NAMES = {
+    "bare": "orjson + CRC + write",
+    "offline": "log(), offline",
+    "shipping": "log(), shipper at work",
+    "wandb": "wandb, offline",
+    "trackio": "Trackio",
+}
+SCALARS = (1, 10, 100, 1000)
+#: Calls by scalars; the others, which take ten times as long and more, get a tenth.
+CALLS = {1: 200_000, 10: 200_000, 100: 40_000, 1000: 10_000}
+IMPORTS, FIRST_INITS, INITS = 20, 5, 20
+GROW_ROWS = 3_000_000
+PARTS = ("log", "start", "train", "grow")
 
-SCALARS = 10
-INITS = 20
+_IMPORT = "import time; t = time.perf_counter(); import runwire; print((time.perf_counter() - t) * 1e3)"
+_INIT = """
+import sys, time, runwire
+for _ in range(int(sys.argv[1])):
+    t = time.perf_counter()
+    run = runwire.init(project="bench", settings={"finish_timeout": 0})
+    print((time.perf_counter() - t) * 1e3)
+    run.finish()
+"""
 
 
 def main() -> None:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=200_000, help="calls timed for each row of the table")
+    parser.add_argument("--others", metavar="PYTHON", default=sys.executable, help="that has wandb and trackio")
+    parser.add_argument("--part", choices=PARTS, action="append", help="these alone")
+    parser.add_argument("--scale", type=float, default=1.0, help="of calls, pairs and rows")
     parser.add_argument("--kafka", metavar="HOST:PORT", help="a Kafka with Runwire's topics; none: one is started")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the same as data")
-    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.part:
-        sys.stdout.write(json.dumps(PARTS[args.part](args.calls)))
-        return
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, _kafka(args.kafka, Path(folder)) as kafka:
-        results = {
-            "bare": _part("bare", args.calls, Path(folder) / "bare"),
-            "offline": _part("log", args.calls, Path(folder) / "offline", shipper=False),
-            "shipping": _part("log", args.calls, Path(folder) / "shipping", kafka),
-            "init": _part("init", INITS, Path(folder) / "init", kafka),
-        }
-    _print(results, args.calls)
+        bench = Bench(Path(folder), kafka, args.scale, args.others)
+        for part in args.part or PARTS:
+            results[part] = getattr(bench, part)()
     if args.json:
         machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "machine": platform.machine()}
-        args.json.write_text(json.dumps({"bench": "sdk", **machine, "calls": args.calls, "results": results}, indent=2))
+        args.json.write_text(json.dumps({"bench": "sdk", **machine, "results": results}, indent=2))
 
 
-def bare(calls: int) -> dict[str, Any]:
-    """Time the least: JSON, checksum, one write."""
-    fd = os.open(Path(os.environ["RUNWIRE_HOME"]) / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    data = _data()
+class Bench:
+    """The parts, which print what they measure and return it as data.
 
-    def call(step: int) -> None:
-        data["step"] = step
-        body = orjson.dumps(data)
-        os.write(fd, len(body).to_bytes(4, "little") + crc32(body).to_bytes(4, "little") + body)
+    Args:
+        folder: where homes are put.
+        kafka: ``host:port``.
+        scale: of calls, pairs and rows.
+        others: the Python that may have other loggers.
+    """
 
-    return _timed(call, calls)
+    def __init__(self, folder: Path, kafka: str, scale: float, others: str) -> None:
+        self._folder, self._kafka, self._scale, self._others = folder, kafka, scale, others
+        self._marks = 0
+
+    def log(self) -> list[dict[str, Any]]:
+        """Time each call of each logger."""
+        found = []
+        print("rows logged one by one; times in µs; CPU in seconds a million points, of the process and beside it\n")
+        print(f"{'':26}{'scalars':>8}{'p50':>9}{'p99':>9}{'max':>10}{'CPU':>8}{'beside':>8}{'MB':>6}{'finish s':>10}")
+        there = [name for name in OTHERS if self._has(name)]
+        for scalars in SCALARS:
+            for name in (*OURS, *there):
+                calls = int(CALLS[scalars] * self._scale / (10 if name in OTHERS else 1))
+                one = {"logger": name, **self._timed(name, scalars, calls)}
+                found.append(one)
+                print(
+                    f"{NAMES[name]:26}{scalars:8,}{one['p50_us']:9.2f}{one['p99_us']:9.2f}{one['max_us']:10.0f}"
+                    f"{one['cpu_s_per_million_points']:8.2f}{one['beside_cpu_s_per_million_points']:8.2f}"
+                    f"{one['beside_mb']:6.0f}{one['finish_s']:10.2f}",
+                    flush=True,
+                )
+        for name in OTHERS:
+            if name not in there:
+                print(f"{NAMES[name]}: {self._others} does not have it (--others)")
+        print("goals for 10 scalars: p50 <= 5 and p99 <= 20 µs\n")
+        return found
+
+    def start(self) -> dict[str, Any]:
+        """Time the import, and the beginning of runs."""
+        with self._environment() as environment:
+            imports = [_times(environment, _IMPORT)[0] for _ in range(IMPORTS)]
+        firsts = []
+        for _ in range(FIRST_INITS):
+            with self._environment() as environment:
+                firsts += _times(environment, _INIT, "1")
+        with self._environment() as environment:
+            later = _times(environment, _INIT, str(INITS + 1))[1:]
+        found = {}
+        for name, times in (("import runwire", imports), ("the first init()", firsts), ("a later init()", later)):
+            found[name] = {"p50_ms": sorted(times)[len(times) // 2], "max_ms": max(times)}
+            print(f"{name}: p50 {found[name]['p50_ms']:.1f} ms, at most {max(times):.1f} of {len(times)}")
+        print("goals: import <= 60 ms, init() <= 50 ms\n")
+        return found
+
+    def train(self) -> dict[str, Any]:
+        """Compare a training with us to the same without."""
+        with self._environment() as ours, self._environment() as plain:
+            found = slowdown(ours, plain, max(int(60 * self._scale), 4))
+        print(
+            f"a training of {found['steps_per_second'][1]:.0f} steps/s, of {found['inner']} small ones each, takes "
+            f"{found['seconds_ratio']:+.2%} (± {found['seconds_error']:.2%}) time with us, and its process "
+            f"{found['cpu_ratio']:+.2%} (± {found['cpu_error']:.2%}) CPU; {found['pairs']} pairs of turns"
+        )
+        print("goal: <= 1 %\n")
+        return found
+
+    def grow(self) -> dict[str, Any]:
+        """Measure how a process grows."""
+        with self._environment() as environment:
+            words = [sys.executable, str(FOLDER / "training.py"), "grow", "--rows", str(int(GROW_ROWS * self._scale))]
+            found: dict[str, Any] = json.loads(_output(words, environment))
+        grown = found["late_mb"] - found["early_mb"]
+        print(f"{found['rows']:,} rows of 10: {found['early_mb']:.1f} MB after a tenth, {grown:+.1f} MB at the end")
+        print("goal: <= 20 MB\n")
+        return found
+
+    def _timed(self, name: str, scalars: int, calls: int) -> dict[str, Any]:
+        with self._environment() as environment:
+            python = self._others if name in OTHERS else sys.executable
+            words = [python, str(FOLDER / "loggers.py"), name, "--scalars", str(scalars), "--calls", str(calls)]
+            found: dict[str, Any] = json.loads(_output([*words, "--folder", environment["RUNWIRE_HOME"]], environment))
+            return found
+
+    def _has(self, module: str) -> bool:
+        done = subprocess.run([self._others, "-c", f"import {module}"], capture_output=True, check=False)
+        return done.returncode == 0
+
+    @contextlib.contextmanager
+    def _environment(self) -> Iterator[dict[str, str]]:
+        """Give the environment of a home of its own; whatever was started in it ends afterwards."""
+        self._marks += 1
+        home = self._folder / f"home-{self._marks}"
+        home.mkdir()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNWIRE_")}
+        environment |= {"RUNWIRE_HOME": str(home), "RUNWIRE_CONFIG": str(home / "none.toml"), MARK: home.name}
+        environment |= {"RUNWIRE_KAFKA": self._kafka, "TRACKIO_DIR": str(home), "WANDB_SILENT": "true"}
+        try:
+            yield environment
+        finally:
+            for pid in beside(home.name):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, 9)
 
 
-def log(calls: int) -> dict[str, Any]:
-    """Time ``run.log()``, and what the shipper takes meanwhile and after."""
-    run = runwire.init(project="bench")
-    data = _data()
-    result = _timed(lambda step: run.log(data, step=step), calls)
-    began = time.perf_counter()
-    run.finish()
-    result["finish_s"] = time.perf_counter() - began
-    pid = _shipper(_addresses.find_home())
-    if pid:
-        result["shipper_cpu_s_per_million_points"] = _cpu_seconds(pid) / (calls * SCALARS / 1e6)
-        result["shipper_rss_mb"] = _rss_mb(pid)
-        os.kill(pid, 15)
-    return result
+def _output(words: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(words, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{done.stderr.decode(errors='replace')}")
+    return done.stdout.decode()
 
 
-def init(calls: int) -> dict[str, Any]:
-    """Time ``runwire.init()``, the first one with the start of a shipper."""
-    os.environ["RUNWIRE_FINISH_TIMEOUT"] = "0"
-    times = []
-    for _ in range(calls):
-        began = time.perf_counter_ns()
-        run = runwire.init(project="bench")
-        times.append(time.perf_counter_ns() - began)
-        run.finish()
-    pid = _shipper(_addresses.find_home())
-    if pid:
-        os.kill(pid, 15)
-    return {"first_ms": times[0] / 1e6, "p50_ms": sorted(times)[len(times) // 2] / 1e6, "max_ms": max(times) / 1e6}
-
-
-PARTS = {"bare": bare, "log": log, "init": init}
-
-
-def _data() -> dict[str, float]:
-    return {f"group/metric{index}": index / 7 for index in range(SCALARS)}
-
-
-def _timed(call: Any, calls: int) -> dict[str, Any]:
-    clock = time.perf_counter_ns
-    for step in range(1000):
-        call(step)
-    times = [0] * calls
-    cpu = time.process_time()
-    for step in range(calls):
-        began = clock()
-        call(step)
-        times[step] = clock() - began
-    cpu = time.process_time() - cpu
-    times.sort()
-    return {
-        "p50_us": times[calls // 2] / 1e3,
-        "p99_us": times[calls * 99 // 100] / 1e3,
-        "max_us": times[-1] / 1e3,
-        "cpu_s_per_million_points": cpu / (calls * SCALARS / 1e6),
-    }
-
-
-def _part(part: str, calls: int, home: Path, kafka: str | None = None, *, shipper: bool = True) -> dict[str, Any]:
-    spools = root(home, _addresses.hostname())
-    spools.mkdir(parents=True)
-    if not shipper:
-        hold(spools / "shipper.lock")  # whoever holds it is the shipper: this process, which does nothing
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNWIRE_")}
-    environment |= {"RUNWIRE_HOME": str(home), "RUNWIRE_CONFIG": str(home / "none.toml")}
-    if kafka:
-        environment["RUNWIRE_KAFKA"] = kafka
-    command = [sys.executable, __file__, "--part", part, "--calls", str(calls)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+def _times(environment: dict[str, str], code: str, *words: str) -> list[float]:
+    return [float(line) for line in _output([sys.executable, "-c", code, *words], environment).splitlines()]
 
 
 @contextlib.contextmanager
@@ -162,42 +206,6 @@ def _kafka(given: str | None, folder: Path) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-
-
-def _shipper(home: Path) -> int | None:
-    pid = read_json(root(home, _addresses.hostname()) / "shipper.json").get("pid")
-    return pid if isinstance(pid, int) else None
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _print(results: dict[str, dict[str, Any]], calls: int) -> None:
-    bare_p50 = results["bare"]["p50_us"]
-    print(f"{calls:,} calls of {SCALARS} scalars, one by one; times in µs\n")
-    print(f"{'':34}{'p50':>8}{'p99':>8}{'max':>10}{'ratio':>8}{'CPU s / million points':>26}")
-    names = {"bare": "orjson + CRC + write", "offline": "log(), no shipper", "shipping": "log(), shipper at work"}
-    for key, name in names.items():
-        one = results[key]
-        print(
-            f"{name:34}{one['p50_us']:8.2f}{one['p99_us']:8.2f}{one['max_us']:10.0f}{one['p50_us'] / bare_p50:8.2f}"
-            f"{one['cpu_s_per_million_points']:26.3f}"
-        )
-    shipping, start = results["shipping"], results["init"]
-    if "shipper_cpu_s_per_million_points" in shipping:
-        print(
-            f"{'the shipper itself':34}{'':34}{shipping['shipper_cpu_s_per_million_points']:26.3f}"
-            f"   ({shipping['shipper_rss_mb']:.0f} MB of memory)"
-        )
-    print(f"\nfinish() took {shipping['finish_s']:.2f} s after the last row, until all of it was in Kafka")
-    print(f"init() took {start['first_ms']:.1f} ms with the start of a shipper, {start['p50_ms']:.1f} ms (p50) without")
-    print("goals: log() p50 <= 10 and p99 <= 50 µs, init() <= 100 ms")
 
 
 if __name__ == "__main__":

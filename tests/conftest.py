@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from parts import Pipeline, broker, end, own, running, until
 
 from runwire_server.local import ports
+
+#: Tests compare all points of a run; that of samples turns them on.
+os.environ["RUNWIRE_SYSTEM_INTERVAL"] = "0"
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ _EXAMPLES = """examples:
   python -m runwire_alerting --kafka 127.0.0.1:9092 --alert-webhook https://example.org/hook
   RUNWIRE_ALERT_HEARTBEAT_AFTER=120 python -m runwire_alerting --kafka 127.0.0.1:9092 --stalled-after 600
 
-Every number of the rules can be set by RUNWIRE_ALERT_<NAME>, in seconds where it is a time:
+What the rules go by can be set by RUNWIRE_ALERT_<NAME>, in seconds where it is a time:
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the worker until it is told to stop; return the exit code."""
     known = "\n".join(
-        f"  {name.upper()} ({field.default:g}): {field.description}"
+        f"  {name.upper()} ({field.default or 'none'}): {field.description}"
         for name, field in settings.Settings.model_fields.items()
     )
     parser = argparse.ArgumentParser(

@@ -28,7 +28,7 @@ class Rank:
         sent: when its last pulse was sent, by its host's clock; 0 before the first.
         arrived: when that pulse was read here.
         watched: since when its pulses have come without a gap, by its host's clock.
-        ended: how it ended ("finished", "failed", "killed", "interrupted"), None while it lives.
+        ended: how it ended ("finished", "failed", "killed", "interrupted", "stopped"), None while it lives.
         said: whether an event told of that end; a pulse alone knows no exception's text.
         waiting_bytes: how much of it waits in its spool.
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
@@ -100,6 +100,10 @@ class Health:
     def ranks(self, run: str) -> int:
         """Return how many ranks of a run are known."""
         return len(self._runs.get(run, ()))
+
+    def attempt(self, run: str) -> int:
+        """Return the newest attempt of a run, 0 if none is known."""
+        return max((rank.attempt for rank in self._runs.get(run, {}).values()), default=0)
 
     def pulse(self, pulse: Pulse, partition: int, now: int) -> Rank:
         """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
@@ -174,6 +178,8 @@ def _gap_max(interval: float) -> float:
 
 
 def _end(event: Event) -> str | None:
+    if event.type in _ENDS and event.data.get("stopped") is True:
+        return "stopped"  # whoever asked for it, or planned it, knows
     if event.type == "lost":
         return "killed"
     if event.type == "exception":
@@ -185,5 +191,6 @@ def _end(event: Event) -> str | None:
     return None
 
 
+_ENDS = ("lost", "exception", "finish")
 #: What a shell says of a process that ended by SIGINT.
 _EXIT_SIGINT = 130

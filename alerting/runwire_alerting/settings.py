@@ -1,11 +1,19 @@
-"""Every number that a rule or a notice depends on, in one table."""
+"""Every number that a rule or a notice depends on, and what else can be chosen, in one table."""
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
+
+RuleName = Literal["nonfinite", "crash", "stalled", "heartbeat", "user"]
+
+
+def _names(given: Any) -> Any:
+    return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -32,6 +40,9 @@ class Settings(BaseSettings):
         default=7200.0, gt=0, description="how long a notice is offered to a receiver that takes none"
     )
     post_timeout: float = Field(default=5.0, gt=0, description="how long a receiver may take to answer")
+    stop: Annotated[frozenset[RuleName], NoDecode, BeforeValidator(_names)] = Field(
+        default=frozenset(), description="rules, with commas between them, whose alerts ask their run to stop"
+    )
 
     def stalled_limit(self, step_seconds_max: float | None) -> float:
         """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
@@ -51,5 +62,5 @@ def load(**given: float | None) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"RUNWIRE_ALERT_{'_'.join(str(part) for part in first['loc']).upper()}"
+        name = f"RUNWIRE_ALERT_{str(first['loc'][0]).upper()}"
         raise ConfigError(f"{name} is {first['input']!r}: {first['msg']}") from None

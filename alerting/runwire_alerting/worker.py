@@ -21,8 +21,8 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting import metrics
+from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse
+from runwire_alerting import metrics, stops
 from runwire_alerting.history import History
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.rules import rules
@@ -141,6 +141,7 @@ class Alerting:
         self.trouble = self._watchdog.trouble
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
+        self._control = self.app.topic(CONTROL, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -222,6 +223,10 @@ class Alerting:
                 self._lag.handled(message)
 
     async def _tell(self, changed: list[Alert]) -> None:
+        # First, so that it is asked again if this is cut short: once the alert is published nobody would.
+        for request in stops.requests(changed, self._settings.stop, self._watch.health):
+            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
+            await (await self._control.send(key=request.run.encode(), value=request.encode()))
         await self._publish(changed)
         for alert in changed:
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)

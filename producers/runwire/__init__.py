@@ -30,12 +30,17 @@ from runwire._current import (
     finish,
     init,
     log,
+    log_artifact,
     phase,
+    planned_stop,
     summary,
+    use_artifact,
 )
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
+from runwire.artifacts import Artifact
+from runwire.errors import Stopped
 
 if TYPE_CHECKING:
     from runwire import plot
@@ -48,6 +53,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlertLevel",
+    "Artifact",
     "Audio",
     "Histogram",
     "Html",
@@ -55,6 +61,7 @@ __all__ = [
     "Plotly",
     "Run",
     "Settings",
+    "Stopped",
     "Table",
     "Video",
     "__version__",
@@ -67,10 +74,13 @@ __all__ = [
     "finish",
     "init",
     "log",
+    "log_artifact",
     "phase",
+    "planned_stop",
     "plot",
     "run",
     "summary",
+    "use_artifact",
 ]
 
 

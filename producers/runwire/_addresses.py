@@ -71,16 +71,16 @@ def find(service: Service, argument: str | None = None, *, home: Path | None = N
         ConfigError: what says so is no address, or the config file cannot be read.
     """
     if argument:
-        return Address(_check(service, argument, f"the argument {service}="), "argument")
+        return Address(check(service, argument, f"the argument {service}="), "argument")
     variable = f"RUNWIRE_{service.upper()}"
     if os.environ.get(variable):
-        return Address(_check(service, os.environ[variable], variable), "environment")
+        return Address(check(service, os.environ[variable], variable), "environment")
     config = read_config()
     if config.get(service):
-        return Address(_check(service, config[service], f"{service} in {config_file()}"), "config file")
+        return Address(check(service, config[service], f"{service} in {config_file()}"), "config file")
     up = running_up(home or find_home())
     if up.get(service):
-        return Address(_check(service, up[service], f"{service} in the home's up.json"), "up")
+        return Address(check(service, up[service], f"{service} in the home's up.json"), "up")
     return None
 
 
@@ -156,7 +156,17 @@ def hostname() -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname()).lstrip(".")[:200] or "localhost"
 
 
-def _check(service: Service, told: Any, where: str) -> str:
+def check(service: Service, told: Any, where: str) -> str:
+    """Return an address as it is used: without the space around it, and a URL without the slash behind it.
+
+    Args:
+        service: of which server.
+        told: the address.
+        where: what it was read from, for the error.
+
+    Raises:
+        ConfigError: it is none.
+    """
     if not isinstance(told, str):
         raise ConfigError(f"{where} is {told!r:.80}: expected a string")
     value = told.strip()

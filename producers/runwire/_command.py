@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 _EXAMPLES = """\
 examples:
   runwire sync                            deliver whatever waits on this host
+  runwire sync brisk-otter                ... of this run
   runwire sync --kafka kafka.lan:9092     ... to this Kafka, whatever the runs were told
 """
 
@@ -49,6 +50,7 @@ def sync(arguments: Sequence[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="the id of a run (default: all that wait)")
     parser.add_argument("--home", metavar="DIR", help="where the runs lie (default: RUNWIRE_HOME, else ~/.runwire)")
     parser.add_argument(
         "--kafka",
@@ -63,7 +65,7 @@ def sync(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="say the result as one JSON object")
     args = parser.parse_args(arguments)
     try:
-        return deliver(args.home, args.kafka, args.server, timeout=args.timeout, as_json=args.json)
+        return deliver(args.home, args.kafka, args.server, runs=args.runs, timeout=args.timeout, as_json=args.json)
     except (RunwireError, OSError) as error:
         sys.stderr.write(f"runwire sync: {error}\n")
         return 1

@@ -1,5 +1,5 @@
-"""A training process's one thread of Runwire's: prints the run's alerts, sees to it that there is a shipper, and tells
-where the run comes from.
+"""A training process's one thread of Runwire's: prints the run's alerts, passes requests to stop on, sees to it that
+there is a shipper, tells where the run comes from, samples the machine, and looks after the capture of the console.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from runwire import surroundings
 from runwire._recorder import Recorder
 from runwire._say import logger
+from runwire.console.capture import Capture
 from runwire.errors import WireError
 from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
 from runwire.surroundings import Finding
-from runwire.wire import Alert
+from runwire.system import Sampler
+from runwire.wire import Alert, StopRequest
 
 _LOOK_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
@@ -38,14 +41,31 @@ class Companion(threading.Thread):
         recorder: what it tells is recorded by, and is looked after about once a second.
         ships: whether there is to be a shipper.
         asks: what is to be told of where the run comes from, as `surroundings.asks` says; () for nothing.
+        sampler: takes samples of the machine; None if none are to be taken.
+        console: the capture of the console, if this run has it.
+        stop: called, in this thread, with each request to stop.
     """
 
     def __init__(
-        self, home: Path, spools: Path, folder: Path, recorder: Recorder, *, ships: bool, asks: tuple[str, ...]
+        self,
+        home: Path,
+        spools: Path,
+        folder: Path,
+        recorder: Recorder,
+        *,
+        ships: bool,
+        asks: tuple[str, ...],
+        sampler: Sampler | None,
+        console: Capture | None,
+        stop: Callable[[StopRequest], None],
     ) -> None:
         super().__init__(name="runwire", daemon=True)
+        self._stop_asked = stop
         self._ships, self._asks = ships, asks
+        self._sampler, self._console = sampler, console
         self._finding: Finding | None = None
+        # Re-entrant, since a signal's handler may finish the run in the middle of finish().
+        self._telling = threading.RLock()
         self._home, self._spools, self._recorder = home, spools, recorder
         self._inbox = folder / INBOX
         self._offset = 0
@@ -92,15 +112,35 @@ class Companion(threading.Thread):
                 logger.warning("no shipper can be started (%s): the data waits, `runwire sync` delivers it", error)
 
     def run(self) -> None:
-        """Look into the inbox, and once a second after the shipper."""
+        """Look into the inbox and at the machine, and once a second after the shipper."""
         checked = time.monotonic()
         while not self._halt.wait(_LOOK_SECONDS):
+            if self._console is not None:
+                self._console.look()
+            self.tell()
             self._look()
+            if self._sampler is not None:
+                self._sampler.look()
             if time.monotonic() - checked >= _CHECK_SECONDS:
                 checked = time.monotonic()
                 self._recorder.check()
                 if self._spools.exists():
                     self._ensure_shipper()
+        if self._sampler is not None:
+            self._sampler.close()
+
+    def tell(self, *, last: bool = False) -> None:
+        """Record where the run comes from, if that is found out by now and was not recorded before.
+
+        Args:
+            last: whether the run ends: what is found out later is for nobody, who reads it stops at the run's end.
+        """
+        with self._telling:
+            told = None if self._finding is None else self._finding.look()
+            if told is not None:
+                self._recorder.event("about", told)
+            if last or told is not None:
+                self._finding = None
 
     def stop(self) -> None:
         """End the thread, after a last look into the inbox."""
@@ -110,9 +150,6 @@ class Companion(threading.Thread):
         self._look()
 
     def _look(self) -> None:
-        if self._finding is not None and (told := self._finding.look()) is not None:
-            self._finding = None
-            self._recorder.event("about", told)
         try:
             with self._inbox.open("rb") as file:
                 file.seek(self._offset)
@@ -124,6 +161,9 @@ class Companion(threading.Thread):
         for line in lines[:whole].splitlines():
             with suppress(WireError):
                 self._print(Alert.parse(line))
+                continue
+            with suppress(WireError):
+                self._stop_asked(StopRequest.parse(line))
 
     def _print(self, alert: Alert) -> None:
         key = (alert.id, alert.episode, alert.state)

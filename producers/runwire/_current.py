@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from runwire import _exit, _init
+from runwire import _exit, _init, _sigterm
 from runwire._resume import Resume
 from runwire._run import Run
 from runwire._say import logger
@@ -68,8 +68,8 @@ def init(
             srun or MPI says, else 0.
         notes: a text.
         resume: whether it may go on with a run that is there: "allow"; "must", or it is an error; "never", or it is;
-            "auto" (or True): with the one that this program began last here, if that did not finish. Steps go on behind
-            the last one. None is as "allow", but looks no further than this home.
+            "auto" (or True): with the one that this program began last here, if that did not finish, failed, or was
+            stopped. Steps go on behind the last one. None is as "allow", but looks no further than this home.
         reinit: what becomes of a current run: "finish_previous" (or True, None), which is said; "return_previous" (or
             False): it is returned, and all else passed over; "create_new": it goes on beside the new one.
         mode: "online", "offline" or "disabled"; see `Settings`.
@@ -106,16 +106,41 @@ def init(
     _living[:] = [run for run in _living if not run.finished] + [begun]
     _run = begun
     _exit.watch(living)
+    if begun.folder is not None and chosen.sigterm == "record":
+        others = (run.folder for run in living() if run is not begun and run.settings.sigterm == "record")
+        _sigterm.note([begun.folder, *(folder for folder in others if folder is not None)])
     return begun
 
 
 def log(data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001 -- the field's order
-    """Log values of metrics at a step of the current run: see `Run.log`."""
+    """Log values of metrics at a step of the current run, as `Run.log` does.
+
+    ::
+
+        runwire.log({"train/loss": loss, "train/lr": lr})
+        runwire.log({"val/loss": loss}, step=1000)
+
+    Args:
+        data: numbers, or tables, by metric name; nested mappings are flattened with ``/``.
+        step: the step, an int64; None for the step after the last one.
+        commit: False if more is to come for this step.
+
+    Raises:
+        RunFinishedError: there is no run, or it is finished.
+    """
     (_run or _need("log()")).log(data, step, commit)
 
 
-def finish(exit_code: int = 0) -> None:
-    """End the current run: see `Run.finish`. Without one it does nothing."""
+def finish(exit_code: int | None = None) -> None:
+    """End the current run, as `Run.finish` does. Without one it does nothing.
+
+    ::
+
+        runwire.finish()
+
+    Args:
+        exit_code: 0 or None if the run did what it should.
+    """
     if _run is not None:
         _run.finish(exit_code)
 
@@ -146,7 +171,10 @@ alert = _of_current(Run.alert)
 checkpoint_loaded = _of_current(Run.checkpoint_loaded)
 checkpoint_saved = _of_current(Run.checkpoint_saved)
 define_metric = _of_current(Run.define_metric)
+log_artifact = _of_current(Run.log_artifact)
 phase = _of_current(Run.phase)
+use_artifact = _of_current(Run.use_artifact)
+planned_stop = _of_current(Run.planned_stop)
 
 
 class Twin:

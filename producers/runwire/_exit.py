@@ -1,7 +1,7 @@
 """How a training process ends, as far as Python tells: by an exception, by ``sys.exit``, or at the end of its code.
 
-SIGTERM keeps its default action, and ``os._exit`` and SIGKILL leave no time: the spool's lock tells the shipper of
-these. A forked child is told apart, so that it neither logs into nor ends its parent's run.
+SIGTERM keeps its default action (`_sigterm`), and ``os._exit`` and SIGKILL leave no time: the spool's lock tells the
+shipper of these. A forked child is told apart, so that it neither logs into nor ends its parent's run.
 """
 
 from __future__ import annotations

@@ -48,7 +48,12 @@ class Facts:
         return dict(self._values)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key``, or ``default``."""
+        """Return the value of a key.
+
+        Args:
+            key: its name.
+            default: what to return if there is no such key.
+        """
         return self._values.get(key, default)
 
     def keys(self) -> Any:
@@ -99,6 +104,12 @@ class Facts:
 
 class Config(Facts):
     """What a run is configured with.
+
+    ::
+
+        run.config.learning_rate = 3e-4
+        for epoch in range(run.config["epochs"]):
+            ...
 
     A value that is changed is recorded, and said once a key: what a run was configured with should not change
     unnoticed. ``update(..., allow_val_change=True)`` changes in silence, ``allow_val_change=False`` refuses to.
@@ -162,7 +173,12 @@ class Config(Facts):
 
 
 class Summary(Facts):
-    """What a run came to: set by the training, beside the last value of each metric."""
+    """What a run came to: set by the training, beside the last value of each metric.
+
+    ::
+
+        run.summary["best_accuracy"] = best
+    """
 
 
 def _read(values: Any, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -67,12 +67,12 @@ def begin(
     if chosen is None and how == "must":
         raise ConfigError('resume="must" goes on with a run: say with which by id= or RUNWIRE_RUN_ID')
     past = None
-    if chosen is not None or (chosen := _shared_id(number)) is not None:
+    if chosen is not None or (chosen := _shared_id(place, number)) is not None:
         past = _resume.find(how, place, chosen, number) if settings.mode != "disabled" else None
     else:
         chosen = new_id()
-    if how == "auto" and settings.mode != "disabled":
-        _resume.note(place, project, number, chosen)
+    if settings.mode != "disabled":
+        _resume.note(how, place, project, number, chosen)
     about = About(
         id=chosen,
         rank=number,
@@ -96,10 +96,18 @@ def _said(name: str, text: Any) -> str | None:
     return None if given is None else str(_values.plain(str(given)))
 
 
-def _shared_id(rank: int) -> str | None:
+def _shared_id(place: Place, rank: int) -> str | None:
     """Return the id that all ranks of this job work out; None for a single process, or if too little is known."""
     global _shared  # noqa: PLW0603 -- what is counted are this process's runs
     chosen = _job.shared_id(_shared)
+    if chosen is not None and _resume.lives(place, chosen, rank):
+        logger.warning(
+            "rank %d of the job's run %s is another process, which started this one, say: this one begins a run of its "
+            "own. Give it an id= to choose which",
+            rank,
+            chosen,
+        )
+        return None
     if chosen is not None:
         _shared += 1
     elif _job.size() > 1:
@@ -124,8 +132,10 @@ def _find_kafka(argument: str | None, home: Any) -> _addresses.Address | None:
 
 def _told(said: Mapping[str, str | None], run: str, tags: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the start event tells. What was not said is left out: it is not to hide what was said before."""
+    time_limit_at = _job.time_limit_at()
     return {
         "default_name": name_of(run),
+        **({} if time_limit_at is None else {"time_limit_at": time_limit_at}),
         **{name: text for name, text in said.items() if text is not None},
         "tags": list(tags),
         "config": config,
@@ -133,4 +143,5 @@ def _told(said: Mapping[str, str | None], run: str, tags: tuple[str, ...], confi
         "pid": os.getpid(),
         "command": command_line(sys.argv),
         "python": sys.version.split()[0],
+        **({"parallel": parallel} if (parallel := _job.parallel()) else {}),
     }

@@ -8,6 +8,7 @@ not taken for a name: two jobs would become one run.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from runwire._names import id_of
@@ -22,6 +23,14 @@ _LAUNCHERS = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
 )
+#: The rank among the processes of the job on this host, by launcher.
+_LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
+#: The number of this host among those of the job.
+_NODES = ("GROUP_RANK", "SLURM_NODEID")
+#: In which ways a training may be split among its processes.
+_GROUPS = ("data", "tensor", "pipeline", "expert")
+#: More digits than this are no second of this millennium.
+_SECONDS_DIGITS_MAX = 11
 #: torchrun calls a job so that nobody named.
 _NAMELESS = "none"
 
@@ -54,6 +63,31 @@ def find_rank(argument: int | None = None) -> int:
     return 0
 
 
+def local_rank() -> int | None:
+    """Return which of this host's processes of the job this is, as the launcher says.
+
+    None if it does not say, or if the job has one process only, which has its host and all GPUs that it sees to itself.
+    """
+    alone = next((os.environ.get(count) for rank, count in _LAUNCHERS if os.environ.get(rank)), None) == "1"
+    return None if alone else _first_number(_LOCAL_RANKS)
+
+
+def parallel() -> dict[str, int]:
+    """Return this process's place in its job, as far as the environment says it.
+
+    ``world_size``, ``local_rank`` and ``node`` are the launcher's; ``data``, ``tensor``, ``pipeline`` and ``expert``,
+    its ranks in these groups, no launcher knows: the job's own script sets them, as ``RUNWIRE_TENSOR_RANK``.
+    """
+    told = {
+        "world_size": [count for rank, count in _LAUNCHERS if os.environ.get(rank)],
+        "local_rank": _LOCAL_RANKS,
+        "node": _NODES,
+        **{group: [f"RUNWIRE_{group.upper()}_RANK"] for group in _GROUPS},
+    }
+    found = {name: _first_number(variables) for name, variables in told.items()}
+    return {name: number for name, number in found.items() if number is not None}
+
+
 def size() -> int:
     """Return how many processes the launcher says that the job has; 1 if it does not say."""
     for rank, count in _LAUNCHERS:
@@ -61,6 +95,12 @@ def size() -> int:
             text = os.environ.get(count, "")
             return int(text) if text.isdecimal() else 1
     return 1
+
+
+def time_limit_at() -> int | None:
+    """Return when the job's time is over, microseconds since the epoch; None if nothing says so."""
+    text = os.environ.get("SLURM_JOB_END_TIME", "")
+    return int(text) * 1_000_000 if text.isdecimal() and len(text) <= _SECONDS_DIGITS_MAX else None
 
 
 def shared_id(number: int) -> str | None:
@@ -102,6 +142,15 @@ def _parent() -> str:
             return f"{host}/{boot.read().decode().strip()}/{pid}/{started}"
     except (OSError, IndexError):  # no /proc, as on macOS
         return f"{host}/{pid}"
+
+
+def _first_number(variables: Iterable[str]) -> int | None:
+    """Return the first of these variables that is a number."""
+    for variable in variables:
+        text = os.environ.get(variable, "")
+        if text.isdecimal():
+            return int(text)
+    return None
 
 
 def _rank(name: str, value: Any) -> int:

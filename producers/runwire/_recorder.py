@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runwire._say import logger
@@ -37,6 +37,7 @@ class Recorder:
         self._busy = False
         self._late: deque[Callable[[], None]] = deque()
         self._losing = False
+        self._ending = False
         self.next_step = next_step
 
     def row(self, keys: tuple[str, ...], step: int | None, ts: int, values: Collection[float], *, more: bool) -> None:
@@ -69,6 +70,19 @@ class Recorder:
                 self._busy = False
             if self._late:
                 self._catch_up()
+
+    def sample(self, values: Mapping[str, float]) -> None:
+        """Append what was measured beside the run just now, `system/` metrics: its step is the time, not the run's.
+
+        Once the run's end is told nothing is appended: nobody reads on behind that.
+        """
+        ts = time.time_ns() // 1000
+
+        def write(writer: Writer) -> None:
+            if not self._ending:
+                writer.row(tuple(values), ts // 1000, ts, values.values())
+
+        self._guarded(write)
 
     def take_step(self, step: int | None, *, more: bool) -> int:
         """Return the step of what is not a row: the next one, if it is not told; counting goes on behind it.
@@ -106,6 +120,10 @@ class Recorder:
         self._guarded(tell)
         return None
 
+    def artifact(self, message: Callable[[int], bytes], waits_for: Sequence[str]) -> None:
+        """Write down that an artifact was logged: what is told of it, given its seq, once its files are uploaded."""
+        self._guarded(lambda writer: writer.artifact(message, waits_for))
+
     def event(self, kind: str, data: dict[str, Any], *, vital: bool = False) -> None:
         """Append an event; ``vital`` if it tells the run's end."""
         event = {"type": kind, "ts": time.time_ns() // 1000, "data": data}
@@ -122,7 +140,12 @@ class Recorder:
                 EVENT_BYTES_MAX >> 10,
             )
             return
-        self._guarded(lambda writer: writer.event(event, vital=vital))
+
+        def write(writer: Writer) -> None:
+            self._ending |= vital
+            writer.event(event, vital=vital)
+
+        self._guarded(write)
 
     def check(self) -> None:
         """Notice if somebody removed the spool; called now and then."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from runwire import _addresses
+from runwire import _addresses, _key
 from runwire._about import Place
 from runwire._say import logger
 from runwire.errors import ConfigError, UsageError
@@ -23,6 +23,9 @@ Resume = Literal["allow", "must", "never", "auto"]
 
 #: The one wait that `init` may have for a server: where it was told to find out what only a server knows.
 _ASK_SECONDS = 2.0
+
+#: The runs that this process began: their locks must not be looked at, for closing its file lets go of one.
+_own: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -54,23 +57,33 @@ def check(value: Any) -> Resume | None:
 
 def last_unfinished(place: Place, project: str, rank: int) -> str | None:
     """Return the id of the run that this program began last with ``resume="auto"``, if it did not finish."""
-    told = read_json(_pointer(place.home, project, rank))
-    run = told.get("run")
-    # A lock of one's own must not be looked at: closing its file lets go of it.
-    if not isinstance(run, str) or told.get("pid") == os.getpid():
+    run = read_json(_pointer(place.home, project, rank)).get("run")
+    if not isinstance(run, str) or run in _own:
         return None
-    past = history.recall(place.home, place.spools, run, rank)
-    if past is None or past.finished or held(place.spools / run / str(rank) / str(past.attempt) / LOCK):
-        return None
-    return run
+    past = history.written(place.home, run, rank)
+    return None if past is None or past.finished or lives(place, run, rank) else run
 
 
-def note(place: Place, project: str, rank: int, run: str) -> None:
-    """Write down that this program began a run with ``resume="auto"``."""
+def lives(place: Place, run: str, rank: int) -> bool:
+    """Return whether another process goes on with a run and rank now, as far as this home tells."""
+    past = history.written(place.home, run, rank)
+    if past is None or run in _own:
+        return False
+    try:
+        return any(held(spool / LOCK) for spool in history.spools(place.home, run, rank, past.attempt))
+    except OSError:  # another user's, say
+        return True
+
+
+def note(how: Resume | None, place: Place, project: str, rank: int, run: str) -> None:
+    """Take note of a run that this process begins, and write it down for ``resume="auto"``."""
+    _own.add(run)
+    if how != "auto":
+        return
     with suppress(OSError):  # then a crash is not resumed by itself, which is no reason to stop the training
         path = _pointer(place.home, project, rank)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"run": run, "pid": os.getpid()})
+        write_json(path, {"run": run})
 
 
 def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | None:
@@ -81,7 +94,7 @@ def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | Non
     Raises:
         UsageError: there is no such run and ``how`` is "must", or there is one and it is "never".
     """
-    past = history.recall(place.home, place.spools, run, rank)
+    past = history.recall(place.home, run, rank)
     found = Resumed(past.next_step, past.name, past.project) if past is not None else None
     if found is None and history.begun(place.home, run):
         found = Resumed(None)
@@ -101,24 +114,31 @@ def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | Non
 
 def _ask(home: Path, run: str, how: Resume) -> Resumed | None:
     """Ask the server for a run. If it does not answer, go on as is harmless, and say so."""
-    import urllib.error  # noqa: PLC0415 -- takes longer than all else that init() loads, and is hardly ever needed
+    import http.client  # noqa: PLC0415 -- takes longer than all else that init() loads, and is hardly ever needed
+    import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
     url = _addresses.find_server(home)
     problem = "nothing says where a server is"
     if url is not None:
+        request = urllib.request.Request(f"{url}/api/runs/{run}")  # noqa: S310 -- find() checked it
         try:
-            with urllib.request.urlopen(f"{url}/api/runs/{run}", timeout=_ASK_SECONDS) as answer:  # noqa: S310 -- find() checked it
+            _key.add(request, _key.find(url))
+            with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:  # noqa: S310
                 told = json.load(answer)
             if told.get("id") != run:  # it found another one by its name
                 return None
             step = told.get("last_step")
-            return Resumed(step + 1 if isinstance(step, int) else None, told.get("name"), told.get("project"))
+            return Resumed(
+                min(step + 1, 2**63 - 1) if isinstance(step, int) else None, told.get("name"), told.get("project")
+            )
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
             problem = f"the server at {url} answers {error.code}"
-        except (OSError, ValueError, AttributeError) as error:
+        except ConfigError as error:
+            problem = str(error)
+        except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             problem = f"the server at {url} does not answer ({error})"
     if how in ("must", "never"):
         logger.warning('whether there is a run %s cannot be told (%s): going on as with resume="allow"', run, problem)

@@ -6,13 +6,13 @@ import enum
 import os
 import time
 import traceback as traceback_module
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from runwire import _addresses, _delivery, _values, surroundings
+from runwire import _addresses, _delivery, _job, _values, surroundings
 from runwire._about import About, Place
 from runwire._companion import Companion
 from runwire._definitions import Definitions, Goal, Role, SummaryOf, Synced
@@ -21,12 +21,19 @@ from runwire._facts import Config, Summary
 from runwire._recorder import Recorder
 from runwire._say import logger
 from runwire._settings import Settings
+from runwire._stopping import GRACE_SECONDS, Stopping
 from runwire._table import Table
 from runwire._values import Logged
+from runwire.artifacts import Artifact, Origin
+from runwire.artifacts.logged import chosen, used
+from runwire.console import capture
+from runwire.console.capture import Capture
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
+from runwire.shipper.start import LOG
 from runwire.spool import Meta, Writer, folder, history
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
-from runwire.wire import TableRows
+from runwire.system import Sampler
+from runwire.wire import StopRequest, TableRows
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
@@ -41,7 +48,12 @@ _MESSAGE_MAX = 2000
 
 
 class AlertLevel(enum.Enum):
-    """How serious an alert is."""
+    """How serious an alert is.
+
+    ::
+
+        runwire.alert("Accuracy is low", f"{accuracy:.2f}", level=runwire.AlertLevel.ERROR)
+    """
 
     INFO = "INFO"
     WARN = "WARN"
@@ -58,12 +70,15 @@ class Run:
                 run.log({"loss": train(step)})
 
     A run may have several processes (``id=`` the same, ``rank=`` different). It belongs to the process that called
-    ``init``: a forked child says so once and records nothing; it may call ``init`` itself.
+    ``init``: a child, forked or spawned, says so once and records nothing; it may call ``init`` itself.
 
     Attributes:
         id: names the run.
         rank: names this process in it.
-        project, entity, group, job_type: as given to ``init``, for people.
+        project: what it belongs to, as given to ``init``; and likewise:
+        entity: whom it belongs to.
+        group: what it is one part of.
+        job_type: which part.
         config: what the run was configured with.
         summary: what it came to.
         resumed: whether it goes on with a run that was there before.
@@ -95,8 +110,12 @@ class Run:
         self._recorder = Recorder(self._begin(), about.next_step)
         self._remember(finished=False)
         self._recorder.event("start", dict(about.told))
+        self._stopping = Stopping(self.name, self._recorder.event, raises=settings.stop == "raise")
         self._companion: Companion | None = None
+        self._console: Capture | None = None
         if self.folder is not None:
+            if settings.console:
+                self._console = capture.begin(self.folder, self._spools / LOG)
             self._companion = Companion(
                 self._home,
                 self._spools,
@@ -104,6 +123,9 @@ class Run:
                 self._recorder,
                 ships=settings.mode == "online",
                 asks=self._asks(),
+                sampler=self._sampler(),
+                console=self._console,
+                stop=self._asked_to_stop,
             )
             self._companion.start()
             if settings.mode == "online" and self._address is None:
@@ -131,6 +153,7 @@ class Run:
 
         Raises:
             RunFinishedError: the run is finished.
+            Stopped: the run was asked to stop, and the setting ``stop`` is "raise"; the values are logged.
         """
         if self._over:
             self._refuse("log()")
@@ -138,22 +161,21 @@ class Run:
         ts = time.time_ns() // 1000
         if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
             step = self._step(step)
-        try:
-            keys = tuple(data)
-            values: Any = data.values()
+        # Nothing is caught here: what is raised in the middle of this is the exception of a signal's handler.
+        values: Collection[Any] | None = None
+        if type(data) is dict:
+            keys, values = tuple(data), tuple(data.values())
             synced = self._shapes.get(keys)
-            if synced is None:
+            if synced is None or len(keys) != len(values):  # it is new, or another thread changes it meanwhile
                 values = None
             elif (types := set(map(type, values))) != _FLOAT:
                 values = _floats(values) if types <= _EXACT else None
-            if values is None:
-                self._log_slowly(data, step, ts, more=commit is False)
-            else:
-                if synced:
-                    keys, values = synced.complete(keys, values)
-                self._recorder.row(keys, step, ts, values, more=commit is False)
-        except (TypeError, AttributeError, RuntimeError):  # no dict, an odd one, or one that changes meanwhile
+        if values is None:
             self._log_slowly(data, step, ts, more=commit is False)
+            return
+        if synced:
+            keys, values = synced.complete(keys, values)
+        self._recorder.row(keys, step, ts, values, more=commit is False)
 
     def define_metric(
         self,
@@ -227,19 +249,24 @@ class Run:
         """
         if self._over:
             self._refuse("phase()")
-        outer = self._phases[-1] if self._phases else {"phase": None, "limit": None}
         inner = {"phase": str(_values.plain(str(name)))[:_PHASE_MAX], "limit": self._seconds(limit)}
         self._phases.append(inner)
         self._recorder.event("phase", inner)
         try:
             yield
         finally:
+            # Not what was outer when it began: another thread's may have ended or begun since.
             self._phases.remove(inner)
             if not self._over:
-                self._recorder.event("phase", outer)
+                self._recorder.event("phase", self._phases[-1] if self._phases else {"phase": None, "limit": None})
 
     def checkpoint_saved(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that a checkpoint is saved: alerts then tell from where the run could go on.
+
+        ::
+
+            torch.save(model.state_dict(), "model-1000.pt")
+            run.checkpoint_saved(1000, "model-1000.pt")
 
         Args:
             step: the step that it holds.
@@ -253,6 +280,11 @@ class Run:
     def checkpoint_loaded(self, step: int, path: str | os.PathLike[str] | None = None) -> None:
         """Say that the run goes on from a checkpoint.
 
+        ::
+
+            model.load_state_dict(torch.load("model-1000.pt"))
+            run.checkpoint_loaded(1000, "model-1000.pt")
+
         Args:
             step: the step that it holds.
             path: where it is.
@@ -262,8 +294,100 @@ class Run:
         """
         self._checkpoint("loaded", step, path)
 
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 -- the field's word
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Log files as a version of an artifact. It returns at once; they are delivered as all else is.
+
+        The version exists for others once all of its files are stored.
+
+        ::
+
+            run.log_artifact("model.pt", name="digits-model", type="model", aliases=["best"])
+
+        Args:
+            artifact_or_path: an `Artifact`; or the path of a file or a folder.
+            name: of the artifact, where it is a path; None for one made of the run's id and the path's name.
+            type: likewise; None for "unspecified".
+            aliases: what the version is called besides its number and "latest"; an alias is where it was put last.
+
+        Returns:
+            The artifact; `Artifact.wait` waits for its version.
+
+        Raises:
+            RunFinishedError: the run is finished.
+            UsageError: there is no such file, or an argument is not what it must be.
+        """
+        if self._over == "finished":
+            self._refuse("log_artifact()")
+        made = chosen(artifact_or_path, name, type, self.id)
+        if self._over:
+            self._refuse("log_artifact()")
+        else:
+            made.record(self._recorder, self._origin(), aliases)
+        return made
+
+    def use_artifact(self, artifact_or_name: Artifact | str, type: str | None = None) -> Artifact:  # noqa: A002 -- as above
+        """Return a version of an artifact, and record that this run uses it.
+
+        ::
+
+            folder = run.use_artifact("digits-model:best").download()
+
+        Args:
+            artifact_or_name: "name:v3", "name:alias" or "name" for the latest, of this run's project, or with
+                "project/" before it; or an `Artifact` that was logged.
+            type: which it has to be of; None for any.
+
+        Returns:
+            The version; `Artifact.download` fetches its files.
+
+        Raises:
+            ArtifactNotFoundError: there is none; the message names those that are near.
+            UnavailableError: the server does not answer: this is one of the calls that need it.
+            RunFinishedError: the run is finished.
+            UsageError: it is of another type, or was not logged.
+        """
+        if self._over:
+            self._refuse("use_artifact()")
+        found = used(artifact_or_name, type, self._origin())
+        if not self._over:
+            self._recorder.event("artifact", found.identity())
+        return found
+
+    def planned_stop(self, reason: str, grace: float = GRACE_SECONDS) -> None:
+        """Say that the run is about to be ended from outside: by a time limit, a preemption, a maintenance.
+
+        However its process ends within ``grace`` seconds, it is told as stopped, for this reason, and no alert calls
+        it a crash. A run that lives on longer is watched as ever. Where SIGTERM ends it this need not be said.
+
+        ::
+
+            signal.signal(signal.SIGUSR1, lambda *_: run.planned_stop("time limit", grace=300))
+
+        Args:
+            reason: why, in a few words.
+            grace: how long that may take, seconds.
+
+        Raises:
+            RunFinishedError: the run is finished.
+        """
+        if self._over:
+            self._refuse("planned_stop()")
+            return
+        seconds = self._seconds(grace, "grace of a planned stop")
+        self._stopping.plan(str(reason), GRACE_SECONDS if seconds is None else seconds)
+
     def alert(self, title: str, text: str = "", level: AlertLevel | str = AlertLevel.WARN) -> None:
         """Raise an alert: it is stored, shown, printed here when it was raised, and sent to the webhooks.
+
+        ::
+
+            run.alert("Training complete", f"Final accuracy: {accuracy:.4f}", level="INFO")
 
         Args:
             title: in a few words.
@@ -283,21 +407,29 @@ class Run:
         data = {"title": str(_values.plain(str(title))), "text": str(_values.plain(str(text))), "level": chosen}
         self._recorder.event("alert", data)
 
-    def finish(self, exit_code: int = 0) -> None:
+    def finish(self, exit_code: int | None = None) -> None:
         """End the run, and wait a while until what it logged is delivered.
 
         It waits at most for the setting ``finish_timeout`` (15 s), and not at all where no pipeline is known or the run
         is offline; what is not delivered then stays on disk, and is said. A second call does nothing.
 
         Args:
-            exit_code: 0 if the run did what it should.
+            exit_code: 0 or None if the run did what it should.
         """
         if self._over:
             return
-        self._recorder.event("finish", {"exit_code": int(exit_code)}, vital=True)
-        self._over = "finished"
-        self._remember(finished=True)
         companion, where = self._companion, self.folder
+        # Before the run says that it is over: behind that nobody reads on.
+        if companion is not None:
+            companion.tell(last=True)
+        if self._console is not None:
+            self._console.finish()
+        number = int(exit_code or 0)
+        stopped = self._stopping.finished(number)
+        self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
+        self._over = "finished"
+        # One that was stopped, or failed, is gone on with by resume="auto".
+        self._remember(finished=number == 0 and not stopped)
         try:
             if companion is not None and where is not None:
                 kafka = self._where_now() if self.settings.mode == "online" else None
@@ -367,18 +499,63 @@ class Run:
         return None if server is None else f"{server}/r/{self.id}"
 
     @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked the run to stop: `runwire stop`, the page, or an alert.
+
+        A training that looks here once a step, saves what it wants to keep and ends with exit code 0 is told as
+        stopped. Each rank hears of it by itself, at another step: where all must leave together, let one rank look and
+        tell the others.
+        """
+        return self._stopping.seen()
+
+    @property
     def step(self) -> int:
         """The step that the next row without one gets."""
         return self._recorder.next_step
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go into another process, as that of a spawned worker, as into a forked child: by name, and not to log."""
+        config = {key: _values.plain(value) for key, value in self.config.items()}
+        about = About(
+            id=self.id,
+            rank=self.rank,
+            project=self.project,
+            name=self.name,
+            entity=self.entity,
+            group=self.group,
+            job_type=self.job_type,
+            notes=self.notes,
+            tags=self.tags,
+            config=config,
+            told={},
+            resumed=self.resumed,
+            next_step=self.step,
+        )
+        return _in_child, (about, Place(self._home, self._spools, None))
 
     def __repr__(self) -> str:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
 
     def raised(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        """Record the exception that ends the run; `finish` is still to be called."""
+        """Record the exception that ends the run; `finish` is still to be called.
+
+        Args:
+            kind: its class.
+            error: itself.
+            traceback: where it was raised.
+        """
         if self._over or self._raised:
             return
         self._raised = True
+        stopped = self._stopping.raised(error)
+        if stopped is None:
+            return
         lines = "".join(traceback_module.format_exception(kind, error, traceback)).splitlines()
         self._recorder.event(
             "exception",
@@ -388,34 +565,47 @@ class Run:
                 "traceback": str(
                     _values.plain("\n".join(line[:_TRACEBACK_LINE_MAX] for line in lines[-_TRACEBACK_LINES_MAX:]))
                 ),
+                **stopped,
             },
             vital=True,
         )
 
+    @property
+    def home(self) -> Path:
+        """The folder in which its data waits, with that of others."""
+        return self._home
+
     def end(self, exit_code: int) -> None:
-        """Finish the run because the process ends."""
+        """Finish the run because the process ends.
+
+        Args:
+            exit_code: of the process.
+        """
         self.finish(exit_code)
 
     def forked(self) -> None:
-        """Leave the run to the parent: this is a forked child."""
+        """Leave the run to the parent: this is a child process."""
         if not self._over:
             self._over = "forked"
+            if self._console is not None:
+                self._console.forked()
             self._recorder.forget()
             self._release()
 
     @property
     def finished(self) -> bool:
-        """Whether `finish` was called, or this is a forked child."""
+        """Whether `finish` was called, or this is a child process."""
         return bool(self._over)
 
     def _begin(self) -> Writer | None:
         """Begin the spool; None if there is to be none, or the world does not let us, which is said."""
         if self.settings.mode == "disabled":
             return None
+        past = history.written(self._home, self.id, self.rank)
         meta = Meta(
             run=self.id,
             rank=self.rank,
-            attempt=0,
+            attempt=0 if past is None else past.attempt + 1,
             project=self.project,
             name=self.name,
             host=_addresses.hostname(),
@@ -436,12 +626,22 @@ class Run:
         self.folder = made
         return writer
 
+    def _origin(self) -> Origin:
+        return Origin(self.id, self.rank, self.project, self._home, self.settings.mode)
+
     def _asks(self) -> tuple[str, ...]:
         """Return what is to be told of where the run comes from: by one of its processes."""
         settings = self.settings
         if self.rank != 0:
             return ()
         return surroundings.asks(code=settings.code, packages=settings.packages, machine=settings.machine)
+
+    def _sampler(self) -> Sampler | None:
+        """Return what samples the machine; None if nothing is to."""
+        interval, machine = self.settings.system_interval, self.settings.machine
+        if not interval and not machine:
+            return None
+        return Sampler(self._recorder, self._home, interval, machine=machine, local_rank=_job.local_rank())
 
     def _remember(self, *, finished: bool) -> None:
         """Write down what whoever goes on with the run must know."""
@@ -458,6 +658,12 @@ class Run:
             "(allow_val_change=True says that it is meant)",
         )
 
+    def _asked_to_stop(self, request: StopRequest) -> None:
+        if self._over:
+            return
+        self._stopping.ask(request)
+        self._shapes.clear()  # so that the next log() looks whether it owes something
+
     def _where_now(self) -> str | None:
         """Return where the run is delivered as far as is known now."""
         if self._address is None or self._address.source == "up":
@@ -466,6 +672,13 @@ class Run:
         return None if self._address is None else self._address.value
 
     def _log_slowly(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
+        """Log what is not a row as one before it, and look at what else there is to do."""
+        self._log_any(data, step, ts, more=more)
+        # Looked at behind all else: whoever asks to stop first says so, and then makes the shapes forgotten.
+        if self._stopping.due is not None:
+            self._stopping.obey()
+
+    def _log_any(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
         """Log what is new, nested, of other types, or wrong in places."""
         if not isinstance(data, Mapping):
             self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
@@ -520,17 +733,17 @@ class Run:
 
             self._recorder.part(message)
 
-    def _seconds(self, limit: Any) -> float | None:
-        """Return how long a phase may be silent; None also for what is no number of seconds, which is said."""
+    def _seconds(self, limit: Any, what: str = "limit of a phase") -> float | None:
+        """Return a number of seconds; None also for what is none, which is said."""
         if limit is None:
             return None
         try:
             seconds = float(limit)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = -1.0
         if 0 < seconds < float("inf"):
             return seconds
-        self._warn("phase", "limit", f"the limit of a phase is {limit!r:.60}, not a number of seconds: taking none")
+        self._warn(what, "seconds", f"the {what} is {limit!r:.60}, not a number of seconds: it is passed over")
         return None
 
     def _checkpoint(self, action: str, step: int, path: str | os.PathLike[str] | None) -> None:
@@ -586,7 +799,7 @@ class Run:
         self._warn(
             "fork",
             "fork",
-            f"{call} in a forked child process (pid {os.getpid()}): not recorded. Log in the process that called "
+            f"{call} in a child process (pid {os.getpid()}): not recorded. Log in the process that called "
             "init(), or call runwire.init(id=…, rank=…) in the child",
         )
 
@@ -594,6 +807,13 @@ class Run:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
+
+
+def _in_child(about: About, place: Place) -> Run:
+    """Return what a child process has of its parent's run."""
+    run = Run(about, Settings(mode="disabled"), place)
+    run.forked()
+    return run
 
 
 def _floats(values: Any) -> list[float] | None:

@@ -15,6 +15,8 @@ from runwire.errors import ConfigError
 _SPOOL_BYTES_MIN = 32 << 20
 
 Mode = Literal["online", "offline", "disabled"]
+Stop = Literal["ask", "raise"]
+Sigterm = Literal["record", "leave"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Settings:
         code: whether the commit of the program's code, and how it was changed since, are recorded.
         packages: whether the packages that can be imported are.
         machine: whether platform, processors and memory are.
+        system_interval: seconds between samples of the machine's figures (processors, memory, disk, network, GPUs),
+            four a second at most; 0 for none.
+        console: whether is recorded what the process, its C code and its children print.
+        stop: what a request to stop does (`runwire stop`, the page): "ask": `Run.should_stop` becomes True; "raise":
+            also, the next `log` raises `Stopped`, once.
+        sigterm: "record": where the program leaves SIGTERM its default action, an end by it is told from a crash;
+            "leave": it is not, and counts as one.
         spool_bytes_max: how many bytes may wait on disk for the delivery of one process's part of a run, at least
             32 MiB, to 16 MiB more; what is logged beyond is dropped, counted, and said. 0 for as many as it takes.
         finish_timeout: seconds that `finish` waits at most until all is delivered; the rest stays on disk, and is said.
@@ -41,6 +50,10 @@ class Settings:
     code: bool = True
     packages: bool = True
     machine: bool = True
+    system_interval: float = 15.0
+    console: bool = True
+    stop: Stop = "ask"
+    sigterm: Sigterm = "record"
     spool_bytes_max: int = 0
     finish_timeout: float = 15.0
 
@@ -60,6 +73,10 @@ class Settings:
 
         What the caller gives must be right; what else is wrong is said, and the default holds: no training is stopped
         by what stands in a file.
+
+        Args:
+            given: all settings, or some of them by name.
+            more: single ones; None for what was not said.
 
         Raises:
             ConfigError: ``given`` or ``more`` holds what is no setting, or what a setting must not be.
@@ -105,10 +122,13 @@ def _of(table: Any, name: str) -> Any:
     return table.get(name) if isinstance(table, Mapping) else None
 
 
-def _mode(where: str, value: Any) -> str:
-    if value not in get_args(Mode):
-        raise ConfigError(f"{where} is {value!r:.80}: expected one of {', '.join(get_args(Mode))}")
-    return str(value)
+def _one_of(choices: Any) -> Callable[[str, Any], str]:
+    def check(where: str, value: Any) -> str:
+        if value not in get_args(choices):
+            raise ConfigError(f"{where} is {value!r:.80}: expected one of {', '.join(get_args(choices))}")
+        return str(value)
+
+    return check
 
 
 def _seconds(where: str, value: Any) -> float:
@@ -140,10 +160,14 @@ def _switch(where: str, value: Any) -> bool:
 
 _SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "mode": _mode,
+    "mode": _one_of(Mode),
     "code": _switch,
     "packages": _switch,
     "machine": _switch,
+    "system_interval": _seconds,
+    "console": _switch,
+    "stop": _one_of(Stop),
+    "sigterm": _one_of(Sigterm),
     "spool_bytes_max": _bytes,
     "finish_timeout": _seconds,
 }

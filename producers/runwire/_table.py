@@ -96,6 +96,9 @@ class Table(Logged):
     def get_column(self, name: str) -> list[Any]:
         """Return the cells of a column.
 
+        Args:
+            name: of the column.
+
         Raises:
             UsageError: there is none of that name.
         """

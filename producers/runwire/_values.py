@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runwire.errors import UsageError, WireError
-from runwire.wire.names import check_metric
+from runwire.wire.names import SYSTEM, check_metric, is_system
 
 #: Called with (what it is about, kind of problem, text).
 Warn = Callable[[str, str, str], None]
 
 _DEPTH_MAX = 16
+#: What a training logs under a name of the machine's figures gets this before it.
+LOGGED = "logged/"
 #: Libraries whose figures and pictures are taken as they are.
 _FIGURES = {"PIL", "matplotlib", "plotly"}
 #: A text is cut at so many characters.
@@ -95,6 +97,13 @@ def step_number(step: Any) -> int | None:
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Return a value as plain JSON data: what is none becomes its text, cut at 64 KiB."""
+    try:
+        return _plain(value, depth)
+    except Exception:  # noqa: BLE001 -- whatever a foreign type raises of which one asks its text or its members
+        return f"<{type(value).__name__} that cannot be read>"
+
+
+def _plain(value: Any, depth: int) -> Any:
     value = _unwrapped(value)
     if value is None or isinstance(value, bool):
         return value
@@ -164,6 +173,8 @@ def _flatten(
             else:
                 warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
             continue
+        if is_system(name):
+            name = _made_ours(name, warn)
         try:
             check_metric(name)
             if (logged := _logged(value)) is not None:
@@ -179,6 +190,16 @@ def _flatten(
         if name in found:
             warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
         found[name] = chosen
+
+
+def _made_ours(name: str, warn: Warn) -> str:
+    """Return under which name is logged what is called as the machine's figures are, whose steps are times."""
+    warn(
+        name,
+        "system",
+        f"{name!r:.80} is logged as {LOGGED + name!r:.90}: the machine's own figures are called {SYSTEM}…",
+    )
+    return LOGGED + name
 
 
 def _logged(value: Any) -> list[Logged] | None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runwire.wire.names import SYSTEM
 from runwire_storage.schema import TIME
 
 #: What is known of runs, one row a fact or series, of which ``step`` is the last; of a fact what its rank said last. A
-#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged.
+#: series' value has no time of its own, but one series holds the steps' times: its last is when the rank last logged,
+#: unless a run logged there what is no time. What was measured beside a run says nothing of how far it is: its steps
+#: are times.
 _ROWS = f"""
     SELECT run, rank, kind, key, value, ts, seq, CAST(NULL, 'Nullable(Int64)') AS step
     FROM {{db}}.stored_facts FINAL
@@ -19,9 +22,10 @@ _ROWS = f"""
     SELECT
         run, rank, CAST(if(metric = '{TIME}', 'time', 'logged'), 'LowCardinality(String)') AS kind,
         {{key}} AS key, {{value}} AS value,
-        toDateTime64(if(metric = '{TIME}', last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq, last_step AS step
+        toDateTime64(if(metric = '{TIME}' AND isFinite(last), last, 0), 6, 'UTC') AS ts, toUInt64(0) AS seq,
+        last_step AS step
     FROM {{db}}.stored_series FINAL
-    WHERE run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
+    WHERE NOT startsWith(metric, '{SYSTEM}') AND run NOT IN (SELECT run FROM {{db}}.deleted) {{only}}
 """  # noqa: S608 - a constant
 # What stands for a metric in the summary if its definition says so, over all ranks; nothing where that says "none".
 _DEFINED = """
@@ -95,16 +99,19 @@ _SUMMARY = """arraySort(groupArrayIf((key, if(kind = 'summary',
 # The worst of its ranks.
 _STATE = f"""multiIf(
             {_has_state("crashed")}, 'crashed', {_has_state("failed")}, 'failed',
-            {_has_state("running")}, 'running', {_has_state("finished")}, 'finished', 'running')"""
+            {_has_state("running")}, 'running', {_has_state("stopped")}, 'stopped',
+            {_has_state("finished")}, 'finished', 'running')"""
 # A start that does not say a name says a made-up one beside: what an earlier attempt said is not to be hidden by it.
 _NAME, _DEFAULT_NAME, _PROJECT = _told("name"), _told("default_name"), _told("project")
+# What was last said of a stop, among ranks; a rank that starts anew says null.
+_STOP = "argMaxIf(value, (ts, seq), kind = 'state' AND key = 'stop' AND value != 'null')"
 _STARTED = "minIf(toInt64OrNull(value), kind = 'run' AND key = 'started_at')"
 
 #: A run's columns, as aggregates over its `ROWS`. `config` and `summary` are JSON: `config.lr` reads a key; to compute
 #: with it, `config.lr::Float64`. In `summary` stands the last value of each metric, of the lowest rank that logged it,
 #: or what its definition says, under whatever the run itself said of that key; what is not finite is "NaN", "Infinity",
-#: "-Infinity". `exit_code` is the last that is not 0, if a rank has such; `command` and `exception` are JSON as it was
-#: sent.
+#: "-Infinity". `exit_code` is the last that is not 0, if a rank has such; `command`, `exception` and `stop` are JSON as
+#: it was sent.
 COLUMNS = {
     "id": "run",
     "project": f"if({_PROJECT} = '', 'default', {_PROJECT})",
@@ -129,6 +136,9 @@ COLUMNS = {
     "exit_code": """toInt64OrNull(argMaxIf(value, (value NOT IN ('0', 'null'), ts, seq),
             kind = 'state' AND key = 'exit_code'))""",
     "exception": "argMaxIf(value, (ts, seq), kind = 'state' AND key = 'exception' AND value != 'null')",
+    "stop": _STOP,
+    "stop_reason": f"JSONExtractString({_STOP}, 'reason')",
+    "time_limit_at": f"""fromUnixTimestamp64Micro(toInt64OrNull({said("run", "'time_limit_at'")}), 'UTC')""",
     "dropped_rows": "sumIf(JSONExtractUInt(value, 'rows'), kind = 'dropped')",
 }
 

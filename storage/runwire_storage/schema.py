@@ -134,6 +134,27 @@ TABLES = {
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank, step, place)
     """,
+    # Each logging of an artifact, as the `place`-th of its collection: what its versions, aliases and runs are told by.
+    # Rows stay when their run is deleted: other runs use what it made, and numbers of versions are given once.
+    "stored_artifacts": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_artifacts (
+            project LowCardinality(String),
+            name LowCardinality(String),
+            run LowCardinality(String),
+            rank UInt32,
+            seq UInt64,
+            place UInt64,
+            version UInt32,
+            digest String,
+            type LowCardinality(String),
+            description String,
+            metadata String,
+            aliases Array(String),
+            files UInt64,
+            size UInt64,
+            ts DateTime64(6, 'UTC')
+        ) ENGINE = ReplacingMergeTree(place) ORDER BY (project, name, run, rank, seq)
+    """,
     "stored_facts": """
         CREATE TABLE IF NOT EXISTS {db}.stored_facts (
             run LowCardinality(String),
@@ -155,6 +176,20 @@ TABLES = {
             ts DateTime64(6, 'UTC'),
             seq UInt64
         ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, key, rank)
+    """,
+    # What the processes of runs print, a row a line; a line that was rewritten has a later row.
+    "stored_console": """
+        CREATE TABLE IF NOT EXISTS {db}.stored_console (
+            run LowCardinality(String),
+            rank UInt32,
+            attempt UInt32,
+            n UInt64 CODEC(Delta, ZSTD(1)),
+            stream LowCardinality(String),
+            ts DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+            text String CODEC(ZSTD(3)),
+            seq UInt64 CODEC(Delta, ZSTD(1))
+        ) ENGINE = ReplacingMergeTree(seq) ORDER BY (run, rank, attempt, n)
+        SETTINGS auto_statistics_types = ''
     """,
     "stored_deletions": """
         CREATE TABLE IF NOT EXISTS {db}.stored_deletions (
@@ -208,10 +243,12 @@ VIEWS = {
         SELECT run, metric, rank, step, value FROM {{db}}.stored_points FINAL
         WHERE metric != '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
-    # When each step was logged; of a step that was logged more than once, the last time.
+    # When each step was logged; of a step that was logged more than once, the last time. What a run logged there may be
+    # no time at all.
     "steps": f"""
         CREATE OR REPLACE VIEW {{db}}.steps AS
-        SELECT run, rank, step, fromUnixTimestamp64Micro(toInt64(round(value * 1e6)), 'UTC') AS ts
+        SELECT run, rank, step,
+            fromUnixTimestamp64Micro(toInt64(round(if(isFinite(value * 1e6), value, 0) * 1e6)), 'UTC') AS ts
         FROM {{db}}.stored_points FINAL
         WHERE metric = '{TIME}' AND run NOT IN (SELECT run FROM {{db}}.deleted)
     """,  # noqa: S608 - a constant
@@ -252,9 +289,47 @@ VIEWS = {
                 SELECT run, key, rank, step, argMax(count, seq) FROM {db}.stored_media GROUP BY run, key, rank, step
             ) AND run NOT IN (SELECT run FROM {db}.deleted)
     """,
+    # What the last logging of a version says of it counts, but for who made it, and when.
+    "artifacts": """
+        CREATE OR REPLACE VIEW {db}.artifacts AS
+        SELECT
+            project, name, version, argMax(type, place) AS type, argMax(description, place) AS description,
+            argMax(metadata, place) AS metadata, any(digest) AS digest,
+            any(files) AS files, any(size) AS size, argMin(run, place) AS run, argMin(ts, place) AS created_at
+        FROM {db}.stored_artifacts FINAL
+        GROUP BY project, name, version
+    """,
+    # An alias is where it was put last, in the order of the collection's log.
+    "artifact_aliases": """
+        CREATE OR REPLACE VIEW {db}.artifact_aliases AS
+        SELECT project, name, alias, argMax(version, place) AS version
+        FROM (
+            SELECT project, name, version, place, arrayJoin(arrayPushFront(aliases, 'latest')) AS alias
+            FROM {db}.stored_artifacts FINAL
+        )
+        GROUP BY project, name, alias
+    """,
+    "artifact_runs": """
+        CREATE OR REPLACE VIEW {db}.artifact_runs AS
+        SELECT run, rank, seq, 'logged' AS action, project, name, version, ts FROM {db}.stored_artifacts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
+        UNION ALL
+        SELECT
+            run, rank, seq, 'used' AS action,
+            CAST(JSONExtractString(value, 'project'), 'LowCardinality(String)') AS project,
+            CAST(JSONExtractString(value, 'name'), 'LowCardinality(String)') AS name,
+            toUInt32(JSONExtractUInt(value, 'version')) AS version, ts
+        FROM {db}.stored_facts FINAL
+        WHERE kind = 'artifact' AND run NOT IN (SELECT run FROM {db}.deleted)
+    """,
     "texts": """
         CREATE OR REPLACE VIEW {db}.texts AS
         SELECT run, rank, key, value, ts FROM {db}.stored_texts FINAL
+        WHERE run NOT IN (SELECT run FROM {db}.deleted)
+    """,
+    "console": """
+        CREATE OR REPLACE VIEW {db}.console AS
+        SELECT run, rank, attempt, n, stream, ts, text FROM {db}.stored_console FINAL
         WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
     "alerts": """

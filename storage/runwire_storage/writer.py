@@ -1,4 +1,6 @@
-"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media."""
+"""Writing what the stream makes of a batch: points, buckets, tails, facts, alerts, tables, media, artifacts,
+console output.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runwire.wire import Alert, MediaItem, TableRows, dumps
-from runwire_storage import values, version
+from runwire.wire import Alert, ConsoleLines, MediaItem, TableRows, dumps
+from runwire_storage import cells, values, version
+from runwire_storage.artifacts import Numbered
 from runwire_storage.names import Names
 from runwire_storage.native import Column, fixed, low_cardinality, nullable, string_arrays, strings
 from runwire_storage.rows import COUNTS, EXTREMES, Ints, Rows, Series, joined, odd
@@ -153,11 +156,11 @@ class Writer:
         # As JSON a row, not as a Native block of texts: of those ClickHouse would take dots for levels and texts for
         # dates, and take twice as long.
         lines = [
-            dumps(
-                {**_table(part), "table": part.table, "row": row, "data": dict(zip(part.columns, cells, strict=True))}
+            cells.pack(
+                {**_table(part), "table": part.table, "row": row, "data": dict(zip(part.columns, told, strict=True))}
             )
             for part in parts
-            for row, cells in enumerate(part.rows, part.first)
+            for row, told in enumerate(part.rows, part.first)
         ]
         if lines:
             self._session.insert_json("stored_table_rows", lines)
@@ -190,6 +193,40 @@ class Writer:
             "seq": fixed("UInt64", np.array([one.seq for one in shown], np.uint64)),
         }
         self._insert("stored_media", columns, len(shown))
+
+    def artifacts(self, rows: Sequence[Numbered]) -> None:
+        """Insert artifacts that were logged, each with its place and its version."""
+        logged = [row.logged for row in rows]
+        columns = {
+            **{name: _words([getattr(one, name) for one in logged]) for name in ("project", "name", "run", "type")},
+            **{name: strings(getattr(one, name) for one in logged) for name in ("digest", "description")},
+            "metadata": strings(dumps(one.metadata).decode() for one in logged),
+            "aliases": string_arrays([one.aliases for one in logged]),
+            "rank": fixed("UInt32", np.array([one.rank for one in logged], np.uint32)),
+            "version": fixed("UInt32", np.array([row.version for row in rows], np.uint32)),
+            "place": fixed("UInt64", np.array([row.place for row in rows], np.uint64)),
+            **{
+                name: fixed("UInt64", np.array([getattr(one, name) for one in logged], np.uint64))
+                for name in ("seq", "files", "size")
+            },
+            "ts": fixed(_TIME, np.array([one.ts for one in logged], np.int64)),
+        }
+        self._insert("stored_artifacts", columns, len(rows))
+
+    def console(self, messages: Sequence[ConsoleLines]) -> None:
+        """Insert lines of console output."""
+        rows = [(message, line) for message in messages for line in message.lines]
+        columns = {
+            "run": _words([message.run for message, _ in rows]),
+            "rank": fixed("UInt32", np.array([message.rank for message, _ in rows], np.uint32)),
+            "attempt": fixed("UInt32", np.array([message.attempt for message, _ in rows], np.uint32)),
+            "n": fixed("UInt64", np.array([line.n for _, line in rows], np.uint64)),
+            "stream": _words([line.stream for _, line in rows]),
+            "ts": fixed(_TIME, np.array([line.ts for _, line in rows], np.int64)),
+            "text": strings(line.text for _, line in rows),
+            "seq": fixed("UInt64", np.array([message.seq(line) for message, line in rows], np.uint64)),
+        }
+        self._insert("stored_console", columns, len(rows))
 
     def _insert(self, table: str, columns: Mapping[str, Column], rows: int) -> None:
         if rows:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from runwire import _ready
-from runwire.wire import ALERTS, EVENTS, METRICS, TABLES
+from runwire.wire import ALERTS, ARTIFACTS, CONSOLE, EVENTS, METRICS, TABLES
 from runwire_faust import app
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.lag import Lag
@@ -28,7 +28,7 @@ from runwire_stream.inbox import Inbox
 from runwire_stream.ingest import Ingest
 
 GROUP = "runwire.stream"
-TOPICS = (METRICS, TABLES, EVENTS, ALERTS)
+TOPICS = (METRICS, TABLES, CONSOLE, ARTIFACTS, EVENTS, ALERTS)
 
 _BEAT_SECONDS = 1.0
 
@@ -64,8 +64,9 @@ class Stream:
         metrics.INBOX_BYTES.set_function(lambda: self._inbox.size)
         self._dead_letters = DeadLetters(self.app, slot.unreadable)
         self._partitions = Partitions(self.app, TOPICS)
-        # Only what is known of a series is held in memory; of all else the store itself keeps the newest.
-        self._strays = Strays(self.app, self._partitions, (METRICS,))
+        # What is known of a series is held in memory, and the number of an artifact's version comes of those before it;
+        # of all else the store itself keeps the newest.
+        self._strays = Strays(self.app, self._partitions, (METRICS, ARTIFACTS))
         app.read(self.app, TOPICS, self._inbox.put, self.lag)
         self.app.task(self._work)
         self.app.task(self._beat)

@@ -1,4 +1,4 @@
-"""From messages to what they hold: points as columns, facts, alerts, media; and which of them hold nothing readable."""
+"""From messages to what they hold: points as columns, facts, and so on; and which of them hold nothing readable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runwire.errors import WireError
-from runwire.wire import ALERTS, EVENTS, METRICS, TABLES, Alert, Event, MediaItem, TableRows
+from runwire.wire import (
+    ALERTS,
+    ARTIFACTS,
+    CONSOLE,
+    EVENTS,
+    METRICS,
+    TABLES,
+    Alert,
+    ConsoleLines,
+    Event,
+    LoggedArtifact,
+    MediaItem,
+    TableRows,
+)
 from runwire.wire.frames import check_end, split
 from runwire_faust.message import Message
 from runwire_storage.rows import Ints, Rows, Series
@@ -36,6 +49,8 @@ class Batch:
     alerts: list[Alert] = field(default_factory=list)
     tables: list[TableRows] = field(default_factory=list)
     media: list[Shown] = field(default_factory=list)
+    artifacts: list[LoggedArtifact] = field(default_factory=list)
+    console: list[ConsoleLines] = field(default_factory=list)
     refused: list[tuple[Message, str]] = field(default_factory=list)
 
 
@@ -66,6 +81,10 @@ def _add(message: Message, headers: Headers, frames: list[Frame], batch: Batch) 
         frames += _frames(value, headers)
     elif message.topic == TABLES:
         batch.tables.append(TableRows.parse(value))
+    elif message.topic == CONSOLE:
+        batch.console.append(ConsoleLines.parse(value))
+    elif message.topic == ARTIFACTS:
+        batch.artifacts.append(LoggedArtifact.parse(value))
     elif message.topic == EVENTS:
         event = Event.parse(value)
         if event.type == "media":

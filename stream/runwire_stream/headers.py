@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from runwire.wire.frames import RECORD_BYTES_MAX, Header, parse
+from runwire.wire.names import are_samples
 from runwire_storage.rows import Ints, Series
 from runwire_storage.schema import TIME
 
@@ -81,7 +82,8 @@ class Headers:
         return shapes
 
     def _shape(self, header: Header, keys: tuple[str, ...], count: int) -> Shape:
-        named = keys if TIME in keys else (*keys, TIME)
+        # What is measured beside a run has the time as its step, and needs no other.
+        named = keys if TIME in keys or are_samples(keys) else (*keys, TIME)
         return Shape(
             np.array([self._place((header.run, key, header.rank)) for key in named], np.int64), len(keys), count
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runwire_faust.message import Message
+from runwire_storage.artifacts import Collections
 from runwire_storage.reader import Reader
 from runwire_storage.rollup import latest
 from runwire_storage.session import Session
 from runwire_storage.writer import Writer
+from runwire_stream.artifacts import fold
 from runwire_stream.decode import gather
 from runwire_stream.headers import Headers
 from runwire_stream.state import State
@@ -23,6 +25,7 @@ class Ingest:
 
     def __init__(self, session: Session) -> None:
         self._writer = Writer(session)
+        self._collections = Collections(session)
         self._headers = Headers()
         self._state = State(Reader(session.ask))
         self._stale = False
@@ -55,4 +58,7 @@ class Ingest:
         self._writer.alerts(batch.alerts)
         self._writer.tables(batch.tables)
         self._writer.media(batch.media)
+        if batch.artifacts:
+            self._writer.artifacts(fold(self._collections.known(batch.artifacts), batch.artifacts))
+        self._writer.console(batch.console)
         return batch.refused

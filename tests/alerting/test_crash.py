@@ -92,6 +92,34 @@ def test_a_late_word_of_an_old_attempts_death_is_no_crash_of_the_new() -> None:
     assert line.alerts == []
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        (event(30, "lost", reason="SIGTERM", stopped=True),),
+        (event(30, "finish", exit_code=1, stopped=True),),
+        (event(30, "exception", kind="ValueError", stopped=True), event(30.1, "finish", exit_code=1, stopped=True)),
+    ],
+)
+@pytest.mark.parametrize("pulse_first", [False, True])
+def test_an_end_that_was_asked_for_or_planned_is_no_crash(end: tuple[Event, ...], *, pulse_first: bool) -> None:
+    """However the process ended; also if its last pulse comes before its event, which is another topic's."""
+    line = Timeline()
+    line.live(1, 30)
+    last = pulse(30, alive=False, ended="stopped")
+    line.read(30, *((last, *end) if pulse_first else (*end, last)))
+    line.silence(30, 600)
+    assert line.alerts == []
+
+
+def test_a_run_that_said_it_would_stop_and_hangs_is_watched_as_ever() -> None:
+    """A planned stop silences nothing while the process lives."""
+    line = Timeline()
+    line.live(1, 20)
+    line.read(20, event(20, "planned_stop", reason="time limit", until=micros(80)))
+    line.live(20, 300, progressed=20)
+    assert line.said == [("stalled", "firing", 1)]
+
+
 def test_many_ranks_that_are_killed_are_one_alert() -> None:
     """A job of 64 ranks that is killed makes one alert; those that were told later join it."""
     line = Timeline()

@@ -10,9 +10,10 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from parts import Pipeline
+from parts import Pipeline, until
 from scrape import parse, scrape
 
 import runwire as sdk
@@ -77,6 +78,42 @@ def test_every_example_of_the_sdk_runs_as_it_stands(number: int, tmp_path: Path)
     assert [line for line in done.stderr.splitlines() if "wait in" not in line] == []
 
 
+def test_the_whole_training_runs_as_it_stands(up: Pipeline, tmp_path: Path) -> None:
+    """With a model, loaders and samples around it; and the pipeline then has all that it logged."""
+    (example,) = blocks(ROOT / "docs" / "training.md", "python")
+    around = """
+model = train_loader = val_loader = None
+samples = [("3 + 4", "7", "7"), ("2 + 2", "5", "4")]
+train_epoch = lambda model, loader: 0.5
+validate = lambda model, loader: (0.25, 0.875)
+open("model.pt", "wb").write(b"weights")
+"""
+    env = {**os.environ, "RUNWIRE_HOME": str(up.home), "RUNWIRE_RUN_ID": "whole-training"}
+    command = [sys.executable, "-c", around + example]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+    def show() -> Any:
+        return json.loads(runwire("show", "whole-training", "--json", home=up.home).stdout)
+
+    shown = until(lambda: now if (now := show())["artifacts"] and now["alerts"] else None, "artifact and alert")
+    assert (shown["name"], shown["project"], shown["state"]) == ("transformer-v2", "production-model", "finished")
+    assert (shown["config"]["epochs"], shown["tags"]) == (10, ["production", "transformer"])
+    metrics = {metric["metric"]: metric["last"] for metric in shown["metrics"]}
+    assert metrics == {"train/loss": 0.5, "val/loss": 0.25, "val/accuracy": 0.875, "epoch": 9.0}
+    (alert,) = shown["alerts"]
+    assert (alert["title"], alert["text"], alert["severity"]) == ("Training Complete", "Final accuracy: 0.8750", "info")
+    tables = json.loads(runwire("table", "whole-training", "--json", home=up.home).stdout)
+    assert [(table["name"], table["rows"]) for table in tables] == [("predictions", 2)] * 2
+    version = ("artifacts", "show", "production-model/model:latest", "--json")
+    artifact = json.loads(runwire(*version, home=up.home).stdout)
+    assert (artifact["version"], artifact["metadata"]) == (0, {"accuracy": 0.875})
+    assert [entry["path"] for entry in artifact["manifest"]] == ["model.pt"]
+    got = runwire("artifacts", "get", "production-model/model:v0", "-o", str(tmp_path / "got"), home=up.home)
+    assert got.returncode == 0, got.stderr
+    assert (tmp_path / "got" / "model.pt").read_bytes() == b"weights"
+
+
 def test_every_setting_is_documented() -> None:
     """The table of docs/sdk.md lists the settings that there are, with their defaults."""
     table = (ROOT / "docs" / "sdk.md").read_text().split("## Settings")[1]
@@ -100,7 +137,7 @@ def commands() -> list[str]:
 def test_every_command_that_the_docs_show_has_the_options_shown(command: str) -> None:
     """Command, subcommand and flags stand in its help."""
     words = shlex.split(command)[1:]
-    name = words[:2] if words[0] in {"topics", "dead-letter", "import"} else words[:1]
+    name = words[:2] if words[0] in {"topics", "dead-letter", "import", "artifacts"} else words[:1]
     asked = runwire(*name, "--help")
     assert asked.returncode == 0, asked.stderr
     assert [flag for flag in words if flag.startswith("-") and flag not in asked.stdout] == []
@@ -114,7 +151,13 @@ def test_every_query_of_the_docs_runs(up: Pipeline) -> None:
         assert isinstance(json.loads(done.stdout), list)
 
 
-@pytest.mark.parametrize("view", ["points", "runs", "alerts", "tables", "table_rows", "media", "texts"])
+_VIEWS = [
+    "points", "runs", "alerts", "tables", "table_rows", "media", "artifacts", "artifact_aliases", "artifact_runs",
+    "texts", "console",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("view", _VIEWS)
 def test_the_docs_list_each_views_columns(view: str, up: Pipeline) -> None:
     """Names, order and types of docs/sql.md are those that the engine tells."""
     section = (ROOT / "docs" / "sql.md").read_text().split(f"### {view}\n")[1].split("###")[0]

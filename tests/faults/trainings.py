@@ -153,6 +153,7 @@ class Training:
         self.attempts.append(Attempt(rank, rank.seed + number, rows, start, Ledger(ledger)))
         path = os.pathsep.join([*_FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "RUNWIRE_HOME": str(self.host.home), "PYTHONPATH": path}
+        environment["RUNWIRE_SYSTEM_INTERVAL"] = "0"  # all that is stored is compared with what the trainer logs
         if self.host.kafka is not None:
             environment["RUNWIRE_KAFKA"] = self.host.kafka
         if self.host.small:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 
 import pytest
-from parts import Pipeline
+from parts import Pipeline, until
 from playwright.sync_api import Page, expect
 
 import runwire
@@ -161,3 +165,76 @@ def test_a_logged_table_is_shown_page_by_page(up: Pipeline, open_page: Callable[
     table.get_by_role("combobox").select_option("step 1, rank 0")
     expect(table.locator("tbody tr")).to_have_count(3)
     expect(table).to_contain_text("input 2 of 1")
+
+
+def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """Folded until it is opened; lines come while the run goes on; a rank can be chosen, and lines looked for."""
+    run = f"prints-{uuid.uuid4().hex[:6]}"
+    program = (
+        "import logging, os, runwire, sys\n"
+        "logging.getLogger('runwire').setLevel('CRITICAL')\n"
+        f"with runwire.init('console', id={run!r}, rank=int(sys.argv[1])) as run:\n"
+        "    run.log({'loss': 1.0})\n"
+        "    for i in range(1200): print('line', i)\n"
+        "    print('<b>trouble</b>', file=sys.stderr, flush=True)\n"
+        "    print('before', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    print('afterwards', flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, rank],
+            env={**os.environ, "RUNWIRE_HOME": str(up.home)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for rank in ("0", "3")
+    ]
+    up.wait_for_run(run)
+    page = open_page(f"{up.server}/r/{run}")
+    console = page.locator(".logged", has_text="Console")
+    console.locator("summary").click()
+    shown = console.get_by_role("log")
+    expect(shown).to_contain_text("before")
+    expect(shown.locator("code", has_text="before")).to_be_in_viewport()
+    expect(shown.locator(".stderr")).to_have_text("<b>trouble</b>")
+    assert processes[0].stdin is not None
+    processes[0].stdin.write("\n")
+    processes[0].stdin.flush()
+    expect(shown.locator("code", has_text="afterwards")).to_be_in_viewport()
+    expect(shown).not_to_contain_text("line 100 ")
+    shown.get_by_role("button", name="Earlier").click()
+    expect(shown.locator("code", has_text=re.compile("^line 0$"))).to_have_count(1)
+    expect(shown.locator("code")).to_have_count(1203)
+    console.get_by_role("searchbox").fill("TROUBLE")
+    expect(shown.locator("code")).to_have_count(1)
+    console.get_by_role("searchbox").fill("")
+    console.get_by_role("combobox").select_option("rank 3")
+    expect(shown.locator("code", has_text="before")).to_be_in_viewport()
+    expect(shown).not_to_contain_text("afterwards")
+    for process in processes:
+        process.communicate("\n\n", timeout=60)
+
+
+def test_a_run_is_asked_to_stop_by_a_button_that_asks_back(up: Pipeline, open_page: Callable[..., Page]) -> None:
+    """Nothing is asked before that is confirmed; then the run answers, ends, and the page says by whom and why."""
+    run = runwire.init("stops", "stopped-here", id=f"stop-{uuid.uuid4().hex[:6]}", dir=up.home, reinit="create_new")
+    run.log({"loss": 1.0})
+    up.wait_for_run(run.id)
+    page = open_page(f"{up.server}/r/{run.id}")
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_role("button", name="Leave it running").click()
+    assert not run.should_stop
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_label("Why").fill("the loss is flat")
+    page.get_by_role("button", name="Ask it to stop").click()
+    expect(page.get_by_role("status").filter(has_text="It has answered")).to_be_visible()
+    until(lambda: run.should_stop, "the run is asked")
+    run.finish()
+    header = page.locator("header").last
+    expect(header).to_contain_text("stopped")
+    expect(header).to_contain_text("the page: the loss is flat")
+    expect(page.get_by_role("button", name="Stop…")).to_have_count(0)

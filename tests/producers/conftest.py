@@ -23,12 +23,15 @@ from runwire.spool.lock import held
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for name in [
-        name for name in os.environ if name.startswith(("RUNWIRE_", "SLURM_", "OMPI_", "PMI")) or name == "RANK"
+        name
+        for name in os.environ
+        if name.startswith(("RUNWIRE_", "SLURM_", "OMPI_", "PMI")) or name in {"RANK", "LOCAL_RANK"}
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("CODE", "PACKAGES", "MACHINE"):  # what comes when it comes; test_surroundings looks at it
+    for name in ("CODE", "PACKAGES", "MACHINE", "CONSOLE"):  # what comes when it comes; test_surroundings looks at it
         monkeypatch.setenv(f"RUNWIRE_{name}", "false")
+    monkeypatch.setenv("RUNWIRE_SYSTEM_INTERVAL", "0")  # likewise; test_system
 
 
 @pytest.fixture

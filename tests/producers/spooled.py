@@ -29,6 +29,11 @@ def told(run: runwire.Run | Path, kind: str) -> list[dict[str, Any]]:
     return [item.event["data"] for item in _items(run) if isinstance(item, Told) and item.event["type"] == kind]
 
 
+def kinds(run: runwire.Run | Path) -> list[str]:
+    """The kinds of the events."""
+    return [item.event["type"] for item in _items(run) if isinstance(item, Told)]
+
+
 def parts(run: runwire.Run | Path) -> list[TableRows]:
     """The parts of tables."""
     return [TableRows.parse(item.message) for item in _items(run) if isinstance(item, Part)]

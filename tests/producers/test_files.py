@@ -99,7 +99,11 @@ def test_a_spool_that_holds_all_that_it_may_takes_no_further_file(tmp_path: Path
     with big.open("rb") as source, pytest.raises(OSError, match="spool_bytes_max"):
         files.copy(source)
     assert held(tmp_path) == len(CONTENT)
+    assert files.link(big).size == 2 * len(CONTENT), "what is linked takes no room"
+    assert held(tmp_path) == len(CONTENT)
     files.keep(CONTENT[1:])
+    big.unlink()
+    assert held(tmp_path) == 4 * len(CONTENT) - 1, "until it is the spool's alone"
 
 
 def test_files_reach_the_server_before_finish_returns_and_the_spool_is_gone(

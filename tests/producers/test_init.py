@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
+import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -229,14 +233,17 @@ def test_an_attempt_that_logged_nothing_does_not_forget_how_far_the_run_was(trai
 
 
 def test_auto_goes_on_with_the_run_that_did_not_finish(train: Callable[..., Any]) -> None:
-    """A finished one is left alone, and so is one that still goes on; the next begins anew."""
+    """Or failed. A finished one is left alone, and so is one that still goes on; the next begins anew."""
     code = """
 import os, runwire, sys
 run = runwire.init("p", resume="auto", mode="offline")
 run.log({"loss": 1.0})
 print(run.id, run.step, run.resumed, flush=True)
-if sys.stdin.readline().strip() == "kill":
-    os._exit(1)
+match sys.stdin.readline().strip():
+    case "kill":
+        os._exit(1)
+    case "raise":
+        raise MemoryError
 """
 
     def begun(process: Any) -> list[str]:
@@ -252,11 +259,64 @@ if sys.stdin.readline().strip() == "kill":
     beside.communicate("kill\n", timeout=60)
     third = train(code)
     assert begun(third) == [other[0], "2", "True"]
-    third.communicate("end\n", timeout=60)
+    third.communicate("raise\n", timeout=60)
     fourth = train(code)
-    new = begun(fourth)
+    assert begun(fourth) == [other[0], "3", "True"]
     fourth.communicate("end\n", timeout=60)
+    fifth = train(code)
+    new = begun(fifth)
+    fifth.communicate("end\n", timeout=60)
     assert new[0] not in {one[0], other[0]}
+
+
+_ELSEWHERE = """
+import os, socket, sys
+host, pid = "%s", %s
+socket.gethostname = lambda: host
+if pid:
+    os.getpid = lambda: pid
+import runwire
+run = runwire.init("p", resume="auto", mode="offline")
+run.log({"loss": 1.0})
+print(run.id, run.step, run.resumed, flush=True)
+if sys.stdin.readline().strip() == "kill":
+    os._exit(1)
+"""
+
+
+def test_auto_goes_on_with_a_run_of_another_host_that_shares_the_home(train: Callable[..., Any]) -> None:
+    """Behind its last row, which waits in that host's spool, if it is dead; one that lives there is left alone."""
+    first = train(_ELSEWHERE % ("a", 0))
+    one = str(first.stdout.readline()).split()
+    beside = train(_ELSEWHERE % ("b", 0))
+    other = str(beside.stdout.readline()).split()
+    assert one[0] != other[0]
+    beside.communicate("kill\n", timeout=60)
+    first.communicate("end\n", timeout=60)
+    out, _ = train(_ELSEWHERE % ("a", 0)).communicate("kill\n", timeout=60)
+    assert out.split() == [other[0], "2", "True"]
+
+
+def test_auto_goes_on_where_each_process_has_the_same_number(train: Callable[..., Any]) -> None:
+    """As in containers, where the training is always process 1."""
+    out, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
+    again, _ = train(_ELSEWHERE % ("a", 1)).communicate("kill\n", timeout=60)
+    assert again.split() == [out.split()[0], "2", "True"]
+
+
+def test_a_run_that_goes_on_after_the_clock_went_back_comes_after_itself(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it logs and says would count for less than what it did before."""
+    attempts = []
+    now = time.time()
+    for clock in (now, now - 3600):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        with runwire.init(id="r", mode="offline") as run:
+            assert run.folder is not None
+            attempts.append(int(run.folder.name))
+        shutil.rmtree(home / "spool")  # as when it is delivered
+    assert attempts[0] < attempts[1]
 
 
 def test_must_and_never_are_held_where_the_home_knows() -> None:
@@ -264,6 +324,28 @@ def test_must_and_never_are_held_where_the_home_knows() -> None:
     runwire.init(id="r", resume="never", mode="offline").finish()
     with pytest.raises(runwire.errors.UsageError, match=r'resume="never", but there is a run \'r\' already'):
         runwire.init(id="r", resume="never", mode="offline")
+
+
+def test_a_server_that_is_none_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where something else listens at its address, that is said, and the run goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        monkeypatch.setenv("RUNWIRE_SERVER", f"http://127.0.0.1:{other.getsockname()[1]}")
+        with runwire.init(id="r", resume="must", mode="offline") as run:
+            run.log({"loss": 1.0})
+        thread.join()
+    assert 'going on as with resume="allow"' in capsys.readouterr().err
+    assert logged(run) == [(0, {"loss": 1.0})]
 
 
 def test_config_takes_what_configs_are_made_of(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import runwire
 from producers.conftest import spools
+from producers.spooled import told
 from runwire import _job
 from runwire.spool import Meta
 from runwire.spool.folder import found
@@ -51,6 +54,49 @@ def test_the_rank_is_what_the_launcher_says(
         monkeypatch.setenv(name, value)
     assert _job.find_rank() == rank
     assert _job.find_rank(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("environment", "parallel"),
+    [
+        ({}, {}),
+        ({"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1", "GROUP_RANK": "1"}, (16, 1, 1)),
+        ({"SLURM_PROCID": "9", "SLURM_STEP_NUM_TASKS": "16", "SLURM_LOCALID": "1", "SLURM_NODEID": "1"}, (16, 1, 1)),
+        ({"LOCAL_RANK": "odd", "RUNWIRE_DATA_RANK": "3", "RUNWIRE_TENSOR_RANK": "0"}, {"data": 3, "tensor": 0}),
+    ],
+)
+def test_a_start_tells_the_process_place_in_its_job(
+    environment: dict[str, str], parallel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the launcher says it, and in the groups of the training as the job's script does; nothing of a lone one."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    run = runwire.init(id="r", mode="offline")
+    run.finish()
+    if isinstance(parallel, tuple):
+        parallel = dict(zip(("world_size", "local_rank", "node"), parallel, strict=True))
+    (start,) = told(run, "start")
+    assert start.get("parallel", {}) == parallel
+
+
+@pytest.mark.parametrize(
+    ("environment", "local_rank"),
+    [
+        ({}, None),
+        ({"LOCAL_RANK": "1"}, 1),
+        ({"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1", "SLURM_LOCALID": "0"}, 1),
+        ({"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4", "SLURM_LOCALID": "3"}, 3),
+        ({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_LOCALID": "0"}, None),  # as in a batch script
+        ({"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}, 1),
+    ],
+)
+def test_the_local_rank_is_what_the_launcher_says_of_several(
+    environment: dict[str, str], local_rank: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is alone has the host to itself."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _job.local_rank() == local_rank
 
 
 def _launch(ranks: Mapping[int, Mapping[str, str]]) -> None:
@@ -109,6 +155,22 @@ def test_processes_whose_launcher_names_no_job_are_runs_of_their_own_and_say_so(
             runs.append(run.id)
     assert len(set(runs)) == 2
     assert capsys.readouterr().err.count("rank 1 of 2 begins a run of its own: its launcher does not name the job") == 2
+
+
+def test_a_program_that_a_rank_starts_is_a_run_of_its_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has its parent's environment, and must not be taken for it: their rows would be at the same steps."""
+    import runwire
+
+    for name, value in {**_SRUN, "SLURM_PROCID": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with runwire.init(mode="offline") as run:
+        run.log({"loss": 1.0})
+        capfd.readouterr()
+        subprocess.run([sys.executable, "-c", _CODE], env={**os.environ, "RUNWIRE_MODE": "offline"}, check=True)
+        assert f"rank 1 of the job's run {run.id} is another process" in capfd.readouterr().err
+    assert sorted(map(sorted, _runs(home).values())) == [[1], [1], [1]]
 
 
 def test_an_id_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

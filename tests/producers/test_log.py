@@ -186,6 +186,35 @@ def test_a_signal_handler_may_log_in_the_middle_of_log(run: runwire.Run) -> None
     assert sorted(-value for value in values if value < 0) == list(range(1, handled + 1))
 
 
+def test_the_exception_of_a_signal_handler_leaves_log_and_no_row_is_doubled(run: runwire.Run) -> None:
+    """As of a data loader's, which raises RuntimeError when a worker of its is dead: the training is to learn of it."""
+    raised = caught = count = 0
+
+    def handler(_signal: int, _frame: object) -> None:
+        nonlocal raised
+        raised += 1
+        raise RuntimeError("a worker is dead")
+
+    run.log({"x": -1.0})
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        while raised < 300:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 2e-5)
+                for _ in range(20):
+                    count += 1
+                    run.log({"x": float(count)})
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except RuntimeError:  # noqa: PERF203 -- each is another one
+                caught += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert caught == raised
+    values = [row["x"] for _, row in logged(run)]
+    assert len(set(values)) == len(values)
+
+
 def test_a_removed_home_is_said_once_and_stops_nothing(
     run: runwire.Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,10 +277,11 @@ def test_the_run_cannot_be_used_after_finish(run: runwire.Run) -> None:
     assert runwire.run is None
 
 
-def test_a_read_only_home_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no spool can be made, that is said, and the training goes on without one."""
+@pytest.mark.parametrize("place", ["file", "/sys"])
+def test_a_read_only_home_stops_nothing(tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no spool can be made, below a file or where the kernel lets nobody, that is said; the training goes on."""
     (tmp_path / "file").write_text("no folder")
-    run = runwire.init(dir=tmp_path / "file" / "home")
+    run = runwire.init(dir=tmp_path / place / "home")
     for _ in range(3):
         run.log({"loss": 1.0})
     run.config.lr = 1

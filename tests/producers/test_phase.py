@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,25 @@ def test_begin_and_end_of_phases_are_told(run: runwire.Run) -> None:
     ]
 
 
-@pytest.mark.parametrize("limit", ["soon", -1, 0, float("nan"), float("inf"), [3]])
+def test_a_phase_that_another_thread_ended_does_not_come_back(run: runwire.Run) -> None:
+    """As a checkpoint that is written beside the training: its end, and the end of what began meanwhile, are told."""
+    begun, end = threading.Event(), threading.Event()
+
+    def save() -> None:
+        with run.phase("checkpoint", limit=900):
+            begun.set()
+            end.wait(60)
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    begun.wait(60)
+    with run.phase("eval"):
+        end.set()
+        thread.join()
+    assert [data["phase"] for data in told(run, "phase")] == ["checkpoint", "eval", "eval", None]
+
+
+@pytest.mark.parametrize("limit", ["soon", -1, 0, float("nan"), float("inf"), [3], 10**400])
 def test_a_limit_that_is_none_stops_nothing(run: runwire.Run, limit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """It is said, and the phase is told without one."""
     capsys.readouterr()

@@ -125,7 +125,7 @@ os.waitpid(child, 0)
 runwire.log({"loss": 5.0})
 """
     ).communicate(timeout=60)
-    assert err.count("in a forked child process") == 1
+    assert err.count("in a child process") == 1
     by_rank = {folder.parent.name: _read(folder) for folder in _spools(home)}
     events, rows = by_rank["0"]
     assert [event["type"] for event in events] == ["start", "finish"]

@@ -240,6 +240,39 @@ def test_an_offline_run_waits_for_sync_though_a_shipper_is_there(
     assert not list(found(spools(home)))
 
 
+def test_sync_of_a_run_leaves_what_waits_of_others(kafka: str, home: Path, train: Train, reading: Read) -> None:
+    """It delivers the run that is named, and says so where nothing of it waits."""
+    one, other = _new(), _new()
+    for seed, run in enumerate((one, other)):
+        train(_logging(run, seed, 500), RUNWIRE_MODE="offline").communicate(timeout=60)
+    assert json.loads(_sync(home, one, "--kafka", kafka, "--json").stdout)["runs"] == 1
+    arrived = reading(one).until(lambda a: len(a.rows) >= 500 and a.ended, "the run that was named")
+    assert _in_order(arrived) == _expected(0, 500)
+    (left,) = found(spools(home))
+    assert left.parts[-3] == other
+    assert not (left / DELIVERED).exists()
+    assert _sync(home, one, "--kafka", kafka).stdout == f"nothing of {one} waits in {spools(home)}\n"
+
+
+def test_sync_of_a_run_keeps_others_alive(kafka: str, home: Path, train: Train, reading: Read) -> None:
+    """Who takes the shipper's place sees to the pulse of the runs that go on, so that nobody takes them for dead."""
+    waiting, living = _new(), _new()
+    nowhere = {"RUNWIRE_KAFKA": "127.0.0.1:9", "RUNWIRE_MODE": "offline"}
+    train(_logging(waiting, 1, 500), **nowhere).communicate(timeout=60)
+    process = train(_logging(living, 2, 500, then="for _ in sys.stdin: break"), RUNWIRE_KAFKA=kafka)
+    _wait(process, "logged")
+    sync = own([sys.executable, "-m", "runwire", "sync", "--home", str(home), "--timeout", "600", waiting])
+    try:
+        until(lambda: shipper(home) == sync.pid, "sync takes over")
+        read = reading(living)
+        began = time.time() * 1e6
+        read.until(lambda a: any(pulse.sent > began and pulse.alive for pulse in a.pulses), "a pulse")
+        assert sync.poll() is None
+    finally:
+        sync.kill()
+        sync.wait()
+
+
 def test_sync_beside_a_living_run_delivers_what_is_there(kafka: str, home: Path, train: Train, reading: Read) -> None:
     """It takes the shipper's place, delivers what was logged by then, and the run gets a shipper of its own again."""
     run = _new()
@@ -666,6 +699,26 @@ def test_a_spool_over_which_the_shipper_stumbles_holds_up_no_other(
     host.close(1)
     for run in (bad, good):
         reading(run).until(lambda a: len(a.rows) == 100, "all arrived")
+
+
+def test_a_spool_whose_lock_cannot_be_opened_holds_up_no_other(
+    kafka: str, home: Path, train: Train, reading: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that another user left in the home: it is said once, and tried again."""
+    odd, run = _new(), _new()
+    for name in (odd, run):
+        train(_logging(name, 1, 10), RUNWIRE_MODE="offline").communicate(timeout=60)
+    lock = next(folder for folder in found(spools(home)) if odd in str(folder)) / "lock"
+    lock.unlink()
+    lock.symlink_to("lock")  # whoever opens it goes round in circles
+    host = Host(home, spools(home), kafka, offline=True)
+    until(lambda: host.tick() or not (spools(home) / run).exists(), "the other one is delivered", 15)
+    until(lambda: host.tick() or caplog.text.count("cannot be delivered") == 1, "it is said")
+    lock.unlink()
+    until(lambda: host.tick() or not (spools(home) / odd).exists(), "it is delivered, too", 15)
+    host.close(1)
+    reading(odd).until(lambda a: len(a.rows) == 10, "all arrived")
+    assert caplog.text.count("cannot be delivered") == 1
 
 
 def test_a_shipper_without_work_ends_and_leaves_nothing_in_the_way(home: Path, train: Train) -> None:

@@ -295,6 +295,15 @@ def test_a_reader_goes_on_where_another_is(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_a_segment_that_is_removed_while_the_spool_is_weighed_costs_no_row(tmp_path: Path) -> None:
+    """As the shipper does with what is delivered: it weighs nothing."""
+    writer = Writer(tmp_path, 7, segment_bytes=4096, bytes_max=16 << 10)
+    (tmp_path / "00000099.seg").symlink_to("gone")  # is seen, and gone when it is looked at
+    for step in range(200):
+        writer.row(("x",), step, 0, (1.0,))
+    writer.close()
+
+
 def test_a_spool_holds_no_more_than_it_may_and_says_what_it_dropped(tmp_path: Path) -> None:
     """Once the shipper has removed what is delivered, it takes rows again, and tells how many it could not."""
     writer = Writer(tmp_path, 7, segment_bytes=4096, bytes_max=16 << 10)

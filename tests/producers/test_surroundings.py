@@ -14,7 +14,8 @@ from parts import until
 
 import runwire
 from producers.conftest import spools
-from producers.spooled import told
+from producers.spooled import kinds, told
+from runwire import surroundings
 from runwire.spool.folder import found
 
 _PROGRAM = """
@@ -149,6 +150,37 @@ def test_what_was_found_out_is_told_by_each_run_of_a_process(home: Path) -> None
         run.finish()
     log = spools(home) / "shipper.log"
     assert not log.exists() or log.read_text() == ""
+
+
+def test_it_is_told_before_the_runs_end(home: Path) -> None:  # noqa: ARG001 -- where it lies
+    """Behind which nobody reads on: of a run that is over in no time, too, where it is known by then."""
+    first = runwire.init(mode="offline")
+    until(lambda: told(first, "about"), "it is found out")
+    first.finish()
+    second = runwire.init(mode="offline")
+    second.finish()
+    assert [kind for kind in kinds(second) if kind in {"about", "finish"}] == ["about", "finish"]
+
+
+def test_no_more_is_asked_of_the_system_than_all_have(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """There is no pipe2 on macOS."""
+    monkeypatch.setattr(surroundings, "_found", {})
+    monkeypatch.delattr(os, "pipe2")
+    with runwire.init(mode="offline") as run:
+        until(lambda: told(run, "about"), "it is found out")
+
+
+def test_of_a_file_that_is_very_large_only_that_it_changed_is_told(
+    repository: Path, about: Callable[..., dict[str, Any]]
+) -> None:
+    """To compare it would take memory that the training may need."""
+    file = repository / "jobs" / "data.txt"
+    file.write_text("a line\n" * (2 << 20))
+    _git(repository, "add", ".")
+    _git(repository, "commit", "-m", "data")
+    file.write_text("another\n" * (2 << 20))
+    data = about(repository / "jobs" / "train.py")
+    assert "Binary files a/jobs/data.txt and b/jobs/data.txt differ" in data["git_diff"]
 
 
 def test_a_process_that_ends_at_once_leaves_nothing_behind(home: Path, train: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,22 @@ def test_what_is_no_table_is_refused(call: Any, message: str) -> None:
     with pytest.raises(runwire.errors.UsageError) as raised:
         call()
     assert message in str(raised.value)
+
+
+def test_what_cannot_even_say_its_text_stops_nothing(run: runwire.Run) -> None:
+    """As a proxy whose object is gone: that it cannot be read is stored, in a table and in the config."""
+
+    class Broken:
+        def __repr__(self) -> str:
+            raise ValueError("no text")
+
+    gone = weakref.proxy(Broken())
+    run.log({"t": runwire.Table(columns=["a"], data=[[Broken()], [gone], [[1, Broken()]]])})
+    run.config.update({"model": gone, "lr": 0.1})
+    assert rows(parts(run))[0] == ["<Broken that cannot be read>"]
+    assert rows(parts(run))[2] == [[1, "<Broken that cannot be read>"]]
+    (config,) = told(run, "config")
+    assert config["lr"] == 0.1
 
 
 def test_a_table_without_columns_is_not_logged_and_that_is_said(

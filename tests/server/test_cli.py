@@ -14,10 +14,10 @@ import pytest
 import serving
 
 COMMANDS = [
-    ["up"], ["down"], ["status"], ["demo"], ["sync"], ["version"], ["runs"], ["show"], ["export"], ["alerts"], ["sql"],
-    ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"], ["kafka"],
-    ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"], ["topics", "expand"],
-    ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
+    ["up"], ["down"], ["status"], ["demo"], ["login"], ["sync"], ["version"], ["runs"], ["show"], ["export"],
+    ["alerts"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"],
+    ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
+    ["topics", "expand"], ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
 
 

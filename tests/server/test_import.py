@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from parts import Pipeline, until
+from producers.spooled import logged
 
 from runwire_storage.client import connect
 
@@ -61,6 +62,17 @@ def test_keys_can_be_named_and_a_file_is_a_run(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert [(one["file"], one["rows"], one["unreadable"]) for one in told] == [(file, 2, 0) for file in files]
     assert len({one["run"] for one in told}) == 2
+
+
+def test_a_step_that_is_none_is_said_and_the_line_kept(tmp_path: Path) -> None:
+    """At the next step, as log() does; a whole number is one, however it is written."""
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(f'{{"step": {step}, "x": 1}}\n' for step in ("4.0", "Infinity", "7.5", "1e300")))
+    done = _import(str(path), "--id", "r", "--json", home=tmp_path / "home", RUNWIRE_MODE="offline")
+    assert done.returncode == 0, done.stderr
+    assert "step inf is a float, not an int64: the values are logged at the next step" in done.stderr
+    (folder,) = (tmp_path / "home").glob("spool/*/r/0/*")
+    assert [step for step, _ in logged(folder)] == [4, 5, 6, 7]
 
 
 def test_what_cannot_be_imported_is_said(tmp_path: Path) -> None:

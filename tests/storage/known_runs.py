@@ -57,6 +57,7 @@ class KnownRun:
     summary: Mapping[str, Any] = field(default_factory=dict)
     points: Mapping[tuple[str, int], Mapping[int, float]] = field(default_factory=dict)
     dropped: tuple[int, ...] = ()
+    stop_reason: str = ""
     stands: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -64,7 +65,9 @@ class KnownRun:
 
     @property
     def state(self) -> str:
-        return "running" if self.ended is None else "failed" if self.exit_code else "finished"
+        if self.ended is None:
+            return "running"
+        return "stopped" if self.stop_reason else "failed" if self.exit_code else "finished"
 
     @property
     def seen(self) -> float:
@@ -85,10 +88,13 @@ def store(writer: Ingest, runs: Iterable[KnownRun]) -> None:
             tell(writer, run.id, "metric", first, {name: {"summary": stands} for name, stands in run.stands.items()})
         for rows in run.dropped:
             tell(writer, run.id, "dropped", first, {"rows": rows, "reason": "No space left on device"})
+        if run.stop_reason:
+            tell(writer, run.id, "planned_stop", first, {"reason": run.stop_reason, "until": first})
         for series, points in run.points.items():
             log(writer, run.id, series, points, run.started)
         if run.ended is not None:
-            tell(writer, run.id, "finish", _micros(run.ended), {"exit_code": run.exit_code})
+            stopped = {"stopped": True} if run.stop_reason else {}
+            tell(writer, run.id, "finish", _micros(run.ended), {"exit_code": run.exit_code, **stopped})
 
 
 def log(
@@ -168,6 +174,7 @@ def look(operand: tree.Operand, run: KnownRun) -> Any:
         "notes": lambda: run.notes,
         "commit": lambda: run.commit,
         "state": lambda: run.state,
+        "stop_reason": lambda: run.stop_reason,
         "host": lambda: run.host,
         "tag": lambda: run.tags,
         "started": lambda: START + timedelta(seconds=run.started),

@@ -253,6 +253,7 @@ _runs = st.builds(
     group=st.sampled_from(["", "fold 1"]),
     notes=st.sampled_from(["", "adam\nonce more"]),
     commit=st.sampled_from(["", "5f0c1a"]),
+    stop_reason=st.sampled_from(["", "SIGTERM"]),
     host=st.sampled_from(["", "host-1"]),
     started=st.integers(0, 100),
     ended=st.one_of(st.none(), st.integers(100, 200)),

@@ -393,11 +393,12 @@ def test_metrics_tell_of_all_ranks_and_steps(client: Client, ingest: Ingest) -> 
     tell(ingest, run, "metric", {"lr": {"hidden": True}, "later": {"summary": "min"}})
     assert queries.metrics(client, run) == [
         {
-            "metric": "loss", "ranks": [0, 3], "points": 20_150, "first_step": -100, "last_step": 19_999, "last": 1.0,
-            "min": 1.0, "max": 2.0, "nonfinite": 3, "first_nonfinite_step": 70, "definition": {},
+            "metric": "loss", "axis": "step", "ranks": [0, 3], "points": 20_150, "first_step": -100,
+            "last_step": 19_999, "last": 1.0, "min": 1.0, "max": 2.0, "nonfinite": 3, "first_nonfinite_step": 70,
+            "definition": {},
         },
         {
-            "metric": "lr", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5,
+            "metric": "lr", "axis": "step", "ranks": [0], "points": 1, "first_step": 7, "last_step": 7, "last": 0.5,
             "min": 0.5, "max": 0.5, "nonfinite": 0, "first_nonfinite_step": None, "definition": {"hidden": True},
         },
     ]  # fmt: skip

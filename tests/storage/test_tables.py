@@ -33,6 +33,14 @@ def part(run: str, rows: Sequence[Sequence[Any]], **more: Any) -> Message:
     return Message(TABLES, 0, 0, None, TableRows(run=run, rows=rows, **said).encode())
 
 
+def test_names_that_look_like_dots_to_the_store_are_what_was_logged(ingest: Ingest, client: Client) -> None:
+    """Also beside those that they look like, which the store would take for the same name twice, and refuse."""
+    columns = ["a.b", "a%2Eb", "a%252Eb", "100%"]
+    rows = [[1, 2, 3, {"x.y": 4, "x%2Ey": [{"z%2E": 5, "z.": "%2E"}]}]]
+    assert ingest.store([part("percent", rows, columns=columns)]) == []
+    assert queries.table(client, "percent", "t").cells == rows
+
+
 def test_parts_that_come_twice_and_in_any_order_are_one_table(ingest: Ingest, client: Client) -> None:
     """Rows lie in the order in which they were logged, whatever order they came in."""
     rows = [[number, f"row {number}"] for number in range(300)]

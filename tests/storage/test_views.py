@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from runwire_storage import values
 from runwire_storage.schema import TIME
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
@@ -101,6 +103,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "git": {"commit": "5f0c1a", "branch": "main"},
             "started_at": started,
             "command": ["x.py"],
+            "time_limit_at": 1_800_000_000_000_000,
         },
         "config": {"lr": 0.1, "optimizer.name": "adam", "layers": [1, 2], "od\"d\n/ke\\y'": True},
         "summary": {"best": 3, "val/acc": 0.75},
@@ -109,6 +112,7 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
     }
     write_facts(store, *(("a", 0, kind, key, value, 0) for kind, facts in said.items() for key, value in facts.items()))
     write_facts(store, ("a", 0, "state", "state", "finished", 20), ("a", 0, "state", "exit_code", 0, 20))
+    write_facts(store, ("a", 0, "state", "stop", {"reason": "SIGTERM"}, 19), ("a", 1, "state", "stop", None, 20))
     write_series(store, ("a", "loss", 0, math.nan), ("a", "loss", 1, 5.0), ("a", "val/acc", 0, 0.5), ("a", "n", 1, 2.0))
     assert read(store, "SELECT * FROM runs") == [
         {
@@ -133,6 +137,9 @@ def test_runs_gathers_what_events_and_metrics_say(store: Client) -> None:
             "seen_at": "2026-01-02 03:04:25.678901",
             "exit_code": 0,
             "exception": "",
+            "stop": '{"reason": "SIGTERM"}',
+            "stop_reason": "SIGTERM",
+            "time_limit_at": "2027-01-15 08:00:00.000000",
             "dropped_rows": 7,
         }
     ]
@@ -163,11 +170,12 @@ def test_a_summary_holds_what_a_metrics_definition_says(store: Client) -> None:
     [
         ([], "running"), (["running"], "running"), (["finished"], "finished"), (["failed"], "failed"),
         (["crashed"], "crashed"), (["finished", "running"], "running"), (["running", "failed"], "failed"),
-        (["finished", "failed", "crashed"], "crashed"),
+        (["finished", "failed", "crashed"], "crashed"), (["stopped"], "stopped"), (["finished", "stopped"], "stopped"),
+        (["stopped", "running"], "running"), (["stopped", "failed"], "failed"),
     ],
 )  # fmt: skip
 def test_the_worst_rank_gives_a_run_its_state(store: Client, states: Sequence[str], state: str) -> None:
-    """Crashed before failed before running before finished; a run is not ended before all of its ranks are."""
+    """Crashed, failed, running, stopped, finished; a run is not ended before all of its ranks are."""
     write_facts(store, ("a", 0, "run", "project", "p", 0), *(
         ("a", rank, "state", "state", said, 5) for rank, said in enumerate(states)))  # fmt: skip
     (row,) = read(store, "SELECT state, ended_at FROM runs")
@@ -230,6 +238,19 @@ def test_a_run_without_events_is_there_and_odd_facts_harm_no_other(store: Client
         {"id": "good", "name": "good", "state": "running", "config": {"lr": 1}, "summary": {}},
         {"id": "odd", "name": "odd", "state": "running", "config": {}, "summary": {}},
     ]
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf, 1e305, -1e300])
+def test_a_run_that_logs_what_is_no_time_as_its_time_harms_no_other(store: Client, time: float) -> None:
+    """Whoever logs `_timestamp` says when it was; that may be anything."""
+    write_facts(store, ("odd", 0, "run", "name", "odd", 3), ("good", 0, "run", "name", "good", 3))
+    names = ["run", "metric", "rank", "last_step", "last", "count", "version"]
+    store.insert("stored_series", [("odd", TIME, 0, 9, time, 1, 1)], column_names=names)
+    assert [run["id"] for run in read(store, "SELECT id, seen_at FROM runs ORDER BY id")] == ["good", "odd"]
+    bits = values.encode(np.array([time]), np.array([0]))
+    names = ["run", "metric", "rank", "step", "number", "decimals", "seq"]
+    store.insert("stored_points", [("odd", TIME, 0, 9, int(bits[0][0]), int(bits[1][0]), 1)], column_names=names)
+    assert [row["step"] for row in read(store, "SELECT * FROM steps")] == [9]
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_a_start_states_all_that_is_known() -> None:
         ("state", "state"): '"running"',
         ("state", "exit_code"): "null",
         ("state", "exception"): "null",
+        ("state", "stop"): "null",
     }
     assert {(fact.run, fact.rank, fact.ts, fact.seq) for fact in said} == {("run", 2, 99, (5 << 32) + 1)}
 
@@ -153,6 +154,22 @@ def test_a_start_states_all_that_is_known() -> None:
         ("finish", {"exit_code": 0}, {("state", "state"): '"finished"', ("state", "exit_code"): "0"}),
         ("finish", {"exit_code": 3}, {("state", "state"): '"failed"', ("state", "exit_code"): "3"}),
         ("lost", {"reason": "killed"}, {("state", "state"): '"crashed"', ("state", "reason"): '"killed"'}),
+        (
+            "finish",
+            {"exit_code": 1, "stopped": True},
+            {("state", "state"): '"stopped"', ("state", "exit_code"): "1"},
+        ),
+        (
+            "lost",
+            {"reason": "SIGTERM", "stopped": True},
+            {
+                ("state", "state"): '"stopped"',
+                ("state", "reason"): '"SIGTERM"',
+                ("state", "stop"): '{"reason":"SIGTERM"}',
+            },
+        ),
+        ("stopping", {"by": "a", "reason": "b"}, {("state", "stop"): '{"by":"a","reason":"b"}'}),
+        ("planned_stop", {"reason": "time limit", "until": 9}, {("state", "stop"): '{"reason":"time limit"}'}),
         ("exception", {"kind": "E"}, {("state", "exception"): '{"kind":"E"}'}),
         ("dropped", {"rows": 4}, {("dropped", "1"): '{"rows":4}'}),
         ("tags", {"tags": ["x"]}, {("tag", "x"): "true"}),

@@ -14,7 +14,7 @@ from runwire.wire.frames import RECORD_BYTES_MAX, Header
 from runwire_storage.schema import TIME
 from runwire_stream.headers import Headers
 
-KEYS = st.lists(st.sampled_from(["a", "b", "c", 'count":1}]}', TIME]), min_size=0, max_size=3, unique=True)
+KEYS = st.lists(st.sampled_from(["a", "b", "c", "system/a", 'count":1}]}', TIME]), min_size=0, max_size=3, unique=True)
 FRAMES = st.lists(st.tuples(KEYS.map(tuple), st.integers(1, 12)), min_size=1, max_size=3)
 HEADERS = st.builds(
     lambda run, rank, frames: Header(run, rank, tuple(keys for keys, _ in frames), tuple(rows for _, rows in frames)),

@@ -19,7 +19,7 @@ from parts import until
 from scrape import Told, health, listening, readiness, scrape
 
 from runwire.wire import EVENTS, METRICS
-from runwire.wire.topics import PARTITIONS
+from runwire.wire import TOPICS as ALL
 from runwire_server.local import ports
 from runwire_stream.app import TOPICS
 
@@ -54,7 +54,7 @@ def log(kafka: str, request: pytest.FixtureRequest) -> Iterator[Log]:
 def settled(url: str) -> Told | None:
     """What is told once the worker has its partitions and nothing waits: what other tests left is handled."""
     told = scrape(url)
-    there = told["runwire_worker_partitions"] == len(TOPICS) * PARTITIONS
+    there = told["runwire_worker_partitions"] == sum(topic.partitions for topic in ALL if topic.name in TOPICS)
     return told if there and told["runwire_worker_lag_records"] == 0 else None
 
 

@@ -1,4 +1,4 @@
-"""A process that was killed, or ended by an error."""
+"""A process that was killed, or ended by an error, unless that was asked for or planned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One spool on its way: its two lanes, what of it is delivered, and its removal."""
+"""One spool on its way: its lanes, what of it is delivered, and its removal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from runwire.console import record
+from runwire.shipper.artifacts import Artifacts
+from runwire.shipper.console import Console
 from runwire.shipper.link import Link
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import Mark, Watch
 from runwire.spool import DELIVERED, LOCK, Meta, Position, history
-from runwire.spool.files import waiting
+from runwire.spool.files import names, waiting
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
-from runwire.spool.lock import Probe
+from runwire.spool.lock import Probe, flocked
 from runwire.wire import ATTEMPT_SHIFT
 
 _ALIVE_SECONDS = 0.2
@@ -52,22 +55,26 @@ class Delivery:
         #: Whether only files are left to deliver.
         self._awaits_files = False
         self._pause, self._paused_until = 0.0, 0.0
-        self._ship_from, self._watch_from = _saved(folder, meta)
+        self._ship_from, self._watch_from, self._console_from = _saved(folder, meta)
         self._lowest = min(segments(folder), default=0)
         self._link: Link | None = None
         self._ship: Ship | None = None
+        self._artifacts = Artifacts(folder)
         self._watch: Watch | None = None
+        self._console: Console | None = None
         self._next_look = 0.0
         self._next_weigh = self._next_save = 0.0
-        self._saved_at = self._ship_from, self._watch_from.position
+        self._saved_at = self._ship_from, self._watch_from.position, self._console_from
         self._next_count = 0.0
         self._waiting = self._waiting_files = 0
         self._written: dict[str, Any] = {}
 
     @property
     def live(self) -> bool:
-        """Whether the run goes on."""
-        return not self.gone and (self._watch is None or not self._watch.finished)
+        """Whether the run goes on, or its process is gone and somebody whom it left behind may still print."""
+        if self.gone:
+            return flocked(self.folder / record.LOCK) if self._console is None else self._console.live
+        return self._watch is None or not self._watch.finished
 
     def attach(self, link: Link | None) -> None:
         """Deliver through this link from here on, going back to what is acknowledged; None to wait."""
@@ -76,9 +83,11 @@ class Delivery:
         self._keep()
         self.close()
         self._link = link
+        self._artifacts.forget()
         if link is not None:
             self._ship = Ship(self.folder, self.meta, self._ship_from, link)
             self._watch = Watch(self.folder, self.meta, self._watch_from, link)
+            self._console = Console(self.folder, self.meta, self._console_from, link)
 
     def calls(self, now: float) -> bool:
         """Return whether there is something to do: all that is asked of most spools most of the time.
@@ -88,18 +97,20 @@ class Delivery:
         """
         if now < self._paused_until:
             return False
-        watch, ship = self._watch, self._ship
+        watch, ship, console = self._watch, self._ship, self._console
         if now >= self._next_look:
             self._next_look = now + _ALIVE_SECONDS
             self.gone = self.gone or not self._lock.held()
             self._awaits_files = self._awaits_files and bool(self.files())
             if watch is None:
                 return True  # there may be a link now
+        if watch is None or ship is None or console is None:
+            return self.gone and not self._awaits_files
+        if self._artifacts.calls(now):
+            return True
         if self._awaits_files:
             return False
-        if watch is None or ship is None:
-            return self.gone
-        return watch.calls(now) or now >= ship.due or self.gone
+        return watch.calls(now) or now >= min(ship.due, console.due) or self.gone
 
     def pause(self) -> float:
         """Leave the spool alone for a while, since it cannot be read or written: its disk is full, say.
@@ -139,17 +150,21 @@ class Delivery:
         Returns:
             Whether there is more at once.
         """
-        watch, ship = self._watch, self._ship
-        if watch is None or ship is None:
+        watch, ship, console = self._watch, self._ship, self._console
+        if watch is None or ship is None or console is None or self._link is None:
             return False
-        more = ship.step(now, ended=self.gone or watch.finished, told=watch.position)
-        self.carried = watch.done and ship.done
+        self._artifacts.step(now, self._link, self.files)
+        ended = self.gone or watch.finished
+        more = ship.step(now, ended=ended, told=watch.position)
+        if not more:
+            more = console.step(now, ended=ended)
+        self.carried = watch.done and ship.done and console.done
         self._awaits_files = self.carried and bool(self.files())
-        done = self.carried and not self._awaits_files
+        done = self.carried and not self._awaits_files and not self._artifacts
         told = self.carried is self._written.get("carried", False)
         if done or not told or (now >= self._next_weigh and self._worth_saving(now)):
             self.save(done=done)
-        if done and self.gone:
+        if done and self.gone and not console.live:
             self.forget()
             self._remember()
             remove(self.folder)
@@ -158,9 +173,9 @@ class Delivery:
 
     def settle_last(self) -> None:
         """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
-        if self._ship is not None and self._watch is not None:
-            self.carried = self._ship.done and self._watch.done
-            self.save(done=self.carried and not self.files())
+        if self._ship is not None and self._watch is not None and self._console is not None:
+            self.carried = self._ship.done and self._watch.done and self._console.done
+            self.save(done=self.carried and not self.files() and not self._artifacts)
 
     def waiting(self) -> int:
         """Return about how many bytes are not delivered, of rows and events and of files."""
@@ -172,14 +187,14 @@ class Delivery:
         if self._ship is not None and self._watch is not None:
             end, delivered = self._watch.end(), self._ship.delivered
             if end is not None and end.segment == delivered.segment:
-                return max(end.offset - delivered.offset, 0) + self._waiting_files
+                return max(end.offset - delivered.offset, 0) + self._console_waiting() + self._waiting_files
         if recount:
             self._waiting = self._count()
-        return self._waiting + self._waiting_files
+        return self._waiting + self._console_waiting() + self._waiting_files
 
     def files(self) -> set[str]:
         """Return the names of the files that wait for their upload."""
-        return {file.path.name for file in waiting(self.folder)}
+        return names(self.folder)
 
     def delivered(self) -> Position:
         """Return up to where all of the spool is delivered."""
@@ -204,13 +219,14 @@ class Delivery:
                 "progress": self._watch_from.progress._asdict(),
                 "doing": dict(self._watch_from.doing),
             },
+            "console": list(self._console_from),
             "alerting": self._watch.alerting if self._watch is not None else 0,
             "carried": self.carried,
             "done": done,
         }
         # Spools that are found together are not to be written down together.
         self._next_save = time.monotonic() + _SAVE_SECONDS_MAX * random.uniform(0.5, 1)  # noqa: S311 -- no secret
-        self._saved_at = self._ship_from, self._watch_from.position
+        self._saved_at = self._ship_from, self._watch_from.position, self._console_from
         if told != self._written:
             write_json(self.folder / DELIVERED, told)
             self._written = told
@@ -219,13 +235,17 @@ class Delivery:
             with suppress(FileNotFoundError):
                 (self.folder / segment_name(index)).unlink()
         self._lowest = max(self._lowest, lowest)
+        for index in record.segments(self.folder) if self._console_from.segment else ():
+            if index < self._console_from.segment:
+                with suppress(FileNotFoundError):
+                    (self.folder / record.segment_name(index)).unlink()
 
     def close(self) -> None:
         """Let go of the spool's files."""
         for lane in (self._ship, self._watch):
             if lane is not None:
                 lane.close()
-        self._ship = self._watch = None
+        self._ship = self._watch = self._console = None
 
     def forget(self) -> None:
         """Let go of all of it: it is delivered, or the shipper ends."""
@@ -242,17 +262,25 @@ class Delivery:
                 history.remember(self.folder.parents[4], meta.run, meta.rank, past)
 
     def _worth_saving(self, now: float) -> bool:
-        if self._ship is None or self._watch is None:
+        if self._ship is None or self._watch is None or self._console is None:
             return False
         self._next_weigh = now + _SAVE_SECONDS
         alerting = time.time() - self._watch.alerting / 1e6 < _ALERTING_SECONDS
-        ship, watch = self._saved_at
-        far = _far(self._ship.delivered, ship) or _far(self._watch.delivered.position, watch)
+        ship, watch, console = self._saved_at
+        far = (
+            _far(self._ship.delivered, ship)
+            or _far(self._watch.delivered.position, watch)
+            or _far(self._console.delivered, console)
+        )
         return far or alerting or now >= self._next_save
 
     def _keep(self) -> None:
-        if self._ship is not None and self._watch is not None:
+        if self._ship is not None and self._watch is not None and self._console is not None:
             self._ship_from, self._watch_from = self._ship.delivered, self._watch.delivered
+            self._console_from = self._console.delivered
+
+    def _console_waiting(self) -> int:
+        return self._console.waiting if self._console is not None else 0
 
     def _count(self) -> int:
         self._keep()
@@ -264,23 +292,26 @@ class Delivery:
         return max(total, 0)
 
 
-def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark]:
-    """Return how far the spool was delivered, as its last shipper wrote down."""
-    start = Mark(Position(0, 0), meta.attempt << ATTEMPT_SHIFT, Progress(None, 0, meta.started))
+def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark, Position]:
+    """Return how far each lane was delivered, as the spool's last shipper wrote down."""
     told = read_json(folder / DELIVERED)
     try:
         mark = told["watch"]
-        return _position(told["ship"]), Mark(
+        watch = Mark(
             position=_position(mark["position"]),
             seq=int(mark["seq"]),
             progress=Progress(**mark["progress"]),
             raised=mark["raised"],
             exit_code=mark["exit_code"],
             closed=bool(mark["closed"]),
+            planned=tuple(mark["planned"]) if mark.get("planned") else None,
+            stopped=bool(mark.get("stopped")),
             doing=dict(mark["doing"]),
         )
-    except (KeyError, TypeError, ValueError):
-        return Position(0, 0), start  # nothing, or nothing that can be read: then all of it once more
+        return _position(told["ship"]), watch, _position(told.get("console", (0, 0)))
+    except (KeyError, TypeError, ValueError):  # nothing, or nothing that can be read: then all of it once more
+        start = Mark(Position(0, 0), meta.attempt << ATTEMPT_SHIFT, Progress(None, 0, meta.started))
+        return Position(0, 0), start, Position(0, 0)
 
 
 def _far(now: Position, before: Position) -> bool:

@@ -1,11 +1,11 @@
-"""Brings alerts back: what `runwire.alerts` says of this host's runs goes into their spools, where they print it."""
+"""Brings back what concerns this host's runs: alerts and requests to stop go into their spools' inboxes."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 from runwire.errors import WireError
 from runwire.spool import INBOX
-from runwire.wire import ALERTS, Alert
+from runwire.wire import ALERTS, CONTROL, Alert, StopRequest
 
 _POLL_MS = 500
 _RETRY_SECONDS = 5.0
@@ -27,7 +27,7 @@ Runs = Mapping[str, Mapping[int, Path]]
 
 
 class Feed(threading.Thread):
-    """Reads the alerts of one Kafka, from when this host's runs began; a client of its own, in no group.
+    """Reads alerts and requests of one Kafka, from when this host's runs began; a client of its own, in no group.
 
     Args:
         address: the Kafka.
@@ -65,7 +65,11 @@ class Feed(threading.Thread):
             metrics_enabled=False,
         )
         try:
-            partitions = [TopicPartition(ALERTS, number) for number in consumer.partitions_for_topic(ALERTS) or ()]
+            partitions = [
+                TopicPartition(topic, number)
+                for topic in (ALERTS, CONTROL)
+                for number in consumer.partitions_for_topic(topic) or ()
+            ]
             if not partitions:
                 raise ValueError(f"there is no topic {ALERTS}")
             consumer.assign(partitions)
@@ -76,26 +80,34 @@ class Feed(threading.Thread):
             while not self._halt.is_set():
                 for records in consumer.poll(timeout_ms=_POLL_MS).values():
                     for record in records:
-                        self._take(record.value)
+                        self._take(record.topic, record.value)
                     self._since = max(self._since, time.time_ns() // 1000 - int(_CLOCKS_SECONDS * 1e6))
         finally:
             consumer.close(timeout_ms=1000)
 
-    def _take(self, value: bytes | None) -> None:
+    def _take(self, topic: str, value: bytes | None) -> None:
         if value is None:
             return
         try:
-            alert = Alert.parse(value)
+            said = (Alert if topic == ALERTS else StopRequest).parse(value)
         except WireError as error:
-            log.info("an alert that cannot be read: %s", error)
+            log.info("a record of %s that cannot be read: %s", topic, error)
             return
-        ranks = self.runs.get(alert.run)
+        ranks = self.runs.get(said.run)
         if not ranks:
             return
-        # One terminal shows it: the rank's that it is about, else the first one's here.
-        folder = ranks.get(min(ranks) if alert.rank is None else alert.rank) or ranks[min(ranks)]
-        try:
-            with (folder / INBOX).open("ab") as file:
-                file.write(alert.encode() + b"\n")
-        except OSError as error:
-            log.info("the inbox of %s: %s", folder, error)
+        for folder in _concerned(said, ranks):
+            try:
+                with (folder / INBOX).open("ab") as file:
+                    file.write(said.encode() + b"\n")
+            except OSError as error:  # noqa: PERF203 -- one spool's trouble is not the next one's
+                log.info("the inbox of %s: %s", folder, error)
+
+
+def _concerned(said: Alert | StopRequest, ranks: Mapping[int, Path]) -> Iterable[Path]:
+    """Return in whose spools it goes."""
+    if isinstance(said, StopRequest):
+        # Each rank is to stop, but not one that began since: what was asked of an attempt is not asked of the next.
+        return [folder for folder in ranks.values() if int(folder.name) <= said.attempt]
+    # One terminal shows an alert: the rank's that it is about, else the first one's here.
+    return [ranks.get(min(ranks) if said.rank is None else said.rank) or ranks[min(ranks)]]

@@ -16,9 +16,10 @@ from runwire.shipper.feed import Feed
 from runwire.shipper.link import Lane, Link
 from runwire.shipper.tally import Tally
 from runwire.shipper.uploads import Uploads
-from runwire.spool import Meta
+from runwire.spool import LOCK, Meta
 from runwire.spool.files import FOLDER as FILES
 from runwire.spool.folder import found
+from runwire.spool.lock import held
 
 _SCAN_SECONDS = 0.25
 #: Looking for new spools takes at most so much of the time, however many lie there.
@@ -44,6 +45,7 @@ class Host:
         offline: whether spools of offline runs are delivered, too.
 
     Attributes:
+        runs: if there are some, what waits of others is left alone, unless they go on.
         deliveries: of each spool that was found.
         default: where spools go that do not say where to.
         tally: what was delivered.
@@ -61,7 +63,10 @@ class Host:
     ) -> None:
         self._home, self._spools, self._offline = home, spools, offline
         self._given, self._given_server = kafka, server
+        self.runs: frozenset[str] = frozenset()
+        #: Spools that are left alone, of offline runs, and those that cannot be delivered, which was said.
         self._left: set[Path] = set()
+        self._refused: set[Path] = set()
         self.deliveries: dict[Path, Delivery] = {}
         self.default: str | None = None
         self._default_server: str | None = None
@@ -201,17 +206,35 @@ class Host:
             seen.add(folder)
             if folder not in self.deliveries and folder not in self._left:
                 meta = Meta.read(folder)
-                if meta is not None and meta.offline and not self._offline:
+                if meta is not None and not self._takes(folder, meta):
                     self._left.add(folder)
                 elif meta is not None:
-                    log.info("found %s", folder)
-                    self.deliveries[folder] = Delivery(folder, meta)
+                    self._take_on(folder, meta)
         self._left &= seen
+        self._refused &= seen
         for folder in set(self.deliveries) - seen:
             # Somebody else removed it.
             self.deliveries.pop(folder).forget()
         self._feed()
         self._upload()
+
+    def _takes(self, folder: Path, meta: Meta) -> bool:
+        """Return whether a spool is to be delivered. Of a run that goes on at least the pulse must."""
+        if self.runs and meta.run not in self.runs:
+            return not meta.offline and held(folder / LOCK)
+        return self._offline or not meta.offline
+
+    def _take_on(self, folder: Path, meta: Meta) -> None:
+        """Deliver a spool from here on; what another user left in the home holds up no other."""
+        try:
+            self.deliveries[folder] = Delivery(folder, meta)
+        except OSError as error:
+            if folder not in self._refused:
+                self._refused.add(folder)
+                log.warning("%s cannot be delivered: %s", folder, error)
+            return
+        self._refused.discard(folder)
+        log.info("found %s", folder)
 
     def _mend(self) -> None:
         """Replace links that broke, and let go of those that nobody uses."""

@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 
 from runwire.shipper.batch import Batch
 from runwire.shipper.tally import Tally
-from runwire.wire import EVENTS, METRICS, PULSE, TABLES
+from runwire.wire import ARTIFACTS, CONSOLE, EVENTS, METRICS, PULSE, TABLES
 
 Lane = Literal["bulk", "urgent"]
 
@@ -133,7 +133,8 @@ class Link:
                 "urgent": self._producer(1 << 16),
                 "bulk": self._producer(_BATCH_BYTES),
             }
-            for producer, topics in ((made["urgent"], (EVENTS, PULSE)), (made["bulk"], (METRICS, TABLES))):
+            urgent, bulk = (EVENTS, PULSE), (METRICS, TABLES, CONSOLE, ARTIFACTS)
+            for producer, topics in ((made["urgent"], urgent), (made["bulk"], bulk)):
                 for topic in topics:
                     producer.partitions_for(topic)
         except Exception as error:  # noqa: BLE001 -- whatever it is: a link that is not made is to be made anew

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,7 @@ def sync(
     kafka: str | None,
     server: str | None = None,
     *,
+    runs: Sequence[str] = (),
     timeout: float = 30.0,
     as_json: bool = False,
 ) -> int:
@@ -47,6 +49,7 @@ def sync(
         home: the home; None for the usual one.
         kafka: where all of it goes; None for where each run was told.
         server: where all files go; None for where each run was told.
+        runs: the ids of those whose data is delivered; () for all.
         timeout: seconds without progress after which it gives up.
         as_json: say the result as one JSON object on stdout.
 
@@ -66,17 +69,18 @@ def sync(
         None if given_server is None else given_server.value,
         offline=True,
     )
+    shipper.host.runs = frozenset(runs)
     _take_over(shipper)
     try:
-        runs, size = _deliver(shipper, timeout)
+        count, size = _deliver(shipper, timeout)
     finally:
         shipper.close()
     if as_json:
-        sys.stdout.write(json.dumps({"runs": runs, "bytes": size}) + "\n")
-    elif runs:
-        sys.stdout.write(f"delivered {size / 1e6:.1f} MB of {runs} run{'s' if runs > 1 else ''}\n")
+        sys.stdout.write(json.dumps({"runs": count, "bytes": size}) + "\n")
+    elif count:
+        sys.stdout.write(f"delivered {size / 1e6:.1f} MB of {count} run{'s' if count > 1 else ''}\n")
     else:
-        sys.stdout.write(f"nothing waits in {shipper.spools}\n")
+        sys.stdout.write(f"nothing{' of ' * bool(runs)}{', '.join(runs)} waits in {shipper.spools}\n")
     return 0
 
 
@@ -100,8 +104,9 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
     goals: dict[Path, _Goal | None] = {
         folder: _Goal(delivery.end(), delivery.files()) if delivery.live else None
         for folder, delivery in host.deliveries.items()
+        if not host.runs or delivery.meta.run in host.runs
     }
-    total = left = host.waiting()
+    total = left = _waiting(shipper, goals)
     moved = time.monotonic()
     shown = 0.0
     while True:
@@ -122,7 +127,7 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
                 f"nothing says where the server is: {left / 1e6:.1f} MB of files wait in {shipper.spools}. Name it "
                 "with --server URL, RUNWIRE_SERVER or in the config file"
             )
-        now_left = host.waiting()
+        now_left = _waiting(shipper, goals)
         if now_left < left:
             moved = time.monotonic()
         left = now_left
@@ -136,6 +141,12 @@ def _deliver(shipper: Shipper, timeout: float) -> tuple[int, int]:
             _show(total - left, total)
         if not more:
             time.sleep(_POLL_SECONDS)
+
+
+def _waiting(shipper: Shipper, folders: Iterable[Path]) -> int:
+    """Return about how many bytes of these spools are not delivered."""
+    deliveries = shipper.host.deliveries
+    return sum(deliveries[folder].waiting() for folder in folders if folder in deliveries)
 
 
 def _reached(shipper: Shipper, folder: Path, goal: _Goal | None) -> bool:

@@ -15,7 +15,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runwire.errors import UnavailableError, WireError
+from runwire import _key
+from runwire.errors import ConfigError, UnavailableError, WireError
 from runwire.shipper.tally import Tally
 from runwire.spool.files import Waiting, waiting
 from runwire.wire import loads
@@ -49,6 +50,7 @@ class Uploads(threading.Thread):
         self.spools = spools
         self.problem: str | None = None
         self._tally = tally
+        self._server = server
         url = urlsplit(server)
         self._shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
         self._path = f"{url.path.rstrip('/')}/api/files/"
@@ -68,7 +70,7 @@ class Uploads(threading.Thread):
             try:
                 found = self._round()
                 self.problem = None
-            except (UnavailableError, HTTPException, OSError) as error:
+            except (UnavailableError, ConfigError, HTTPException, OSError) as error:
                 self._connection.close()
                 problem = f"the server at {self._shown} takes no files: {error}"
                 if problem != self.problem:
@@ -88,7 +90,7 @@ class Uploads(threading.Thread):
         """Upload what waits in each spool. Return whether something did.
 
         Raises:
-            UnavailableError, HTTPException, OSError: the server takes nothing now.
+            UnavailableError, ConfigError, HTTPException, OSError: the server takes nothing now.
         """
         found, refusal = False, None
         for spool in self.spools:
@@ -132,7 +134,9 @@ class Uploads(threading.Thread):
 
     def _ask(self, method: str, digest: str, body: object = None, size: int = 0) -> tuple[int, dict[str, object]]:
         """Ask, and return the status, and what the error says if it is one."""
-        headers = {"Content-Length": str(size)} if body is not None else {}
+        headers = _key.headers(_key.find(self._server))
+        if body is not None:
+            headers["Content-Length"] = str(size)
         self._connection.request(method, self._path + digest, body, headers)  # type: ignore[arg-type]
         answer = self._connection.getresponse()
         error = _error(answer)

@@ -18,6 +18,7 @@ from runwire.spool import Rows
 from runwire.spool.format import HEADER
 from runwire.wire import MetricPulse
 from runwire.wire.messages import BEFORE_MAX
+from runwire.wire.names import are_samples
 
 _HEADER_WORDS = HEADER.size // 8
 _SEQ, _STEP, _TS, _VALUES = range(_HEADER_WORDS, _HEADER_WORDS + 4)
@@ -85,7 +86,8 @@ class Vitals:
         """Take in rows. Return whether a metric became non-finite that was not so in the last pulse nor since."""
         words = _VALUES + len(rows.keys)
         integers = rows.data.cast("q")
-        self._advance(integers[_STEP::words].tolist(), integers[_TS::words].tolist())
+        if not are_samples(rows.keys):  # a machine that goes on says nothing of the training
+            self._advance(integers[_STEP::words].tolist(), integers[_TS::words].tolist())
         waiting = self._waiting.get(rows.keys)
         # Seq, step and the like are summed up as if they were floats, too: should they not be finite ones, no harm is
         # done, and to leave them out would take longer.

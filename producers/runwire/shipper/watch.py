@@ -17,7 +17,7 @@ from runwire.shipper import slots
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
 from runwire.shipper.vitals import Progress, Vitals
-from runwire.spool import Damage, Item, Meta, Position, Reader, Rows, Told
+from runwire.spool import TERMINATED, Damage, Item, Meta, Position, Reader, Rows, Told
 from runwire.wire import EVENTS, PULSE, Event, MetricPulse
 from runwire.wire.messages import encode_pulse
 
@@ -29,6 +29,8 @@ _STALE = 3.0
 #: A pulse of more metrics becomes several, so that each stays below a record's limit.
 _METRICS_MAX = 500
 _EXIT_SIGINT = 130
+#: An end so long after a SIGTERM was noted down is not by it.
+_TERMINATED_SECONDS = 30
 
 
 class Mark(NamedTuple):
@@ -41,6 +43,8 @@ class Mark(NamedTuple):
         raised: the kind of the exception that was told, None if there was none.
         exit_code: as the finish said; None before that.
         closed: whether the last pulse was sent.
+        planned: why the run is about to be stopped, and until when (microseconds since the epoch) an end is that.
+        stopped: whether the run said of its end that it was asked for or planned.
         doing: what pulses tell of the run's phase and of its last checkpoint, by their fields.
     """
 
@@ -50,6 +54,8 @@ class Mark(NamedTuple):
     raised: str | None = None
     exit_code: int | None = None
     closed: bool = False
+    planned: tuple[str, int] | None = None
+    stopped: bool = False
     doing: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -70,7 +76,7 @@ class Watch:
 
     def __init__(self, folder: Path, meta: Meta, mark: Mark, link: Link) -> None:
         self._reader = Reader(folder, mark.position, mark.seq)
-        self._meta = meta
+        self._folder, self._meta = folder, meta
         self._key = meta.run.encode()
         #: What all pulses say.
         self._process = {
@@ -190,10 +196,13 @@ class Watch:
     def _tell(self, seq: int, event: dict[str, Any], end: Position) -> None:
         kind, data = event["type"], event["data"]
         if kind == "exception":
-            self._here = self._here._replace(raised=str(data.get("kind")))
+            self._here = self._here._replace(raised=str(data.get("kind")), stopped=data.get("stopped") is True)
+        elif kind == "planned_stop":
+            self._here = self._here._replace(planned=(str(data.get("reason")), int(data.get("until") or 0)))
         elif kind == "finish":
-            code = data.get("exit_code")
-            self._here = self._here._replace(exit_code=code if isinstance(code, int) else 1)
+            code, stopped = data.get("exit_code"), data.get("stopped") is True
+            exit_code = code if isinstance(code, int) else 1
+            self._here = self._here._replace(exit_code=exit_code, stopped=stopped or self._here.stopped)
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
@@ -221,13 +230,32 @@ class Watch:
             # The same seq whoever says it, and however often.
             ts = _now() if self._seen_alive else int(self._reader.written() * 1e6) or _now()
             here = here._replace(seq=here.seq + 1)
-            self._send_event("lost", here.seq, ts, {"reason": "killed"}, here.position)
+            planned = self._planned(ts)
+            if planned is not None:
+                ended = "stopped"
+            lost = {"reason": "killed"} if planned is None else {"reason": planned, "stopped": True}
+            self._send_event("lost", here.seq, ts, lost, here.position)
+        elif here.stopped:
+            ended = "stopped"
         elif here.raised == "KeyboardInterrupt" or here.exit_code == _EXIT_SIGINT:
             ended = "interrupted"
         else:
             ended = "failed" if here.raised is not None or here.exit_code else "finished"
         self._here = here._replace(closed=True)
         self._pulse(now, waiting, ended=ended)
+
+    def _planned(self, ts: int) -> str | None:
+        """Return why the run was stopped, if its end at ``ts`` (microseconds since the epoch) was no crash."""
+        planned = self._here.planned
+        if planned is not None and ts <= planned[1]:
+            return planned[0]
+        try:
+            noted = (self._folder / TERMINATED).stat()
+        except OSError:
+            return None
+        # A child that was forked by other means than Python's may have noted down its own end here.
+        soon = ts <= noted.st_mtime_ns // 1000 + _TERMINATED_SECONDS * 1_000_000
+        return "SIGTERM" if noted.st_size and soon else None
 
     def _send_event(self, kind: Any, seq: int, ts: int, data: dict[str, Any], end: Position) -> None:
         meta = self._meta

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from runwire.spool.folder import DELIVERED, INBOX, LOCK, Meta
+from runwire.spool.folder import DELIVERED, INBOX, LOCK, TERMINATED, Meta
 from runwire.spool.reader import Damage, Item, Part, Position, Reader, Rows, Told
 from runwire.spool.writer import Writer
 
@@ -14,6 +14,7 @@ __all__ = [
     "DELIVERED",
     "INBOX",
     "LOCK",
+    "TERMINATED",
     "Damage",
     "Item",
     "Meta",

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +37,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that waits for its upload."""
+    """A file that waits for its upload.
+
+    Attributes:
+        path: where it is; its name is its digest.
+        size: how many bytes it has.
+        linked: whether it is another's file, too, so that it takes no room of its own.
+    """
 
     path: Path
     size: int
+    linked: bool = False
 
 
 class Files:
@@ -111,6 +118,27 @@ class Files:
             self._drop(new)  # rename does nothing where both are the same file already
         return kept
 
+    def adopt(self, other: Files, sizes: Mapping[str, int]) -> None:
+        """Keep files that another folder keeps, all or as good as none: without a copy where the disk is the same.
+
+        Args:
+            other: keeps them.
+            sizes: how many bytes each has, by digest.
+
+        Raises:
+            OSError: they cannot be stored.
+        """
+        self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
+        for digest in sizes:
+            source = other._folder / digest
+            try:
+                os.link(source, self._folder / digest)
+            except FileExistsError:
+                continue
+            except OSError:
+                with source.open("rb") as file:
+                    self.copy(file)
+
     def _begin(self, size: int) -> Path:
         """Return the path of a file that is not there yet, if so many bytes more may be held."""
         if self._bytes_max is not None and held(self._spool) + size > self._bytes_max:
@@ -135,16 +163,30 @@ def waiting(spool: Path) -> Iterator[Waiting]:
             for entry in entries:
                 if DIGEST.fullmatch(entry.name):
                     with suppress(FileNotFoundError):
-                        yield Waiting(Path(entry.path), entry.stat().st_size)
+                        about = entry.stat()
+                        yield Waiting(Path(entry.path), about.st_size, about.st_nlink > 1)
     except OSError:
         return
 
 
+def names(spool: Path) -> set[str]:
+    """Return the names of the files of a spool that wait: their digests."""
+    try:
+        with os.scandir(spool / FOLDER) as entries:
+            return {entry.name for entry in entries if DIGEST.fullmatch(entry.name)}
+    except OSError:
+        return set()
+
+
 def held(spool: Path) -> int:
-    """Return how many bytes a spool holds: of its segments and of its files."""
-    total = sum(file.size for file in waiting(spool))
+    """Return how many bytes a spool takes: of its segments, and of its files that are nobody else's."""
+    total = sum(file.size for file in waiting(spool) if not file.linked)
     with os.scandir(spool) as entries:
-        return total + sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
+        for entry in entries:
+            if entry.name.endswith(".seg"):
+                with suppress(FileNotFoundError):  # the shipper removed it just now
+                    total += entry.stat().st_size
+    return total
 
 
 def clear(spool: Path) -> None:

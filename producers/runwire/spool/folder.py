@@ -21,6 +21,8 @@ from runwire.spool.lock import hold
 from runwire.wire.names import check_rank, check_run
 
 META, LOCK, DELIVERED, INBOX = "meta.json", "lock", "delivered.json", "inbox.jsonl"
+#: Holds something if SIGTERM ended the process: where it was then.
+TERMINATED = "terminated"
 _TRIES = 100
 
 
@@ -77,8 +79,9 @@ def begin(spools: Path, meta: Meta) -> tuple[Path, Meta, int]:
     """Begin a spool: make its folder, take its lock, and write its ``meta.json``.
 
     Returns:
-        The folder, the meta with the attempt that it got (the second at which it began, or more, so that it is
-        greater than every earlier one of this run and rank here), and the lock's descriptor.
+        The folder, the meta with the attempt that it got (the second at which it began, or more, so that it is no less
+        than the one in ``meta``, and greater than every earlier one of this run and rank here), and the lock's
+        descriptor.
 
     Raises:
         UnavailableError: the folder cannot be made; the message says why.
@@ -89,7 +92,7 @@ def begin(spools: Path, meta: Meta) -> tuple[Path, Meta, int]:
         try:
             ranks.mkdir(parents=True, exist_ok=True)
             earlier = [int(entry.name) for entry in ranks.iterdir() if entry.name.isdecimal()]
-            attempt = max([int(time.time()), *(one + 1 for one in earlier)])
+            attempt = max([int(time.time()), meta.attempt, *(one + 1 for one in earlier)])
             folder = ranks / str(attempt)
             folder.mkdir()
         except (FileExistsError, FileNotFoundError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from runwire.spool.folder import read_json, write_json
 from runwire.spool.format import HEADER, segments
 from runwire.spool.reader import Position, Reader, Rows
+from runwire.wire.names import are_samples
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,37 @@ def remember(home: Path, run: str, rank: int, past: Past) -> None:
         OSError: it cannot be written.
     """
     path = _path(home, run, rank)
-    known = _read(path)
+    known = written(home, run, rank)
     if known is None or known.attempt <= past.attempt:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, asdict(past))
 
 
-def recall(home: Path, spools: Path, run: str, rank: int) -> Past | None:
+def recall(home: Path, run: str, rank: int) -> Past | None:
     """Return how far a run and rank was; None if it never began in this home.
 
-    Args:
-        home: the home.
-        spools: this host's spools in it: what is not delivered yet says more than what was written down.
-        run: whose past.
-        rank: of which of its processes.
+    What is not delivered yet says more than what was written down.
     """
-    past = _read(_path(home, run, rank))
-    if past is None:
-        return None
-    if past.finished:
+    past = written(home, run, rank)
+    if past is None or past.finished:
         return past
-    step = _next_step(spools / run / str(rank) / str(past.attempt))
-    return past if step is None else replace(past, next_step=step)
+    steps = [step for spool in spools(home, run, rank, past.attempt) if (step := _next_step(spool)) is not None]
+    return replace(past, next_step=max(steps)) if steps else past
+
+
+def written(home: Path, run: str, rank: int) -> Past | None:
+    """Return what was written down of a run and rank, without a look into its spool; None if nothing was."""
+    told = read_json(_path(home, run, rank))
+    attempt, step = told.get("attempt"), told.get("next_step")
+    project, name = told.get("project"), told.get("name")
+    if not (isinstance(attempt, int) and isinstance(project, str) and isinstance(name, str)):
+        return None
+    return Past(attempt, project, name, step if isinstance(step, int) else None, told.get("finished") is True)
+
+
+def spools(home: Path, run: str, rank: int, attempt: int) -> list[Path]:
+    """Return where an attempt's spool lies, on whichever of the hosts that share the home; nothing if it is gone."""
+    return list((home / "spool").glob(f"*/{run}/{rank}/{attempt}"))
 
 
 def begun(home: Path, run: str) -> bool:
@@ -73,15 +83,6 @@ def _path(home: Path, run: str, rank: int) -> Path:
     return home / "runs" / run / f"{rank}.json"
 
 
-def _read(path: Path) -> Past | None:
-    told = read_json(path)
-    attempt, step = told.get("attempt"), told.get("next_step")
-    project, name = told.get("project"), told.get("name")
-    if not (isinstance(attempt, int) and isinstance(project, str) and isinstance(name, str)):
-        return None
-    return Past(attempt, project, name, step if isinstance(step, int) else None, told.get("finished") is True)
-
-
 def _next_step(spool: Path) -> int | None:
     """Return the step behind the last row of a spool whose process is gone; None if it has no row."""
     for segment in reversed(segments(spool)):
@@ -90,7 +91,7 @@ def _next_step(spool: Path) -> int | None:
         try:
             while reader.position.segment == segment and (items := reader.read(gone=True)):
                 for item in items:
-                    if isinstance(item, Rows):
+                    if isinstance(item, Rows) and not are_samples(item.keys):
                         step = _last_step(item)
         except OSError:
             return None

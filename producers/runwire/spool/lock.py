@@ -69,3 +69,22 @@ class Probe:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def flocked(path: Path) -> bool:
+    """Return whether a process holds a lock that its forked children hold, too (flock); False if there is no file.
+
+    Raises:
+        OSError: it is there and cannot be opened.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from runwire.spool.artifacts import announce
 from runwire.spool.files import Files, held
 from runwire.spool.format import (
     ROW,
@@ -131,6 +132,25 @@ class Writer:
     def lost_file(self, error: OSError) -> None:
         """Count a file that could not be kept."""
         self._count("files", error)
+
+    def artifact(self, message: Callable[[int], bytes], waits_for: Sequence[str]) -> None:
+        """Write down that an artifact was logged, whose files are kept.
+
+        Args:
+            message: given its seq, says it as it goes to Kafka.
+            waits_for: the digests of the files that are to be uploaded before.
+
+        Raises:
+            OSError: it could not be stored: it is lost and counted.
+        """
+        self._seq += 1
+        try:
+            announce(self.folder, self._seq, message(self._seq), waits_for)
+        except OSError as error:
+            self._count("files", error)
+            raise
+        if self._reason:
+            self._tell()
 
     def part(self, message: Callable[[int], bytes]) -> None:
         """Append a part of a table.

@@ -50,9 +50,9 @@ class Finding:
     """What is being found out."""
 
     def __init__(self, asked: Sequence[str], log: Path) -> None:
-        self._fd, end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._fd, end = os.pipe()
         try:
-            os.set_blocking(end, True)
+            os.set_blocking(self._fd, False)
             self._child = spawn(__name__, asked, log, stdout=end)
         except OSError:
             os.close(self._fd)

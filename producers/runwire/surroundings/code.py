@@ -10,6 +10,8 @@ from typing import Any
 _GIT_SECONDS = 10.0
 #: An event may take 512 KiB; the changes are cut so that they and all else fit one.
 _DIFF_BYTES_MAX = 1 << 17
+#: Of a larger file git says only that it differs: to compare it would take several times its size of memory.
+_FILE_BYTES_MAX = 8 << 20
 
 
 def code(program: str) -> dict[str, Any]:
@@ -22,7 +24,8 @@ def code(program: str) -> dict[str, Any]:
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return {}
-    diff = _git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD") or ""
+    limit = f"core.bigFileThreshold={_FILE_BYTES_MAX}"
+    diff = _git(folder, "-c", limit, "diff", "--no-color", "--no-ext-diff", "HEAD") or ""
     git = {
         "commit": commit,
         "branch": _git(folder, "branch", "--show-current"),

@@ -1,21 +1,40 @@
-"""The one contract of what travels: topics, bundles, metric frames, and the JSON of events, pulses, alerts and tables.
+"""The one contract of what travels: topics, bundles, metric frames, and the JSON of all else.
 
 Whoever writes to Kafka or reads from it does so through this package, and through nothing else.
 """
 
 from __future__ import annotations
 
+from runwire.wire.artifacts import LoggedArtifact
 from runwire.wire.bundles import bundle, is_bundle, unbundle
+from runwire.wire.console import ConsoleLine, ConsoleLines
+from runwire.wire.control import StopRequest
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.media import MediaItem
 from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, Alert, Event, MetricPulse, Pulse
 from runwire.wire.tables import TableRows
-from runwire.wire.topics import ALERTS, DATA_TOPICS, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, TOPICS, Topic
+from runwire.wire.topics import (
+    ALERTS,
+    ARTIFACTS,
+    CONSOLE,
+    CONTROL,
+    DATA_TOPICS,
+    DEAD_LETTER,
+    EVENTS,
+    METRICS,
+    PULSE,
+    TABLES,
+    TOPICS,
+    Topic,
+)
 
 __all__ = [
     "ALERTS",
+    "ARTIFACTS",
     "ATTEMPT_SHIFT",
+    "CONSOLE",
+    "CONTROL",
     "DATA_TOPICS",
     "DEAD_LETTER",
     "EVENTS",
@@ -25,11 +44,15 @@ __all__ = [
     "TOPICS",
     "VERSION",
     "Alert",
+    "ConsoleLine",
+    "ConsoleLines",
     "Event",
     "Frame",
+    "LoggedArtifact",
     "MediaItem",
     "MetricPulse",
     "Pulse",
+    "StopRequest",
     "TableRows",
     "Topic",
     "bundle",

@@ -22,8 +22,8 @@ VERSION = 1
 ATTEMPT_SHIFT = 32
 
 EventType = Literal[
-    "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "alert", "exception", "finish",
-    "lost", "dropped", "media",
+    "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "stopping",
+    "planned_stop", "exception", "finish", "lost", "dropped", "media",
 ]  # fmt: skip
 AlertState = Literal["firing", "resolved"]
 Severity = Literal["info", "warning", "critical"]
@@ -44,9 +44,12 @@ class Event:
     ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
     of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
     step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
-    checkpoint {action: "saved" or "loaded", step, path}; alert {title, text, level}; exception {kind, message,
-    traceback}; finish {exit_code}; lost {reason: "killed"} (said by the shipper when the process went without a
-    finish); dropped {rows, reason} and what else is known of the loss; media: a `runwire.wire.media.MediaItem`.
+    checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
+    alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a request to stop; planned_stop {reason,
+    until}, what ends it until then (microseconds) is no crash; exception {kind, message, traceback}; finish
+    {exit_code}; lost {reason}, said by the shipper when the process went without a finish; dropped {rows, reason} and
+    what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception, finish or lost that has
+    ``stopped: true`` was asked for or planned.
     """
 
     type: EventType
@@ -105,7 +108,7 @@ class Pulse:
 
     Sent for each run and rank every ``interval`` seconds while its process lives, and at once on a first non-finite
     value. ``alive`` is False in the last one, which says how it ended in ``ended``: "finished", "failed", "interrupted"
-    (Ctrl-C) or "killed". What is None is left out of the record.
+    (Ctrl-C), "stopped" (it was asked to, or that was planned) or "killed". What is None is left out of the record.
 
     Attributes:
         sent: when the shipper sent it. ``ts`` times of rows are the training process's clock, on the same host.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from runwire.errors import WireError
@@ -10,6 +11,9 @@ from runwire.errors import WireError
 #: A run's id is a folder's name, a URL's part and a Kafka key.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 METRIC_BYTES_MAX = 512
+#: A metric whose name begins so is measured beside a run, not logged by it. Its points have no step of the training:
+#: their step is the time itself, milliseconds since the epoch.
+SYSTEM = "system/"
 RANK_MAX = 2**32 - 1
 
 
@@ -54,3 +58,13 @@ def check_metric(value: Any) -> str:
     if not value.isprintable():
         raise WireError(f"{value!a:.80} is no metric name: it holds a control character")
     return value
+
+
+def is_system(metric: str) -> bool:
+    """Return whether a metric is measured beside the run: then its steps are milliseconds since the epoch."""
+    return metric.startswith(SYSTEM)
+
+
+def are_samples(keys: Sequence[str]) -> bool:
+    """Return whether rows of these metrics were measured beside the run."""
+    return bool(keys) and all(map(is_system, keys))

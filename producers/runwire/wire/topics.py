@@ -29,20 +29,28 @@ class Topic:
 METRICS = "runwire.metrics"
 EVENTS = "runwire.events"
 TABLES = "runwire.tables"
+ARTIFACTS = "runwire.artifacts"
+CONSOLE = "runwire.console"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
+CONTROL = "runwire.control"
 DEAD_LETTER = "runwire.dead-letter"
 
-#: Those whose partitions become more together.
-DATA_TOPICS = (METRICS, TABLES, EVENTS, PULSE, ALERTS)
+#: Those whose partitions become more together. Artifacts are few, and each needs all that was logged of its name in one
+#: order, for good: so they have one partition, which stays the only one.
+DATA_TOPICS = (METRICS, TABLES, CONSOLE, EVENTS, PULSE, ALERTS)
 
 TOPICS = (
     Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(TABLES, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(ARTIFACTS, 1, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(CONSOLE, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(EVENTS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     # Kafka drops and compacts whole closed segments only, and would close one in seven days.
     Topic(PULSE, PARTITIONS, {"retention.ms": str(_DAY_MS), "segment.ms": str(_DAY_MS // 24)}),
     Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
+    # Requests to runs, a few a day: each host's shipper reads all of them.
+    Topic(CONTROL, 1, {"retention.ms": str(7 * _DAY_MS)}),
     # A record as large as may be must still fit once it has headers that say why it is here.
     Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(2 << 20)}),
 )

@@ -30,10 +30,16 @@ export interface Run {
   exit_code: number | null;
   dropped_rows: number;
   exception: { kind?: string; message?: string; traceback?: string } | null;
+  /** Why it stops or was stopped, or was asked to: then also by whom, and when (microseconds since the epoch). */
+  stop: { reason?: string; by?: string; asked_at?: number } | null;
+  /** When its job's time is over, if that is known. */
+  time_limit_at: Time | null;
 }
 
 export interface Metric {
   metric: string;
+  /** What its steps are: the run's, or milliseconds since the epoch. */
+  axis: "step" | "time";
   ranks: number[];
   points: number;
   first_step: number;
@@ -55,6 +61,19 @@ export interface LoggedTable {
   columns: string[];
 }
 
+/** A version of an artifact that a run has logged or used. */
+export interface ArtifactOfRun {
+  action: "logged" | "used";
+  rank: number;
+  seq: number;
+  project: string;
+  name: string;
+  version: number;
+  type: string;
+  files: number;
+  size: number;
+}
+
 /** A name under which a rank logged media: the steps, rising. */
 export interface MediaName {
   name: string;
@@ -74,6 +93,23 @@ export interface Shown {
   size: number;
   caption: string;
   data: Record<string, unknown>;
+}
+
+/** A line that a process printed; `n` counts in each attempt. */
+export interface PrintedLine {
+  attempt: number;
+  n: number;
+  stream: "stdout" | "stderr" | "both";
+  ts: Time;
+  text: string;
+}
+
+export interface Printed {
+  ranks: number[] | null;
+  rank: number | null;
+  lines: PrintedLine[];
+  first: string | null;
+  last: string;
 }
 
 export interface Alert {
@@ -147,11 +183,24 @@ export const runs = (signal?: AbortSignal) =>
 
 export const run = (id: string, signal?: AbortSignal) => get<Run>(`/api/runs/${part(id)}`, signal);
 
+/** Ask a run to stop. Once it has answered, its `stop` holds the `asked_at` that this returns. */
+export async function stop(id: string, reason: string): Promise<number> {
+  const response = await request(`/api/runs/${part(id)}/stop`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ reason, by: "the page" }),
+  });
+  return (await response.json()).asked_at;
+}
+
 export const metrics = (id: string, signal?: AbortSignal) =>
   get<{ metrics: Metric[] }>(`/api/runs/${part(id)}/metrics`, signal).then((body) => body.metrics);
 
 export const tables = (id: string, signal?: AbortSignal) =>
   get<{ tables: LoggedTable[] }>(`/api/runs/${part(id)}/tables`, signal).then((body) => body.tables);
+
+export const artifacts = (id: string, signal?: AbortSignal) =>
+  get<{ artifacts: ArtifactOfRun[] }>(`/api/runs/${part(id)}/artifacts`, signal).then((body) => body.artifacts);
 
 /** A table of a run by its place. */
 type Place = Pick<LoggedTable, "name" | "rank" | "step">;
@@ -181,6 +230,11 @@ export const shown = (id: string, name: string, rank: number, step: number, sign
 export const file = (digest: string, format: string) => `/api/files/${part(digest)}?format=${part(format)}`;
 
 export const json = <T>(address: string, signal?: AbortSignal) => get<T>(address, signal);
+
+export const printed = (id: string, asked: Record<string, string | number | null>, signal?: AbortSignal) => {
+  const query = Object.entries(asked).flatMap(([key, value]) => (value === null ? [] : [`${key}=${part(value)}`]));
+  return get<Printed>(`/api/runs/${part(id)}/console?${query.join("&")}`, signal);
+};
 
 export const alerts = (signal?: AbortSignal) =>
   get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);

@@ -4,6 +4,7 @@ import { effect, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Metric } from "./api";
 import * as api from "./api";
+import type { Axis } from "./axis";
 import { Board, type Member, type View } from "./chart/board";
 import { Chart, type Flag, type Line } from "./chart/chart";
 import { type Reading, reading } from "./chart/hover";
@@ -27,6 +28,10 @@ export interface Source {
 }
 
 interface Props {
+  axis: Axis;
+  /** A heading, instead of the bar that all charts of a page share; without curves there is then nothing at all. */
+  title?: string;
+  /** Their metrics are drawn that lie over this axis. */
   sources: Source[];
   flags: (metric: string) => Flag[];
   /** When the metrics were last heard of (ms since the epoch). */
@@ -41,7 +46,11 @@ interface Spec {
 
 const TIP_LINES = 10;
 
-export function Charts({ sources, flags, heard, controls }: Props) {
+export function Charts({ axis, title, sources: all, flags, heard, controls }: Props) {
+  const sources = all.map((source) => ({
+    ...source,
+    metrics: source.metrics.filter((item) => item.axis === axis.name),
+  }));
   const error = useSignal<Error | null>(null);
   const board = useMemo(
     () =>
@@ -51,14 +60,14 @@ export function Charts({ sources, flags, heard, controls }: Props) {
           error.value = null;
           return reply;
         },
-        ({ lo, hi }) => set({ lo: lo === null ? "" : String(lo), hi: hi === null ? "" : String(hi) }),
+        ({ lo, hi }) => set({ [axis.lo]: lo === null ? "" : String(lo), [axis.hi]: hi === null ? "" : String(hi) }),
         (reason) => {
           if (!api.unreachable.value) error.value = reason as Error;
         },
       ),
     [],
   );
-  const view: View = { lo: step(param("lo")), hi: step(param("hi")) };
+  const view: View = { lo: step(param(axis.lo)), hi: step(param(axis.hi)) };
   useEffect(() => board.show(view), [view.lo, view.hi]);
 
   // What is told of a metric changes with each point: then, and only then, are its columns asked for again.
@@ -93,43 +102,52 @@ export function Charts({ sources, flags, heard, controls }: Props) {
     set({ fold: [...folded].join(",") }, { replace: true });
   };
   const total = sources.some(({ metrics }) => metrics.length > 0);
+  const chip = (view.lo !== null || view.hi !== null) && (
+    <span class="chip">
+      {axis.span(edge(axis, view.lo), edge(axis, view.hi), "–")}
+      <button
+        type="button"
+        aria-label={`Show every ${axis.name}`}
+        title={`Show every ${axis.name}`}
+        onClick={() => set({ [axis.lo]: "", [axis.hi]: "" })}
+      >
+        ×
+      </button>
+    </span>
+  );
+  if (title && sections.length === 0) return null;
   return (
-    <section class="charts" aria-label="Charts">
-      <div class="bar sticky">
-        <Search
-          label="Metrics, as text or /regex/"
-          value={filter}
-          invalid={invalid}
-          change={(m) => set({ m }, { replace: true })}
-        />
-        <fieldset class="switch">
-          <legend class="hidden">y axis</legend>
-          {["linear", "log"].map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={log === (name === "log")}
-              onClick={() => set({ y: name === "log" ? name : "" })}
-            >
-              {name}
-            </button>
-          ))}
-        </fieldset>
-        {controls}
-        {(view.lo !== null || view.hi !== null) && (
-          <span class="chip">
-            steps {view.lo === null ? "…" : integer(view.lo)} – {view.hi === null ? "…" : integer(view.hi)}
-            <button
-              type="button"
-              aria-label="Show all steps"
-              title="Show all steps"
-              onClick={() => set({ lo: "", hi: "" })}
-            >
-              ×
-            </button>
-          </span>
-        )}
-      </div>
+    <section class="charts" aria-label={title ?? "Charts"}>
+      {title ? (
+        <div class="bar">
+          <h2>{title}</h2>
+          {chip}
+        </div>
+      ) : (
+        <div class="bar sticky">
+          <Search
+            label="Metrics, as text or /regex/"
+            value={filter}
+            invalid={invalid}
+            change={(m) => set({ m }, { replace: true })}
+          />
+          <fieldset class="switch">
+            <legend class="hidden">y axis</legend>
+            {["linear", "log"].map((name) => (
+              <button
+                key={name}
+                type="button"
+                aria-pressed={log === (name === "log")}
+                onClick={() => set({ y: name === "log" ? name : "" })}
+              >
+                {name}
+              </button>
+            ))}
+          </fieldset>
+          {controls}
+          {chip}
+        </div>
+      )}
       {error.value && <Failure error={error.value} />}
       {!total && (
         <Empty title="Nothing logged yet">
@@ -157,6 +175,7 @@ export function Charts({ sources, flags, heard, controls }: Props) {
               {specs.map((spec) => (
                 <Card
                   key={spec.metric}
+                  axis={axis}
                   board={board}
                   spec={spec}
                   log={log}
@@ -174,6 +193,7 @@ export function Charts({ sources, flags, heard, controls }: Props) {
 }
 
 interface CardProps {
+  axis: Axis;
   board: Board;
   spec: Spec;
   log: boolean;
@@ -183,7 +203,7 @@ interface CardProps {
 }
 
 function Card(props: CardProps) {
-  const { board, spec, log, flags } = props;
+  const { axis, board, spec, log, flags } = props;
   const host = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLOutputElement>(null);
   const note = useRef<HTMLElement>(null);
@@ -213,8 +233,13 @@ function Card(props: CardProps) {
       const lines = drawn();
       const found = at === null ? null : lines.map((line) => line.series && reading(line.series, at, chart.reach));
       chart.dot((found ?? []).map((item) => (item && Number.isFinite(item.value) ? [item.step, item.value] : null)));
-      say(readout.current, found ? readoutAt(lines, found) : resting(latest.current.spec));
-      tell(tip.current, at !== null && here ? tipAt(lines, found ?? [], chart.near(at)) : [], at ?? 0, board.window);
+      say(readout.current, found ? readoutAt(axis, lines, found) : resting(latest.current.spec));
+      tell(
+        tip.current,
+        at !== null && here ? tipAt(axis, lines, found ?? [], chart.near(at)) : [],
+        at ?? 0,
+        board.window,
+      );
     };
     const self: Member = {
       get wants() {
@@ -227,7 +252,7 @@ function Card(props: CardProps) {
         const { log, flags } = latest.current;
         const lines = drawn();
         chart.show({ lines, view: board.window, log, flags });
-        element.setAttribute("aria-label", spoken(latest.current.spec.metric, lines, board.window));
+        element.setAttribute("aria-label", spoken(axis, latest.current.spec.metric, lines, board.window));
         element.dataset.ready = String(lines.every((line) => line.series));
         footnote(note.current, board, latest.current);
         if (at === null) say(readout.current, resting(latest.current.spec));
@@ -242,7 +267,7 @@ function Card(props: CardProps) {
     };
     let at: number | null = null;
     let over = false;
-    const chart = new Chart(element, {
+    const chart = new Chart(element, axis, {
       zoom: (lo, hi) => board.zoom(lo, hi),
       out: () => board.out(),
       hover: (step) => {
@@ -263,7 +288,7 @@ function Card(props: CardProps) {
       chart.destroy();
       member.current = null;
     };
-  }, [near.value, board]);
+  }, [near.value, board, axis]);
 
   const told = JSON.stringify([log, flags, spec.lines.map((line) => [key(line), line.name, line.pen, line.last.last])]);
   useEffect(() => {
@@ -305,10 +330,10 @@ function resting({ lines }: Spec): Piece[] {
   return [[number(value), Number.isFinite(value) ? "" : "bad"]];
 }
 
-function readoutAt(lines: Line[], found: (Reading | null)[]): Piece[] {
+function readoutAt(axis: Axis, lines: Line[], found: (Reading | null)[]): Piece[] {
   const first = found.find((item) => item);
   if (!first) return [];
-  const pieces: Piece[] = [[`step ${integer(first.step)}`, "quiet"]];
+  const pieces: Piece[] = [[axis.at(first.step), "quiet"]];
   if (lines.length === 1) pieces.push(valued(first));
   return pieces;
 }
@@ -319,13 +344,13 @@ function valued(item: Reading): Piece {
 }
 
 /** What the tip says: marks and flags under the pointer, then the lines, the greatest value first. */
-function tipAt(lines: Line[], found: (Reading | null)[], near: ReturnType<Chart["near"]>): Piece[][] {
+function tipAt(axis: Axis, lines: Line[], found: (Reading | null)[], near: ReturnType<Chart["near"]>): Piece[][] {
   const rows: Piece[][] = [];
   for (const flag of near.flags) rows.push([[`⚑ ${flag.title}`, flag.severity === "critical" ? "bad" : ""]]);
   for (const { mark, line } of near.marks) {
     const kind = { nan: "NaN", pos_inf: "+∞", neg_inf: "−∞" }[mark.kind];
     const who = lines.length > 1 ? `${line.name}: ` : "";
-    rows.push([[`▲ ${who}${integer(mark.count)} ${kind}, first at step ${integer(mark.step)}`, "bad"]]);
+    rows.push([[`▲ ${who}${integer(mark.count)} ${kind}, first at ${axis.at(mark.step)}`, "bad"]]);
   }
   const said = lines.flatMap((line, index) => {
     const item = found[index];
@@ -360,7 +385,7 @@ function tell(element: HTMLElement | null, rows: Piece[][], at: number, [lo, hi]
 }
 
 /** How exact, how complete and how fresh the picture is. */
-function footnote(element: HTMLElement | null, board: Board, { spec, running, heard }: CardProps): void {
+function footnote(element: HTMLElement | null, board: Board, { axis, spec, running, heard }: CardProps): void {
   const all = spec.lines.flatMap((line) => board.get(line) ?? []);
   if (all.length < spec.lines.length) {
     say(element, [["loading…"]]);
@@ -373,7 +398,7 @@ function footnote(element: HTMLElement | null, board: Board, { spec, running, he
   const last = Math.max(...series.map((item) => item.last_step ?? Number.NEGATIVE_INFINITY));
   const pieces: Piece[] = [
     [plural(count.count, "point")],
-    [level === 0 ? "every one drawn" : `${integer(2 ** level)} steps a column`],
+    [level === 0 ? "every one drawn" : `${axis.width(level)} a column`],
     series.every((item) => item.exact) ? ["exact"] : ["approximate", "bad"],
   ];
   for (const [kind, name] of [
@@ -382,13 +407,13 @@ function footnote(element: HTMLElement | null, board: Board, { spec, running, he
     ["neg_inf", "−∞"],
   ] as const)
     if (count[kind]) pieces.push([`${integer(count[kind])} ${name}`, "bad"]);
-  if (Number.isFinite(last)) pieces.push([`to step ${integer(last)}`]);
+  if (Number.isFinite(last)) pieces.push([`to ${axis.at(last)}`]);
   if (running) pieces.push([`${duration((Date.now() - Math.min(heard, Date.now())) / 1000)} old`]);
   say(element, pieces);
 }
 
 /** The chart's facts for those who do not see it. */
-function spoken(metric: string, lines: Line[], [lo, hi]: [number, number]): string {
+function spoken(axis: Axis, metric: string, lines: Line[], [lo, hi]: [number, number]): string {
   const bad = tally(
     lines.flatMap((line) => line.series ?? []),
     lo,
@@ -396,12 +421,16 @@ function spoken(metric: string, lines: Line[], [lo, hi]: [number, number]): stri
   );
   const count = bad.nan + bad.pos_inf + bad.neg_inf;
   const many = lines.length > 1 ? `, ${plural(lines.length, "line")}` : "";
-  return `${metric}${many}, steps ${integer(lo)} to ${integer(hi)}${count ? `, ${plural(count, "value")} not finite` : ""}`;
+  return `${metric}${many}, ${axis.span(axis.show(lo), axis.show(hi), "to")}${count ? `, ${plural(count, "value")} not finite` : ""}`;
 }
 
 function step(text: string): number | null {
   const value = Number(text);
   return text !== "" && Number.isSafeInteger(value) ? value : null;
+}
+
+function edge(axis: Axis, x: number | null): string {
+  return x === null ? "…" : axis.show(x);
 }
 
 /** From the first step of all metrics to the last. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, duration, number, short, ticks } from "./format";
+import { ago, bytes, duration, number, short, ticks } from "./format";
 
 test("numbers are short, and what is not finite is said to be so", () => {
   expect([0, 12345, -0.123456789, 1.5e-7, Number.NaN, Infinity, -Infinity].map((x) => number(x))).toEqual([
@@ -32,4 +32,8 @@ test("any value of a config has one line", () => {
   expect(short("NaN")).toBe("NaN");
   expect(short([1, 2])).toBe("[1,2]");
   expect(short("x".repeat(99))).toHaveLength(60);
+});
+
+test("sizes are told in units that fit", () => {
+  expect([0, 999, 1500, 2_000_000, 7.25e13].map(bytes)).toEqual(["0 B", "999 B", "1.5 kB", "2.0 MB", "72.5 TB"]);
 });

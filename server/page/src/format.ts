@@ -87,12 +87,39 @@ export function moment(time: number): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** The time of day, to the second. */
+export function clock(time: number): string {
+  return new Date(time).toLocaleTimeString("en-GB");
+}
+
+/** Labels of a time axis whose ticks (ms since the epoch) are `increment` apart: a day, or a time of day. */
+export function hours(values: (number | null)[], increment: number): string[] {
+  return values.map((value) => {
+    if (value === null) return "";
+    const at = new Date(value);
+    if (increment >= 86_400_000 || (at.getHours() === 0 && at.getMinutes() === 0 && increment >= 60_000))
+      return at.toLocaleDateString("en", { month: "short", day: "numeric" });
+    return increment >= 60_000 ? clock(value).slice(0, 5) : clock(value);
+  });
+}
+
 /** Any JSON value in one short line. */
 export function short(value: unknown): string {
   if (typeof value === "number") return number(value);
   if (isNonFinite(value)) return number(Number(value));
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+/** A number of bytes in one unit. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) {
+    count /= 1000;
+    unit++;
+  }
+  return `${unit ? count.toFixed(1) : count} ${units[unit]}`;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

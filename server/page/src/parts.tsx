@@ -8,6 +8,7 @@ import { now } from "./live";
 const GLYPHS: Record<string, string> = {
   running: "●",
   finished: "✓",
+  stopped: "■",
   failed: "✕",
   crashed: "✕",
   firing: "▲",

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from runwire_server.api import (
     alerts,
+    artifacts,
+    console,
     deletion,
     docs,
     errors,
@@ -24,6 +26,7 @@ from runwire_server.api import (
     runs,
     series,
     sql,
+    stop,
     tables,
 )
 from runwire_server.api.guard import Guard
@@ -57,22 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
-    for router in (
-        runs,
-        deletion,
-        export,
-        importance,
-        series,
-        ranks,
-        tables,
-        media,
-        files,
-        alerts,
-        sql,
-        health,
-        metrics,
-        docs,
-    ):
+    ways = (runs, deletion, stop, export, importance, series, ranks, tables, media, files, artifacts, console, alerts)
+    for router in (*ways, sql, health, metrics, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app

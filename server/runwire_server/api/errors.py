@@ -12,15 +12,18 @@ from starlette.responses import Response
 
 from runwire.errors import RunwireError, UnavailableError, UsageError
 from runwire.wire import dumps
+from runwire_server.control import KafkaUnavailableError
 from runwire_storage.files import NoSuchFileError, WrongDigestError
 from runwire_storage.queries import (
     AmbiguousRunError,
     ExpiredError,
     FilterError,
+    NoSuchArtifactError,
     NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
+    OverError,
     QueryError,
     RunningError,
     SqlError,
@@ -31,14 +34,22 @@ class DeletionOffError(QueryError):
     """This server deletes nothing."""
 
 
+class StopOffError(QueryError):
+    """This server asks no run to stop."""
+
+
 #: An error's class, and what it is told as; the first that fits counts.
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchRunError, 404, "no_such_run", ""),
     (AmbiguousRunError, 409, "ambiguous_run", ""),
     (RunningError, 409, "run_is_running", ""),
+    (OverError, 409, "run_is_over", ""),
     (ExpiredError, 410, "points_expired", ""),
     (DeletionOffError, 403, "deletion_off", ""),
+    (StopOffError, 403, "stop_off", ""),
+    (KafkaUnavailableError, 503, "kafka_unavailable", "see `runwire status`; a server is told by --kafka"),
     (NoSuchSeriesError, 404, "no_such_series", ""),
+    (NoSuchArtifactError, 404, "no_such_artifact", ""),
     (NoSuchTableError, 404, "no_such_table", ""),
     (NoSuchMediaError, 404, "no_such_media", ""),
     (NoSuchFileError, 404, "no_such_file", ""),

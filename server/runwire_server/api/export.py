@@ -49,7 +49,7 @@ def export(
 
     kind = exports.FORMATS[format]
     about = store.ask(lambda client: queries.run(client, run))
-    series = store.ask(lambda client: exports.chosen(client, about["id"], metric or (), rank or ()))
+    series = store.ask(lambda client: exports.chosen(client, about["id"], metric or (), rank or (), stepped=wide))
     schema = exports.wide_schema(series, times=times) if wide else exports.schema(times=times)
     ask = exports.wide if wide else exports.points
     batches = _asked(store, lambda client: ask(client, about["id"], series, lo, hi, times=times))

@@ -44,7 +44,7 @@ def runs(
     sort: Annotated[str, Query(description="As -max(val/acc),name; without it, those that started last first.")] = "",
     *,
     project: str | None = None,
-    state: Literal["running", "finished", "failed", "crashed"] | None = None,
+    state: Literal["running", "finished", "stopped", "failed", "crashed"] | None = None,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
     offset: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     brief: Annotated[bool, Query(description="Leave out config, summary, notes, command and exception.")] = False,

@@ -32,24 +32,13 @@ class _Server(uvicorn.Server):
             _ready.tell()
 
 
-def serve(
-    host: str,
-    port: int,
-    clickhouse: str,
-    files: str,
-    allowed_hosts: tuple[str, ...] = (),
-    *,
-    allow_delete: bool = False,
-) -> int:
+def serve(host: str, port: int, settings: Settings) -> int:
     """Serve the API and the page until SIGTERM or SIGINT; return the exit code.
 
     Args:
         host: the address to listen on.
         port: the port to listen on.
-        clickhouse: URL of the store, which may be away.
-        files: URL of the file store.
-        allowed_hosts: names by which browsers may call it, besides loopback's and ``host``.
-        allow_delete: whether runs may be deleted.
+        settings: the rest.
 
     Raises:
         ListenError: the address cannot be listened on.
@@ -57,7 +46,7 @@ def serve(
     """
     # The driver and its pool tell of every retry; `Store` tells once that the store is away.
     logs.configure(silent=("urllib3", "clickhouse_connect"))
-    app = create_app(Settings(clickhouse, files, (*allowed_hosts, host), allow_delete))
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
         log_config=None,

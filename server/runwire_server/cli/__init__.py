@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from runwire_server.cli import (
     alerts,
+    artifacts,
+    console,
     dead_letters,
     delete,
     demo,
     export,
     importance,
     imports,
+    login,
     pipeline,
     programs,
     ranks,
     retention,
     runs,
     sql,
+    stop,
     sync,
     table,
     topics,
@@ -35,6 +39,9 @@ app.command(rich_help_panel=_PIPELINE, epilog="example: runwire up -d --alert-we
 )
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire down")(pipeline.down)
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire status --json")(pipeline.status)
+app.command(rich_help_panel=_PIPELINE, epilog="example: runwire login --server https://runwire.example.org")(
+    login.login
+)
 app.command(rich_help_panel=_PIPELINE, epilog="example: runwire demo --json demo.json")(demo.demo)
 app.command(rich_help_panel=_PIPELINE, epilog="example: RUNWIRE_KAFKA=kafka.lab:9092 runwire sync", **sync.RAW)(
     sync.sync
@@ -53,12 +60,14 @@ app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project 
     importance.importance
 )
 app.command(rich_help_panel=_VIEW, epilog="example: runwire table brisk-otter predictions -n 50")(table.table)
+app.command(rich_help_panel=_VIEW, epilog="example: runwire console brisk-otter --rank 3 --follow")(console.console)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
 )(sql.sql)
 
+app.command(rich_help_panel=_KEEP, epilog="example: runwire stop brisk-otter --reason 'the loss is flat'")(stop.stop)
 app.command(rich_help_panel=_KEEP, epilog="example: runwire delete brisk-otter --yes")(delete.delete)
 app.command(
     rich_help_panel=_KEEP,
@@ -79,6 +88,7 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)

@@ -10,7 +10,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from runwire.errors import UnavailableError, UsageError, WireError
-from runwire.wire import DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, loads
+from runwire.wire import ARTIFACTS, CONSOLE, DEAD_LETTER, EVENTS, METRICS, PULSE, TABLES, loads
 from runwire.wire.frames import MAGIC
 from runwire_server.cli import records
 
@@ -41,7 +41,7 @@ class Letter:
         topic = self.headers.get("topic")
         if "cut" in self.headers:
             return "cut: too large to be kept whole, so what is here is not the record"
-        if topic not in (METRICS, TABLES, EVENTS, PULSE):
+        if topic not in (METRICS, TABLES, CONSOLE, ARTIFACTS, EVENTS, PULSE):
             return f"from {topic}, whose newest record is what counts: an old one would take its place"
         return None
 

@@ -35,7 +35,8 @@ def main(metrics: Sequence[Mapping[str, Any]], wanted: Sequence[str] | None) -> 
             raise UsageError(f"the run has no metric {', '.join(missing)}; it has {', '.join(known) or 'none'}")
         return [known[name] for name in wanted]
     order = sorted(
-        known, key=lambda name: (next((i for i, word in enumerate(_MAIN) if word in name), len(_MAIN)), name)
+        (name for name in known if known[name]["axis"] == "step"),
+        key=lambda name: (next((i for i, word in enumerate(_MAIN) if word in name), len(_MAIN)), name),
     )
     return [known[name] for name in order[:_MAIN_MAX]]
 

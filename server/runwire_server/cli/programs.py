@@ -94,7 +94,7 @@ def alerting(
 
 def server(
     home: Home = None,
-    kafka: Kafka = None,  # noqa: ARG001 - every program is told where everything is
+    kafka: Kafka = None,
     clickhouse: ClickHouse = None,
     *,
     host: Host = "127.0.0.1",
@@ -117,6 +117,10 @@ def server(
         bool | None,
         typer.Option(help="Whether runs may be deleted through it. [default: if it listens on this machine alone]"),
     ] = None,
+    allow_stop: Annotated[
+        bool | None,
+        typer.Option(help="Whether runs may be asked to stop through it. [default: likewise]"),
+    ] = None,
 ) -> None:
     """Run the server: the page and the HTTP API."""
     from runwire_server import api  # noqa: PLC0415
@@ -124,6 +128,13 @@ def server(
 
     where = address("clickhouse", clickhouse, home)
     alone = host in {"127.0.0.1", "::1", "localhost"}
-    deletes = alone if allow_delete is None else allow_delete
-    store = files or folder_url(find_home(home) / "files")
-    raise typer.Exit(api.serve(host, port, where, store, allowed_hosts=tuple(allow_host or ()), allow_delete=deletes))
+    broker = find("kafka", kafka, home=find_home(home))
+    settings = api.Settings(
+        where,
+        files or folder_url(find_home(home) / "files"),
+        (*(allow_host or ()), host),
+        allow_delete=alone if allow_delete is None else allow_delete,
+        allow_stop=alone if allow_stop is None else allow_stop,
+        kafka=broker.value if broker else None,
+    )
+    raise typer.Exit(api.serve(host, port, settings))

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from runwire import _key
 from runwire.errors import RunwireError, UnavailableError, UsageError, WireError
 from runwire.wire import dumps, loads
 from runwire_server.cli.options import address
 
 _SECONDS_MAX = 60
+_KEY_HINT = "it asks for a key, or does not take this one: give it one by `runwire login --server URL`"
 
 
 class ServerError(RunwireError):
@@ -37,10 +39,17 @@ class RequestError(ServerError, UsageError):
 
 
 class Remote:
-    """The server that the command was told, or that is known."""
+    """The server that the command was told, or that is known.
 
-    def __init__(self, server: str | None, home: Path | None) -> None:
+    Args:
+        server: its URL as the command was told, None if it was not.
+        home: the home, as the command was told.
+        key: the key for it; None for the one that is known.
+    """
+
+    def __init__(self, server: str | None, home: Path | None, *, key: str | None = None) -> None:
         self._url = address("server", server, home)
+        self._key = key or _key.find(self._url)
         loopback = urlsplit(self._url).hostname in {"localhost", "127.0.0.1", "::1"}
         # A proxy that the environment names has no way to this machine's own server.
         self._opener = urllib.request.build_opener(*[urllib.request.ProxyHandler({})] if loopback else [])
@@ -97,9 +106,11 @@ class Remote:
             return loads(response.read())
 
     def _request(self, path: str, body: bytes | None, method: str) -> urllib.request.Request:
-        return urllib.request.Request(  # noqa: S310 - the settings take http and https alone
+        request = urllib.request.Request(  # noqa: S310 - the settings take http and https alone
             self._url + path, body, {"Content-Type": "application/json", "Accept": "application/json"}, method=method
         )
+        _key.add(request, self._key)
+        return request
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -126,5 +137,7 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> ServerError:
         told = loads(error.read())["error"]
         message, hint, code = (str(told[name]) for name in ("message", "hint", "code"))
     except (WireError, KeyError, TypeError, OSError):
+        if error.code in (401, 403):
+            return ServerError(f"{url} answered {error.code} {error.reason}", _KEY_HINT)
         return ServerError(f"{url} answered {error.code} {error.reason}", "is it a Runwire server? See --server")
     return (RequestError if error.code < 500 else ServerError)(message, hint, code)

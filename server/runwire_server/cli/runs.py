@@ -27,7 +27,9 @@ def runs(
         typer.Option(metavar="KEYS", help="As -max(val/acc),name: a minus descends. [default: -started]"),
     ] = None,
     project: Annotated[str | None, typer.Option(help="Only runs of this project.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only those: running, finished, failed or crashed.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only those: running, finished, stopped, failed or crashed.")
+    ] = None,
     limit: Annotated[int, typer.Option("-n", min=1, max=100_000, help="At most so many, the first.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many before them.")] = 0,
     json: Json = False,
@@ -58,19 +60,22 @@ def show(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show a run: state, config, summary, its alerts, and a plot of its main metrics."""
+    """Show a run: state, config, summary, its alerts and artifacts, and a plot of its main metrics."""
     remote = Remote(server, home)
     about = remote.get("runs", run)
     metrics = remote.get("runs", about["id"], "metrics")["metrics"]
     alerts = remote.get("alerts", run=about["id"])["alerts"]
     media = remote.get("runs", about["id"], "media")["media"]
+    artifacts = remote.get("runs", about["id"], "artifacts")["artifacts"]
     if json:
-        print_json({**about, "metrics": metrics, "alerts": alerts, "media": media})
+        print_json({**about, "metrics": metrics, "alerts": alerts, "media": media, "artifacts": artifacts})
         return
     from runwire_server.cli import plot, tables  # noqa: PLC0415 - load rich and plotext
 
     curves = _curves(remote, about["id"], plot.main(metrics, metric))
-    print_rich(*tables.run(about, alerts, media))
+    print_rich(*tables.run(about, alerts, metrics, media))
+    if artifacts:
+        print_rich(tables.artifacts_of_run(artifacts))
     for curve in curves:
         say("")
         say(plot.chart(curve))

@@ -12,10 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from runwire.wire import dumps
+from runwire.wire.artifacts import Entry
+from runwire.wire.names import SYSTEM
 
 _STATES = {
     "running": "cyan",
     "finished": "green",
+    "stopped": "yellow",
     "failed": "red",
     "crashed": "red",
     "firing": "red",
@@ -25,6 +28,8 @@ _SUMMARY_MAX = 4
 #: In a narrower terminal a run is one line only if its summary is one value.
 _WIDE = 120
 _MISSING = "–"
+#: What is said of a run's machine in one line.
+_PERCENTS = {"cpu": "CPU", "memory_percent": "memory", "disk/percent": "disk"}
 
 
 def runs(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -47,7 +52,10 @@ def runs(found: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def run(
-    about: Mapping[str, Any], alerts_of: Sequence[Mapping[str, Any]], media: Sequence[Mapping[str, Any]] = ()
+    about: Mapping[str, Any],
+    alerts_of: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+    media: Sequence[Mapping[str, Any]],
 ) -> Iterator[Any]:
     """Yield what there is to say of a run."""
     project, host = escape(about["project"]) or _MISSING, escape(about["host"]) or "no known host"
@@ -55,15 +63,13 @@ def run(
     ended = about["ended_at"]
     took = span(_seconds(ended or about["seen_at"]) - _seconds(about["started_at"]))
     yield f"[dim]started {about['started_at']}, {'took' if ended else 'so far'} {took}, on {host}[/]"
-    for name in ("entity", "group", "job_type", "commit", "notes"):
-        if about[name]:
-            yield f"[dim]{name.replace('_', ' ')}[/] {escape(about[name])}"
+    said = {name: about[name] for name in ("entity", "group", "job_type", "commit", "notes")}
+    for name, text in {**said, "machine": _machine(metrics)}.items():
+        if text:
+            yield f"[dim]{name.replace('_', ' ')}[/] {escape(text)}"
     if about["tags"]:
         yield f"[dim]tags[/] {escape(', '.join(about['tags']))}"
-    if about["dropped_rows"]:
-        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
-    if about["exception"]:
-        yield f"[red]{escape(value(about['exception'], 400))}[/]"
+    yield from _trouble(about)
     for title in ("config", "summary"):
         if about[title]:
             table = _table(title, "", box_title=False)
@@ -75,11 +81,35 @@ def run(
         yield alerts(alerts_of)
 
 
+def _machine(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Return the last figures of a run's machine in one line; nothing where none were measured."""
+    last = {metric["metric"].removeprefix(SYSTEM): metric["last"] for metric in metrics if metric["axis"] == "time"}
+    told = [f"{word} {last[name]:.0f} %" for name, word in _PERCENTS.items() if name in last]
+    if "process/memory" in last:
+        told.append(f"process {last['process/memory'] / 1e9:.2g} GB")
+    busy = [value for name, value in last.items() if name.startswith("gpu/") and name.endswith("/utilisation")]
+    if busy:
+        told.append(f"{len(busy)} GPU{'s' if len(busy) > 1 else ''} {sum(busy) / len(busy):.0f} %")
+    return ", ".join(told)
+
+
 def _media(one: Mapping[str, Any]) -> str:
     """Return a line about what a run logged by a name."""
     steps, rank = one["steps"], f", rank {one['rank']}" if one["rank"] else ""
     at = f"step {steps[0]:,}" if len(steps) == 1 else f"{len(steps):,} steps, the last {steps[-1]:,}"
     return f"[dim]{escape(one['kind'])}[/] {escape(one['name'])} [dim]at {at}{rank}[/]"
+
+
+def _trouble(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was in a run's way."""
+    if about["stop"]:
+        by, reason = about["stop"].get("by"), about["stop"].get("reason") or "no reason given"
+        how = f"{value(by)} asked it to stop" if by else "an end was planned"
+        yield f"[yellow]{escape(f'{how}: {value(reason, 400)}')}[/]"
+    if about["dropped_rows"]:
+        yield f"[red]{about['dropped_rows']:,} rows could not be kept: a disk was full or damaged[/]"
+    if about["exception"]:
+        yield f"[red]{escape(value(about['exception'], 400))}[/]"
 
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -119,6 +149,65 @@ def cells(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
     for row in found:
         table.add_row(*(escape(value(cell)) for cell in row))
     return table
+
+
+def artifacts(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of artifacts."""
+    right = {"versions", "files", "size"}
+    table = _table("artifact", "type", "versions", "latest", "logged", "files", "size", right=right)
+    for one in found:
+        table.add_row(
+            escape(f"{one['project']}/{one['name']}"),
+            escape(one["type"]),
+            f"{one['versions']:,}",
+            f"v{one['version']}",
+            f"{ago(one['created_at'])} ago",
+            f"{one['files']:,}",
+            size(one["size"]),
+        )
+    return table
+
+
+def artifacts_of_run(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the versions that a run has logged and used."""
+    table = _table("artifact", "", "type", "files", "size", right={"files", "size"})
+    for one in found:
+        name = escape(f"{one['project']}/{one['name']}:v{one['version']}")
+        table.add_row(name, one["action"], escape(one["type"]), f"{one['files']:,}", size(one["size"]))
+    return table
+
+
+def versions(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of an artifact's versions."""
+    table = _table("version", "aliases", "logged", "by", "files", "size", "used by", right={"files", "size"})
+    for one in found:
+        table.add_row(
+            f"v{one['version']}",
+            escape(", ".join(one["aliases"])),
+            f"{ago(one['created_at'])} ago",
+            escape(one["run"]),
+            f"{one['files']:,}",
+            size(one["size"]),
+            escape(", ".join(one["used_by"])),
+        )
+    return table
+
+
+def version(one: Mapping[str, Any], files: Sequence[Entry]) -> Iterator[Any]:
+    """Yield what there is to say of a version of an artifact."""
+    aliases = escape(", ".join(one["aliases"]))
+    yield f"[bold]{escape(one['project'])}/{escape(one['name'])}:v{one['version']}[/] {aliases}"
+    yield f"[dim]{escape(one['type'])}, logged {one['created_at']} by {escape(one['run'])}[/]"
+    if one["description"]:
+        yield escape(one["description"])
+    for name, item in sorted(flat(one["metadata"]).items()):
+        yield f"[dim]{escape(name)}[/] {escape(value(item))}"
+    if one["used_by"]:
+        yield f"[dim]used by[/] {escape(', '.join(one['used_by']))}"
+    table = _table("file", "size", "sha256", right={"size"})
+    for entry in files:
+        table.add_row(escape(entry.path), size(entry.size), entry.digest[:12])
+    yield table
 
 
 def importance(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -166,6 +255,14 @@ def value(item: Any, longest: int = 80) -> str:
         return f"{item:.5g}"
     text = item if isinstance(item, str) else dumps(item).decode()
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in one unit."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
 
 
 def ago(moment: str) -> str:

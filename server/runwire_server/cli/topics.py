@@ -35,7 +35,7 @@ def create(
 @topics.command(epilog="example: runwire topics peek runwire.pulse -n 2")
 def peek(
     topic: Annotated[
-        str, typer.Argument(help="As runwire.metrics, runwire.tables, runwire.events, runwire.pulse, runwire.alerts.")
+        str, typer.Argument(help="As runwire.metrics, runwire.tables, runwire.console, runwire.events, runwire.pulse.")
     ],
     count: Count = 10,
     kafka: Kafka = None,

@@ -13,11 +13,11 @@ from kafka.admin import OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from runwire.errors import UnavailableError
-from runwire.wire import ALERTS, EVENTS, METRICS, PULSE, TABLES
+from runwire.wire import ALERTS, ARTIFACTS, CONSOLE, EVENTS, METRICS, PULSE, TABLES
 
 #: Each worker's group, and what it reads.
 _GROUPS = {
-    "stream": ("runwire.stream", (METRICS, TABLES, EVENTS, ALERTS)),
+    "stream": ("runwire.stream", (METRICS, TABLES, CONSOLE, ARTIFACTS, EVENTS, ALERTS)),
     "alerting": ("runwire.alerting", (PULSE, EVENTS)),
 }
 _BOOTSTRAP_MS = 5_000

@@ -132,8 +132,12 @@ def _waiting(home: Path) -> int:
     from runwire.spool import Meta  # noqa: PLC0415
     from runwire.spool.folder import found, root  # noqa: PLC0415
 
-    spools = ((folder, Meta.read(folder)) for folder in found(root(home, _addresses.hostname())))
-    return sum(Delivery(folder, meta).waiting() for folder, meta in spools if meta is not None)
+    waiting = 0
+    for folder in found(root(home, _addresses.hostname())):
+        meta = Meta.read(folder)
+        with suppress(OSError):  # another user's
+            waiting += Delivery(folder, meta).waiting() if meta is not None else 0
+    return waiting
 
 
 def _weigh(pids: list[int]) -> dict[int, tuple[int, float]]:

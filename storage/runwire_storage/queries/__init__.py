@@ -1,22 +1,37 @@
-"""Questions to the store: curves, runs, metrics, alerts, and a user's own SQL. Every value is bound, none is pasted."""
+"""Questions to the store: curves, runs, metrics, alerts, output, and a user's own SQL. Every value is bound, none is
+pasted.
+"""
 
 from __future__ import annotations
 
 from runwire_storage.queries.alerts import Alert, alerts
+from runwire_storage.queries.artifacts import (
+    Artifact,
+    ArtifactOfRun,
+    ArtifactVersion,
+    artifact,
+    artifact_version,
+    artifacts,
+    artifacts_of_run,
+)
 from runwire_storage.queries.columns import COLUMNS_MAX, PLANES, Columns, NonFinite
+from runwire_storage.queries.console import Printed, PrintedLine, console
 from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
+    NoSuchArtifactError,
     NoSuchMediaError,
     NoSuchRunError,
     NoSuchSeriesError,
     NoSuchTableError,
+    OverError,
     QueryError,
     RunningError,
     SqlError,
 )
 from runwire_storage.queries.filter import FilterError
+from runwire_storage.queries.living import living
 from runwire_storage.queries.media import MediaName, Shown, media, shown
 from runwire_storage.queries.metrics import Metric, metrics
 from runwire_storage.queries.outliers import Outlier
@@ -32,6 +47,9 @@ __all__ = [
     "PLANES",
     "Alert",
     "AmbiguousRunError",
+    "Artifact",
+    "ArtifactOfRun",
+    "ArtifactVersion",
     "Cells",
     "Columns",
     "ExpiredError",
@@ -41,15 +59,19 @@ __all__ = [
     "Matrix",
     "MediaName",
     "Metric",
+    "NoSuchArtifactError",
     "NoSuchMediaError",
     "NoSuchRunError",
     "NoSuchSeriesError",
     "NoSuchTableError",
     "NonFinite",
     "Outlier",
+    "OverError",
     "Page",
     "Parameters",
     "Pool",
+    "Printed",
+    "PrintedLine",
     "QueryError",
     "Run",
     "RunningError",
@@ -58,6 +80,12 @@ __all__ = [
     "Table",
     "against",
     "alerts",
+    "artifact",
+    "artifact_version",
+    "artifacts",
+    "artifacts_of_run",
+    "console",
+    "living",
     "matrix",
     "media",
     "metrics",

@@ -6,9 +6,11 @@
     ├── NoSuchRunError      no run is called so
     ├── AmbiguousRunError   several are
     ├── RunningError        the run still runs, and what was asked is for one that does not
+    ├── OverError           the run has ended, and what was asked is for one that goes on
     ├── ExpiredError        the run's points are gone, and only its rollups are left
     ├── NoSuchSeriesError   the run has no metric called so, or not on that rank
     ├── NoSuchTableError    the run has logged no table called so, or not there
+    ├── NoSuchArtifactError no artifact is called so, or it has no such version or alias
     ├── FilterError         a filter of runs cannot be read (`filter.tokens`)
     └── SqlError            a user's SQL was refused, failed, or asked for too much
 """
@@ -42,6 +44,10 @@ class RunningError(QueryError):
     """The run still runs, and what was asked is for one that does not."""
 
 
+class OverError(QueryError):
+    """The run has ended, and what was asked is for one that goes on."""
+
+
 class ExpiredError(QueryError):
     """The run's points are gone, and only its rollups are left."""
 
@@ -56,6 +62,10 @@ class NoSuchMediaError(QueryError):
 
 class NoSuchTableError(QueryError):
     """The run has logged no table called so, or not at that step or on that rank."""
+
+
+class NoSuchArtifactError(QueryError):
+    """No artifact is called so, or it has no such version or alias."""
 
 
 class SqlError(QueryError):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
 from runwire.wire import loads
+from runwire.wire.names import is_system
 from runwire_storage.schema import DATABASE
 
 
 class Metric(TypedDict):
     """A metric of a run, over all ranks.
+
+    ``axis`` says what its steps are: "step", those of the run; "time", milliseconds since the epoch, where it was
+    measured beside the run.
 
     ``last`` is the value at the last step of the lowest rank. ``nonfinite`` counts NaN and infinities, the first of
     which, on any rank, stands at ``first_nonfinite_step``; ``min`` and ``max`` are of the finite values. ``definition``
@@ -20,6 +24,7 @@ class Metric(TypedDict):
     """
 
     metric: str
+    axis: Literal["step", "time"]
     ranks: list[int]
     points: int
     first_step: int
@@ -56,5 +61,6 @@ def metrics(client: Client, run: str) -> list[Metric]:
     """
     found: list[Any] = list(client.query(_METRICS, {"run": run}).named_results())
     for metric in found:
+        metric["axis"] = "time" if is_system(metric["metric"]) else "step"
         metric["definition"] = loads(metric["definition"]) if metric["definition"] else {}
     return found

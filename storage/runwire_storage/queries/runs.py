@@ -26,10 +26,11 @@ _NEWEST = (SortKey(Field("started"), descending=True),)
 class Run(TypedDict, total=False):
     """A run as it is known now.
 
-    ``state`` is running, finished, failed or crashed. ``last_step`` is the highest of its metrics' steps. ``summary``
-    holds each metric's last value and what the run itself said; ``dropped_rows`` is how many rows could not be kept,
-    for a disk was full or damaged. What was not said is "". A run in brief lacks config, summary, notes, command and
-    exception.
+    ``state`` is running, finished, stopped, failed or crashed; ``stop`` says why it stops or was stopped: reason, and
+    if it was asked to, by whom and when (microseconds since the epoch). ``time_limit_at`` is when its job's time is
+    over, if the launcher says so. ``last_step`` is the highest of its metrics' steps. ``summary`` holds each metric's
+    last value and what the run itself said; ``dropped_rows`` is how many rows could not be kept, for a disk was full or
+    damaged. What was not said is "". A run in brief lacks config, summary, notes, command and exception.
     """
 
     id: str
@@ -53,6 +54,8 @@ class Run(TypedDict, total=False):
     seen_at: datetime
     exit_code: int | None
     exception: dict[str, Any] | None
+    stop: dict[str, Any] | None
+    time_limit_at: datetime | None
     dropped_rows: int
 
 
@@ -66,6 +69,8 @@ class Page:
 
 _COLUMNS = tuple(Run.__annotations__)
 _LONG = {"config", "summary", "notes", "command", "exception"}
+#: Those that are JSON, and what they are where nothing was said.
+_JSON = {"command": "", "exception": None, "stop": None}
 _BRIEF = tuple(name for name in _COLUMNS if name not in _LONG)
 
 
@@ -180,6 +185,6 @@ def _read(client: Client, ids: Sequence[str], columns: Sequence[str]) -> Iterato
     defined = "summary" in columns and bool(client.query(DEFINES.replace("{db}", DATABASE), told).result_rows)
     for row in client.query(gathered(columns, DATABASE, defined=defined), told).named_results():
         run: Run = row  # type: ignore[assignment]  # its columns are these
-        for name in {"command", "exception"} & set(columns):
-            run[name] = loads(row[name]) if row[name] else {"command": "", "exception": None}[name]  # type: ignore[literal-required]
+        for name in _JSON.keys() & set(columns):
+            run[name] = loads(row[name]) if row[name] else _JSON[name]  # type: ignore[literal-required]
         yield run

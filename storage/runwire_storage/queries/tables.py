@@ -11,7 +11,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
-from runwire.wire import loads
+from runwire_storage import cells
 from runwire_storage.queries.errors import NoSuchTableError
 from runwire_storage.schema import DATABASE
 
@@ -103,8 +103,8 @@ def table(
     place = {"run": run, "name": name, "rank": chosen["rank"], "step": chosen["step"]}
     bounds = {**place, "offset": offset, "end": offset + limit}
     rows = client.query(sql, bounds, settings={"json_type_escape_dots_in_keys": 1}).result_rows
-    cells = [loads(row[0]) for row in rows]
-    return Cells(chosen, offset, [[row.get(column) for column in chosen["columns"]] for row in cells])
+    found_rows = [cells.unpack(row[0]) for row in rows]
+    return Cells(chosen, offset, [[row.get(column) for column in chosen["columns"]] for row in found_rows])
 
 
 def _none(client: Client, run: str, name: str, wanted: dict[str, int]) -> NoSuchTableError:

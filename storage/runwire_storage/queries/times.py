@@ -4,6 +4,8 @@ The time of a step is a series like any other (`runwire_storage.schema.TIME`), w
 the steps of a bucket began and ended. A bucket whose steps all lie in one column belongs to it whole; one that crosses
 an edge is taken apart into those one level finer, and at last into points. So no order is assumed: steps may be logged
 late, twice, or in the time of another column. Within a column, first and last are so by step.
+
+Of a series that was measured beside a run the steps are times already, in milliseconds: it is its own clock.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
+from runwire.wire.names import is_system
 from runwire_storage.cover import Part, Parts, level
 from runwire_storage.queries.asking import reader, totals_and_expired
 from runwire_storage.queries.columns import Columns, empty
@@ -28,10 +31,14 @@ from runwire_storage.rows import BUCKET, Ints, Rows, Series, by_series, odd
 from runwire_storage.schema import LEVELS, TIME
 
 _MICROSECONDS = 1e6
+#: In microseconds.
+_MILLISECOND = 1000
 _FINER = dict(zip(LEVELS, (0, *LEVELS), strict=False))
 
 #: By level (0 for single steps), rising positions of a run and rank, and the column of time in which each lies.
 _Placed = dict[int, tuple[Ints, Ints]]
+#: Of rows: which have times at all, and which some without, and the first and the last time, in microseconds.
+_Times = tuple[NDArray[np.bool_], NDArray[np.bool_], Ints, Ints]
 
 
 def timeline(
@@ -53,15 +60,16 @@ def timeline(
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
     unique = list(dict.fromkeys(names))
-    clocks = list(dict.fromkeys((run, TIME, rank) for run, _, rank in unique))
-    totals, gone = totals_and_expired(client, [*unique, *clocks], {run for run, _, _ in clocks})
+    clocks = list(dict.fromkeys(map(_clock, unique)))
+    known = list(dict.fromkeys([*unique, *clocks]))  # some are their own clocks
+    totals, gone = totals_and_expired(client, known, {run for run, _, _ in clocks})
     asked = reader(client)
-    spans = dict(_spans({place: totals.get(len(unique) + place) for place in range(len(clocks))}, lo, hi, columns))
+    spans = dict(_spans(clocks, [totals.get(known.index(clock)) for clock in clocks], lo, hi, columns))
     for clock, span in spans.items():
         if clocks[clock][0] in gone:
             spans[clock] = replace(span, exact=False)
     placed = _place(asked, clocks, spans)
-    clock_of = {place: clocks.index((run, TIME, rank)) for place, (run, _, rank) in enumerate(unique)}
+    clock_of = {place: clocks.index(_clock(name)) for place, name in enumerate(unique)}
     wanted = {
         place: View(
             place, int(totals[place]["last_step"]), spans[clock].lo, spans[clock].hi, spans[clock].k, spans[clock].exact
@@ -78,14 +86,29 @@ def timeline(
     return [curves[name] for name in names]
 
 
-def _spans(totals: Mapping[int, Any], lo: int | None, hi: int | None, columns: int) -> Iterator[tuple[int, View]]:
-    """Yield by clock the time that is asked for, as a view whose steps are microseconds."""
-    for place, total in totals.items():
-        if total is not None and total["count"] > odd(total):
-            start = int(_microseconds(total["min"])) if lo is None else lo
-            end = int(_microseconds(total["max"])) + 1 if hi is None else hi
-            if start < end:
-                yield place, View(place, int(total["last_step"]), start, end, level(start, end, columns))
+def _clock(name: Series) -> Series:
+    """Return the series that tells when the steps of a series were logged: itself, where its steps are times."""
+    run, metric, rank = name
+    return name if is_system(metric) else (run, TIME, rank)
+
+
+def _spans(
+    clocks: Sequence[Series], totals: Sequence[Any], lo: int | None, hi: int | None, columns: int
+) -> Iterator[tuple[int, View]]:
+    """Yield by clock, whose totals are told, the time that is asked for, as a view whose steps are microseconds."""
+    for place, (clock, total) in enumerate(zip(clocks, totals, strict=True)):
+        if total is None:
+            continue
+        if is_system(clock[1]):
+            first, last = (int(total[name]) * _MILLISECOND for name in ("first_step", "last_step"))
+        elif total["count"] > odd(total):
+            first, last = (int(_microseconds(total[name])) for name in ("min", "max"))
+        else:
+            continue
+        start = first if lo is None else lo
+        end = last + 1 if hi is None else hi
+        if start < end:
+            yield place, View(place, int(total["last_step"]), start, end, level(start, end, columns))
 
 
 def _microseconds(seconds: Any) -> Any:
@@ -106,7 +129,8 @@ def _place(asked: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) -
         crossing: dict[int, list[Part]] = {}
         for at, rows in asked.by_level(clocks, parts).items():
             for place, own in by_series(rows, list(spans)):
-                whole, column, torn = _sort_out(own, spans[place])
+                times = _own_times(own, at) if is_system(clocks[place][1]) else _told_times(own)
+                whole, column, torn = _sort_out(times, spans[place])
                 if at == LEVELS[0] and not spans[place].exact:
                     whole, torn = whole | torn, np.zeros_like(torn)  # its points have expired: it counts as it began
                 found[place][at].append((own["position"][whole], column[whole]))
@@ -115,16 +139,27 @@ def _place(asked: Reader, clocks: Sequence[Series], spans: Mapping[int, View]) -
     return {place: {at: _joined(pieces) for at, pieces in by_level.items()} for place, by_level in found.items()}
 
 
-def _sort_out(rows: Rows, span: View) -> tuple[NDArray[np.bool_], Ints, NDArray[np.bool_]]:
-    """Return which rows lie in one column whole, that column, and which must be looked at more closely."""
+def _told_times(rows: Rows) -> _Times:
+    """Return the times of a clock's buckets or steps as their values tell them."""
     if rows.dtype == BUCKET:
         timed, begin, end = rows["count"] > odd(rows), rows["min"], rows["max"]
         untimed = odd(rows) > 0
     else:
         timed, begin, end = np.isfinite(rows["value"]), rows["value"], rows["value"]
         untimed = ~timed
-    begin = _microseconds(np.where(timed, begin, 0))
-    end = _microseconds(np.where(timed, end, 0))
+    return timed, untimed, _microseconds(np.where(timed, begin, 0)), _microseconds(np.where(timed, end, 0))
+
+
+def _own_times(rows: Rows, at: int) -> _Times:
+    """Return the times of buckets or steps that are times themselves."""
+    begin = (rows["position"] << at) * _MILLISECOND
+    end = (((rows["position"] + 1) << at) - 1) * _MILLISECOND
+    return np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_), begin, end
+
+
+def _sort_out(times: _Times, span: View) -> tuple[NDArray[np.bool_], Ints, NDArray[np.bool_]]:
+    """Return which rows lie in one column whole, that column, and which must be looked at more closely."""
+    timed, untimed, begin, end = times
     touched = timed & (end >= span.lo) & (begin < span.hi)
     column = begin >> span.k
     whole = touched & ~untimed & (begin >= span.lo) & (end < span.hi) & (column == end >> span.k)

@@ -13,12 +13,12 @@ from runwire_storage.schema import DATABASE
 #: Where rows of runs are. Facts last: until they are gone, what is left of a run can be told by name.
 _TABLES = (
     "stored_points", "stored_rollups", "stored_series", "stored_tables", "stored_table_rows", "stored_media",
-    "stored_texts", "stored_alerts", "stored_facts",
+    "stored_texts", "stored_console", "stored_alerts", "stored_facts",
 )  # fmt: skip
 
 
 def delete(client: Client, run: str, *, force: bool = False) -> int:
-    """Delete a run: points, rollups, series, tables, media, alerts and facts.
+    """Delete a run: points, rollups, series, tables, media, output, alerts and facts.
 
     Deleting it again removes what has come since. Files stay in the file store: others may name the same content.
 

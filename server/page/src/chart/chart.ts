@@ -6,7 +6,8 @@
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { ticks } from "../format";
+import type { Axis } from "../axis";
+import { hours, ticks } from "../format";
 import { DASHES, ink } from "./ink";
 import { type Mark, marks } from "./marks";
 import { trace } from "./path";
@@ -62,6 +63,11 @@ const whole = (...args: Parameters<typeof increments>) => increments(...args).fi
 const labels = (_: uPlot, values: (number | null)[], __: number, ___: number, increment: number) =>
   ticks(values, increment);
 
+const steps = { incrs: whole, values: labels };
+
+const times = (_: uPlot, values: (number | null)[], __: number, ___: number, increment: number) =>
+  hours(values, increment);
+
 const powers = (_: uPlot, values: (number | null)[]) =>
   values.map((value) => (value === null ? "" : ticks([value], value)[0]));
 
@@ -87,6 +93,7 @@ export class Chart {
 
   constructor(
     private readonly host: HTMLElement,
+    private readonly across: Axis,
     private readonly gestures: Gestures,
   ) {
     this.sizes = new ResizeObserver(() => {
@@ -188,15 +195,16 @@ export class Chart {
       {
         width: this.host.clientWidth,
         height: this.host.clientHeight,
+        ms: 1,
         pxAlign: 0,
         padding: [8, 10, 0, 0],
         legend: { show: false },
         scales: {
-          x: { time: false, range: (_, min, max) => [min, max] },
+          x: { time: this.across.name === "time", range: (_, min, max) => [min, max] },
           y: { auto: false, distr: log ? 3 : 1, range: (_, min, max) => [min, max] },
         },
         axes: [
-          { ...axis, size: 24, gap: 4, space: 64, incrs: whole, values: labels },
+          { ...axis, size: 24, gap: 4, space: 64, ...(this.across.name === "time" ? { values: times } : steps) },
           log
             ? {
                 ...axis,

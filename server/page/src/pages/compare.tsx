@@ -2,6 +2,7 @@
 
 import { flagsOf } from "../alerting";
 import * as api from "../api";
+import { STEPS } from "../axis";
 import { Charts } from "../charts";
 import { pens } from "../colour";
 import { focusFilter, useKeys } from "../keys";
@@ -104,6 +105,7 @@ export function Compare() {
         </table>
       </section>
       <Charts
+        axis={STEPS}
         sources={ids.map((id, index) => {
           const run = runs.find((item) => item.id === id);
           return {

@@ -3,14 +3,18 @@
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
-import { Charts } from "../charts";
+import { Artifacts } from "../artifacts";
+import { STEPS, TIME } from "../axis";
+import { Charts, type Source } from "../charts";
 import { colour, rankPen } from "../colour";
+import { Console } from "../console";
 import { duration, integer, moment } from "../format";
 import { focusFilter, useKeys } from "../keys";
 import { now, usePoll } from "../live";
 import { Media } from "../media/section";
 import { Ago, Empty, Failure, State, Value } from "../parts";
 import { go, param, set } from "../place";
+import { reasonOf, Stop } from "../stop";
 import { Tables } from "../tables";
 import { took } from "./runs";
 
@@ -31,7 +35,7 @@ export function Run({ id }: { id: string }) {
   useKeys({
     "/": focusFilter,
     l: () => set({ y: param("y") === "log" ? "" : "log" }),
-    "0": () => set({ lo: "", hi: "" }),
+    "0": () => set({ lo: "", hi: "", from: "", till: "" }),
     u: () => go("/"),
   });
   if (polled.error?.status === 404) {
@@ -51,6 +55,16 @@ export function Run({ id }: { id: string }) {
   const ranks = (metric: Metric) =>
     chosen ? metric.ranks.filter((rank) => chosen(rank)) : metric.ranks.slice(0, RANKS);
   const most = Math.max(1, ...metrics.map((metric) => metric.ranks.length));
+  const sources: Source[] = [
+    {
+      run: run.id,
+      running: run.state === "running",
+      metrics,
+      ranks,
+      pen: (rank) => rankPen(run.id, rank),
+      name: (rank) => `rank ${rank}`,
+    },
+  ];
   return (
     <>
       <Header run={run} metrics={metrics} />
@@ -62,21 +76,16 @@ export function Run({ id }: { id: string }) {
         <div>
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
+          <Artifacts run={run.id} running={run.state === "running"} />
+          <Console run={run.id} running={run.state === "running"} />
           <Charts
-            sources={[
-              {
-                run: run.id,
-                running: run.state === "running",
-                metrics,
-                ranks,
-                pen: (rank) => rankPen(run.id, rank),
-                name: (rank) => `rank ${rank}`,
-              },
-            ]}
+            axis={STEPS}
+            sources={sources}
             flags={(metric) => flagsOf(run.id, metric)}
             heard={at}
             controls={most > 1 && <Ranks count={most} />}
           />
+          <Charts axis={TIME} title="System" sources={sources} flags={() => []} heard={at} />
         </div>
       </div>
     </>
@@ -93,11 +102,16 @@ function Header({ run, metrics }: { run: RunRecord; metrics: Metric[] }) {
         {run.name}
         {run.name !== run.id && <span class="id">{run.id}</span>}
       </h1>
+      {run.state === "running" && <Stop run={run} />}
       <dl class="facts">
         <Fact name="State">
           <State state={run.state} />
           {run.state === "running" && quiet > SILENT && <span class="bad"> silent for {duration(quiet)}</span>}
         </Fact>
+        {run.stop && <Fact name={run.state === "stopped" ? "Stopped" : "Stop"}>{reasonOf(run.stop)}</Fact>}
+        {run.state === "running" && run.time_limit_at && (
+          <Fact name="Time limit">{moment(api.time(run.time_limit_at))}</Fact>
+        )}
         {run.last_step !== null && <Fact name="Last step">{integer(run.last_step)}</Fact>}
         <Fact name="Heard">
           <Ago at={run.seen_at} />

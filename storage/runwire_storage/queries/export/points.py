@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 
+from runwire.wire.names import is_system
 from runwire_storage.queries.export.asking import POINTS_MAX, STEPS, TS, WITHIN, WORD, beside, repeated, table, within
 from runwire_storage.queries.export.chosen import Chosen
 from runwire_storage.schema import DATABASE
@@ -125,7 +126,7 @@ class _Reader:
         if self.times:
             points = f"(rank, step) IN (SELECT rank, step {_POINTS} {which})"
             times = table(self.client, f"{STEPS} AND {points} ORDER BY rank, step", asked)
-            columns.append(beside(ranks, steps, times))
+            columns.append(_timed(batch.column("metric"), steps, beside(ranks, steps, times)))
         yield pa.RecordBatch.from_arrays(columns, schema=schema(times=self.times))
 
     def _names(self, batch: pa.RecordBatch) -> pa.Array:
@@ -133,3 +134,10 @@ class _Reader:
         theirs = batch.column("metric")
         places = pc.index_in(theirs.dictionary, value_set=self.names)
         return pa.DictionaryArray.from_arrays(places.take(theirs.indices), self.names)
+
+
+def _timed(metrics: pa.DictionaryArray, steps: pa.Array, times: pa.Array) -> pa.Array:
+    """Return the times of points: those of their steps, but of the machine's figures the step itself."""
+    measured = pa.array([is_system(name) for name in metrics.dictionary.to_pylist()], pa.bool_())
+    own = steps.cast(pa.timestamp("ms", tz="UTC")).cast(TS.type)
+    return pc.if_else(measured.take(metrics.indices), own, times)

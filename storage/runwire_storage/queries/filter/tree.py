@@ -19,6 +19,7 @@ FIELDS: dict[str, Type] = {
     "notes": "text",
     "commit": "text",
     "state": "text",
+    "stop_reason": "text",
     "host": "text",
     "tag": "tags",
     "started": "time",

@@ -217,12 +217,8 @@ class Run:
         **_more: Any,
     ) -> Any:
         """Log an artifact, or a file or folder as one; what cannot be stored is said."""
-        store = getattr(self._run, "log_artifact", None)
-        if store is None:
-            self._say_once("artifacts are not stored by this version of Runwire: the training goes on without")
-            return artifact_or_path
         try:
-            return store(artifact_or_path, name=name, type=type, aliases=aliases)
+            return self._run.log_artifact(artifact_or_path, name=name, type=type, aliases=aliases)
         except RunFinishedError:
             raise
         except UsageError as error:  # a callback's name for it, say: no reason to end a training
@@ -231,7 +227,7 @@ class Run:
 
     def use_artifact(self, artifact_or_name: Any, *_args: Any, **_kwargs: Any) -> Any:
         """Use an artifact as `runwire.Run.use_artifact`."""
-        return self._run.use_artifact(artifact_or_name)  # type: ignore[attr-defined]
+        return self._run.use_artifact(artifact_or_name)
 
     def save(self, *_args: Any, **_kwargs: Any) -> None:
         """Say that files are not stored by this."""
