@@ -94,7 +94,7 @@ json.dump(module.losses, open("losses.json", "w"))
 """
     (spool,) = ran(code, tmp_path)
     assert column(spool, "train/loss") == json.loads((tmp_path / "losses.json").read_text())
-    assert column(spool, "trainer/global_step")[:3] == [0.0, 1.0, 2.0]
+    assert sorted(set(column(spool, "trainer/global_step")))[:3] == [0.0, 1.0, 2.0]
     assert len(column(spool, "gradients/global_norm")) == 4
     assert {"rate": 0.1} in told(spool, "config")
     (start,) = told(spool, "start")
@@ -189,7 +189,8 @@ pathlib.Path("data.yaml").write_text(f"path: {pathlib.Path('data').absolute()}\\
 from ultralytics import YOLO, settings
 
 settings.update({"wandb": True})
-YOLO("yolov8n.yaml").train(data="data.yaml", epochs=1, imgsz=32, batch=2, workers=0, device="cpu", project="runs",
+YOLO("yolov8n.yaml").train(data="data.yaml", epochs=1, imgsz=32, batch=2, workers=0, device="cpu",
+                           project=str(pathlib.Path("runs").absolute()),
                            name="tiny", plots=False, amp=False, verbose=False)
 """
     (spool,) = ran(code, tmp_path, YOLO_CONFIG_DIR=str(tmp_path))
