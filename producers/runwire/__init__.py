@@ -16,9 +16,10 @@ the contract of what travels.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runwire import errors, plot
+from runwire import errors
 from runwire._current import (
     alert,
     checkpoint_loaded,
@@ -38,9 +39,11 @@ from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
 from runwire.artifacts import Artifact
-from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
 if TYPE_CHECKING:
+    from runwire import plot
+    from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
+
     run: Run | None
     """The current run, None if there is none."""
 
@@ -80,8 +83,17 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "run":
         return current()
+    if name == "plot":
+        return import_module("runwire.plot")
+    if name in _MEDIA:
+        found = getattr(import_module("runwire.media"), name)
+        found.__module__ = "runwire"
+        return found
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
+
+#: Who logs numbers alone need not load these.
+_MEDIA = {"Audio", "Histogram", "Html", "Image", "Plotly", "Video"}
 
 for _name in __all__:
     if callable(_public := globals().get(_name)):

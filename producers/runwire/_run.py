@@ -26,13 +26,9 @@ from runwire._values import Logged
 from runwire.artifacts import Artifact, Origin
 from runwire.artifacts.logged import chosen, used
 from runwire.errors import ConfigError, RunFinishedError, UnavailableError
-from runwire.media import Media
-from runwire.plot import Plot
 from runwire.spool import Meta, Writer, folder, history
-from runwire.spool.files import Kept
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
-from runwire.wire import MediaItem, TableRows
-from runwire.wire.media import ITEMS_MAX
+from runwire.wire import TableRows
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
@@ -575,33 +571,14 @@ class Run:
 
     def _log_others(self, key: str, logged: list[Logged], step: int, ts: int) -> None:
         """Log a table, or media."""
-        media = [one for one in logged if isinstance(one, Media)]
         if len(logged) == 1 and isinstance(logged[0], Table):
             self._log_table(key, logged[0], step, ts)
-        elif len(media) == len(logged) <= ITEMS_MAX:
-            for index, one in enumerate(media):
-                if isinstance(one, Plot):
-                    one.table_key = f"{key}_table" if len(media) == 1 else f"{key}_table/{index}"
-                    self._log_table(one.table_key, one.table, step, ts)
-                if (about := one.told(self._keep)) is not None:
-                    item = MediaItem(key, step, index, len(media), **about)
-                    self._recorder.event("media", item.told())
-        else:
-            self._warn(
-                key, "list", f"{key!r:.80} is a list of {len(logged)}: log up to {ITEMS_MAX} media, or one table"
-            )
+            return
+        from runwire.media.record import record  # noqa: PLC0415 -- who logs numbers alone need not load it
 
-    def _keep(self, content: bytes | Path) -> Kept | None:
-        """Keep a file of media in the spool; None if it cannot be, which is said."""
-        if isinstance(content, bytes):
-            return self._recorder.file(lambda files: files.keep(content))
-        try:
-            source = content.open("rb")
-        except OSError as error:
-            self._warn(str(content), "file", f"{content} cannot be read ({error.strerror}): not logged")
-            return None
-        with source:
-            return self._recorder.file(lambda files: files.copy(source))
+        tables = record(key, logged, step, self._recorder, self._warn)
+        for name, table in tables.items():
+            self._log_table(name, table, step, ts)
 
     def _log_table(self, key: str, table: Table, step: int, ts: int) -> None:
         columns, total = list(table.columns), len(table)

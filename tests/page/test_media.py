@@ -27,6 +27,12 @@ def _logged(up: Pipeline, *rows: dict[str, Any]) -> str:
     return f"{up.server}/r/{run.id}"
 
 
+def _open(page: Page) -> Page:
+    """Open what the page keeps folded until somebody looks."""
+    page.locator(".all-media > summary").click()
+    return page
+
+
 def _colour(page: Page, x: int, y: int) -> list[int]:
     """What the mask's canvas has at a pixel."""
     told: list[int] = page.locator(".picture canvas").evaluate(
@@ -47,7 +53,7 @@ def test_an_image_is_shown_with_its_boxes_and_masks_and_each_step_on_the_slider(
         masks={"truth": {"mask_data": CLASSES, "class_labels": {2: "cat"}}},
     )
     first = [runwire.Image(PIXELS[:, ::-1], caption=f"early {number}") for number in range(3)]
-    page = open_page(_logged(up, {"seen": first}, {"seen": last, "loss": 1.0}))
+    page = _open(open_page(_logged(up, {"seen": first}, {"seen": last, "loss": 1.0})))
     picture = page.get_by_role("img", name="the last")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [60, 40]
@@ -68,6 +74,8 @@ def test_an_image_is_shown_with_its_boxes_and_masks_and_each_step_on_the_slider(
     for number in range(3):
         expect(page.get_by_role("img", name=f"early {number}")).to_be_visible()
     expect(page.get_by_role("img", name="the last")).to_have_count(0)
+    page.reload()
+    expect(picture).to_be_visible()  # as it was left
 
 
 def test_a_page_that_was_logged_runs_in_a_frame_that_reaches_nothing(
@@ -83,7 +91,9 @@ def test_a_page_that_was_logged_runs_in_a_frame_that_reaches_nothing(
         }
         document.body.textContent = `${origin} ${JSON.stringify(tried)}`;
     """
-    page = open_page(_logged(up, {"report": runwire.Html(f"<body><script>{script}</script>", caption="the report")}))
+    page = _open(
+        open_page(_logged(up, {"report": runwire.Html(f"<body><script>{script}</script>", caption="the report")}))
+    )
     expect(page.get_by_text("the report")).to_be_visible()
     frame = page.frame_locator('iframe[title="the report"]')
     expect(frame.locator("body")).to_have_text('null {"parent":"closed","cookie":"closed","storage":"closed"}')
@@ -98,7 +108,7 @@ def test_sounds_histograms_and_plots_are_shown(up: Pipeline, open_page: Callable
         "curve": plot.line(table, "x", "y", stroke="who", title="Squares"),
         "confusion": plot.confusion_matrix(y_true=[0, 1, 1], preds=[0, 1, 0], class_names=["cat", "dog"]),
     }
-    page = open_page(_logged(up, rows))
+    page = _open(open_page(_logged(up, rows)))
     sound = page.get_by_label("a tone")
     expect(sound).to_be_visible()
     sound.evaluate("audio => { audio.preload = 'metadata'; audio.load(); }")

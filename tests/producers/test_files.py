@@ -99,7 +99,11 @@ def test_a_spool_that_holds_all_that_it_may_takes_no_further_file(tmp_path: Path
     with big.open("rb") as source, pytest.raises(OSError, match="spool_bytes_max"):
         files.copy(source)
     assert held(tmp_path) == len(CONTENT)
+    assert files.link(big).size == 2 * len(CONTENT), "what is linked takes no room"
+    assert held(tmp_path) == len(CONTENT)
     files.keep(CONTENT[1:])
+    big.unlink()
+    assert held(tmp_path) == 4 * len(CONTENT) - 1, "until it is the spool's alone"
 
 
 def test_files_reach_the_server_before_finish_returns_and_the_spool_is_gone(
@@ -109,7 +113,7 @@ def test_files_reach_the_server_before_finish_returns_and_the_spool_is_gone(
     process = train(_LOGGING + "run.finish()", RUNWIRE_KAFKA=kafka, RUNWIRE_SERVER=server)
     out, said = process.communicate(timeout=60)
     assert (out, process.returncode) == ("logged\n", 0), said
-    assert "wait" not in said
+    assert "they are delivered as soon as" not in said
     assert all_stored(server)
     until(lambda: not left(home), "the spool is removed")
     counted = "runwire_shipper_files_total"
@@ -146,8 +150,9 @@ def test_where_nothing_names_a_server_finish_does_not_wait_and_sync_delivers_lat
     kafka: str, server: str, home: Path, train: Train
 ) -> None:
     """It says what is missing, in less than the time that it might wait; `runwire sync --server` needs no more."""
-    process = train(_LOGGING + "run.finish()", RUNWIRE_KAFKA=kafka)
-    _, said = process.communicate(timeout=25)
+    patient = _LOGGING.replace('"finish_timeout": 30', '"finish_timeout": 600')
+    process = train(patient + "run.finish()", RUNWIRE_KAFKA=kafka)
+    _, said = process.communicate(timeout=100)
     assert "20 files" in said
     assert "RUNWIRE_SERVER" in said
     sync = [sys.executable, "-m", "runwire", "sync", "--home", str(home), "--kafka", kafka]

@@ -37,10 +37,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that waits for its upload."""
+    """A file that waits for its upload.
+
+    Attributes:
+        path: where it is; its name is its digest.
+        size: how many bytes it has.
+        linked: whether it is another's file, too, so that it takes no room of its own.
+    """
 
     path: Path
     size: int
+    linked: bool = False
 
 
 class Files:
@@ -121,9 +128,10 @@ class Files:
         Raises:
             OSError: they cannot be stored.
         """
-        self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
-        for digest in sizes:
-            source = other._folder / digest
+        sources = {digest: other._folder / digest for digest in sizes if not (self._folder / digest).exists()}
+        # A third name of what somebody else has takes no room.
+        self._begin(sum(sizes[digest] for digest, source in sources.items() if source.stat().st_nlink == 1))
+        for digest, source in sources.items():
             try:
                 os.link(source, self._folder / digest)
             except FileExistsError:
@@ -156,7 +164,8 @@ def waiting(spool: Path) -> Iterator[Waiting]:
             for entry in entries:
                 if DIGEST.fullmatch(entry.name):
                     with suppress(FileNotFoundError):
-                        yield Waiting(Path(entry.path), entry.stat().st_size)
+                        about = entry.stat()
+                        yield Waiting(Path(entry.path), about.st_size, about.st_nlink > 1)
     except OSError:
         return
 
@@ -171,8 +180,8 @@ def names(spool: Path) -> set[str]:
 
 
 def held(spool: Path) -> int:
-    """Return how many bytes a spool holds: of its segments and of its files."""
-    total = sum(file.size for file in waiting(spool))
+    """Return how many bytes a spool takes: of its segments, and of its files that are nobody else's."""
+    total = sum(file.size for file in waiting(spool) if not file.linked)
     with os.scandir(spool) as entries:
         return total + sum(entry.stat().st_size for entry in entries if entry.name.endswith(".seg"))
 

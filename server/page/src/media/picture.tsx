@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { ink } from "../chart/ink";
 import { number } from "../format";
+import { useRetry } from "./retry";
 
 interface Box {
   x: number;
@@ -21,8 +22,6 @@ type Labels = Record<string, string>;
 type Boxes = Record<string, { labels: Labels; boxes: Box[] }>;
 type Masks = Record<string, { labels: Labels; digest: string }>;
 
-/** A file that has not been uploaded yet is looked for so often (ms). */
-const RETRY = 3000;
 const COLOURS = 8;
 
 export function Picture({ item }: { item: api.Shown }) {
@@ -161,17 +160,4 @@ function rgb(context: CanvasRenderingContext2D, colour: string): number[] {
   context.fillStyle = colour;
   context.fillRect(0, 0, 1, 1);
   return Array.from(context.getImageData(0, 0, 1, 1).data.slice(0, 3));
-}
-
-/** For what is shown from a file: whether it is missing, and that it is looked for again. */
-export function useRetry(digest: string) {
-  const [tries, setTries] = useState(0);
-  const [missing, setMissing] = useState(false);
-  useEffect(() => {
-    if (!missing) return;
-    const timer = setTimeout(() => setTries(tries + 1), RETRY);
-    return () => clearTimeout(timer);
-  }, [missing, tries]);
-  useEffect(() => setMissing(false), [digest]);
-  return { tries, missing, failed: () => setMissing(true), came: () => setMissing(false) };
 }

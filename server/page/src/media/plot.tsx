@@ -6,6 +6,7 @@ import { isNonFinite, type Num, toNumber } from "../format";
 import { Failure } from "../parts";
 import { type Bar, Bars, type Curve, Curves, Matrix } from "./drawing";
 import { type Figure, read } from "./plotly";
+import { RETRY } from "./retry";
 import { bins } from "./scale";
 
 /** A plot draws so many rows of its table at most. */
@@ -122,16 +123,24 @@ function value(cell: unknown): number {
   return typeof cell === "number" || isNonFinite(cell) ? toNumber(cell as Num) : Number.NaN;
 }
 
+/** What is loaded, and again while it has not arrived yet. */
 function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, what: string) {
   const [found, setFound] = useState<T | null>(null);
   const [error, setError] = useState<api.ApiError | null>(null);
+  const [tries, setTries] = useState(0);
   useEffect(() => {
     const stop = new AbortController();
+    let timer = 0;
     setError(null);
     load(stop.signal).then(setFound, (reason) => {
-      if (!stop.signal.aborted && reason instanceof api.ApiError) setError(reason);
+      if (stop.signal.aborted || !(reason instanceof api.ApiError)) return;
+      setError(reason);
+      if (reason.status === 404) timer = window.setTimeout(() => setTries(tries + 1), RETRY);
     });
-    return () => stop.abort();
-  }, [what]);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [what, tries]);
   return { found, error };
 }

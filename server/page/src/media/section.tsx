@@ -5,11 +5,12 @@ import * as api from "../api";
 import { integer, plural } from "../format";
 import { usePoll } from "../live";
 import { Failure } from "../parts";
+import { param, set } from "../place";
 import { Picture } from "./picture";
 import { Histogram, Plot, Plotly } from "./plot";
 
-/** So many names are open from the start. */
-const OPEN = 4;
+/** Media take more room than what most look for, and are folded until somebody opens them. So many names are then. */
+const OPEN = 12;
 /** So many are shown at once; the others when they are asked for. */
 const SHOWN = 48;
 
@@ -21,12 +22,20 @@ export function Media({ run, running }: { run: string; running: boolean }) {
   ).value;
   const names = new Map<string, api.MediaName[]>();
   for (const one of polled.value ?? []) names.set(one.name, [...(names.get(one.name) ?? []), one]);
+  const open = param("media") === "open";
+  if (names.size === 0) return null;
   return (
-    <>
-      {[...names].map(([name, ranks], index) => (
-        <Named key={name} run={run} ranks={ranks} first={index < OPEN} />
-      ))}
-    </>
+    <details
+      class="all-media"
+      open={open}
+      onToggle={(event) => event.currentTarget.open !== open && set({ media: open ? "" : "open" })}
+    >
+      <summary>
+        Media <span class="quiet">{integer(names.size)}</span>
+      </summary>
+      {open &&
+        [...names].map(([name, ranks], index) => <Named key={name} run={run} ranks={ranks} first={index < OPEN} />)}
+    </details>
   );
 }
 
