@@ -188,7 +188,7 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
             env={**os.environ, "RUNWIRE_HOME": str(up.home)},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # elsewhere, so that it is known what came by it
             text=True,
         )
         for rank in ("0", "3")
