@@ -159,7 +159,7 @@ def train(config):
         tune.report({{"loss": config["x"] * (1 + step)}})
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
     run_config = tune.RunConfig(name="experiment", storage_path={str(tmp_path / "results")!r}, verbose=0,
                                 callbacks=[WandbLoggerCallback(project="raytune")])
     tune.Tuner(train, param_space={{"x": tune.grid_search([1, 2])}}, run_config=run_config).fit()

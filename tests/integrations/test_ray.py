@@ -19,7 +19,7 @@ def train(config):
         raise RuntimeError("diverged")
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
     callbacks = [RunwireLoggerCallback(project="search")]
     tune.Tuner(
         train,

@@ -28,42 +28,50 @@ class Watch:
     """
 
     def __init__(self, model: torch.nn.Module, run: runwire.Run, log: What, every: int) -> None:
+        self._model = model
         self._run = run
         self._kinds = ("gradients", "parameters") if log == "all" else (log,)
         self._every = max(int(every), 1)
-        self._seen = 0
+        self._left = 0
         self._named = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
-        self._hooks: list[Any] = [model.register_forward_pre_hook(self._forward)]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Be nobody's in a copy: models are copied and pickled with their hooks, and a run is this process'."""
-        return _nobody, ()
+        # On all parameters where a pass is due; to count those that are not, on one.
+        self._hook: Any = None
+        self._arm()
 
     def stop(self) -> None:
         """Watch it no longer."""
-        while self._hooks:
-            self._hooks.pop().remove()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
 
-    def _forward(self, model: torch.nn.Module, _inputs: Any) -> None:
-        """Before each training pass: see to it that the gradients of every so many are looked at."""
-        if not (model.training and torch.is_grad_enabled() and self._named):
-            return
-        due, self._seen = self._seen % self._every == 0, self._seen + 1
-        del self._hooks[1:]
-        if due:
-            self._hooks.append(register_multi_grad_hook([value for _, value in self._named], self._backward))
+    def _arm(self) -> None:
+        self.stop()
+        if self._named:
+            self._hook = register_multi_grad_hook([value for _, value in self._named], self._backward)
 
     def _backward(self, gradients: Sequence[torch.Tensor | None]) -> None:
-        """After the gradients of a pass are there."""
-        if len(self._hooks) > 1:
-            self._hooks.pop().remove()
-        if self._run.finished:
+        """A pass that is due has its gradients."""
+        if not self._model.training or self._run.finished:
             return
         try:
             self._run.log(self._look(gradients), commit=False)
         except Exception as error:  # noqa: BLE001 -- short of memory, say; here it would end the training
             self.stop()
             logger.warning("a model is watched no longer: %s: %.200s", type(error).__name__, error)
+            return
+        if self._every > 1:
+            self.stop()
+            self._left = self._every - 1
+            # The first that is used has its gradient last, so that all is over when the next pass is seen to.
+            used = (value for (_, value), gradient in zip(self._named, gradients, strict=True) if gradient is not None)
+            self._hook = next(used).register_hook(self._count)
+
+    def _count(self, _gradient: torch.Tensor) -> None:
+        """A pass that is not due has a gradient."""
+        if self._model.training:
+            self._left -= 1
+            if self._left == 0:
+                self._arm()
 
     def _look(self, gradients: Sequence[torch.Tensor | None]) -> dict[str, Any]:
         """Return what is logged."""
@@ -79,7 +87,7 @@ class Watch:
 def watch(
     model: torch.nn.Module, run: runwire.Run | None = None, *, log: What = "gradients", every: int = 100
 ) -> Watch:
-    """Log a model's gradients, parameters, or both, every so many training passes: histograms, and L2 norms.
+    """Log a model's gradients, parameters, or both, every so many passes backward: histograms, and L2 norms.
 
     They are logged when a backward pass has them, and belong to the next row that the training logs. Of the gradients
     it is those that this rank has computed, before any exchange. In between it costs a call a pass.
@@ -89,7 +97,7 @@ def watch(
         watch(model, every=100)
 
     Args:
-        model: what is trained; passes in ``eval()`` or without gradients do not count.
+        model: what is trained; passes backward in ``eval()`` do not count.
         run: the run to log into; None for the current one.
         log: "gradients", "parameters" or "all".
         every: after how many passes.
@@ -103,13 +111,6 @@ def watch(
         RunFinishedError: there is no run.
     """
     return Watch(model, chosen(run, "watch()"), log, every)
-
-
-def _nobody() -> Watch:
-    """Return what watches nothing."""
-    watch = Watch.__new__(Watch)
-    watch._named, watch._hooks = [], []  # noqa: SLF001 -- its own
-    return watch
 
 
 def _norms(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, float]:

@@ -237,7 +237,8 @@ class Run:
         """Do nothing: the commit of the code and what was changed since are recorded anyway."""
 
     def mark_preempting(self) -> None:
-        """Do nothing: a run that ends by a signal says so itself."""
+        """Say that the run is about to be ended from outside."""
+        self._run.planned_stop("preemption")
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run."""
