@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -182,41 +183,43 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
         "    print('afterwards', flush=True)\n"
         "    sys.stdin.readline()\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, rank],
-            env={**os.environ, "RUNWIRE_HOME": str(up.home)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for rank in ("0", "3")
-    ]
-    up.wait_for_run(run)
-    page = open_page(f"{up.server}/r/{run}")
-    console = page.locator(".logged", has_text="Console")
-    console.locator("summary").click()
-    shown = console.get_by_role("log")
-    expect(shown).to_contain_text("before")
-    expect(shown.locator("code", has_text="before")).to_be_in_viewport()
-    expect(shown.locator(".stderr")).to_have_text("<b>trouble</b>")
-    assert processes[0].stdin is not None
-    processes[0].stdin.write("\n")
-    processes[0].stdin.flush()
-    expect(shown.locator("code", has_text="afterwards")).to_be_in_viewport()
-    expect(shown).not_to_contain_text("line 100 ")
-    shown.get_by_role("button", name="Earlier").click()
-    expect(shown.locator("code", has_text=re.compile("^line 0$"))).to_have_count(1)
-    expect(shown.locator("code")).to_have_count(1203)
-    console.get_by_role("searchbox").fill("TROUBLE")
-    expect(shown.locator("code")).to_have_count(1)
-    console.get_by_role("searchbox").fill("")
-    console.get_by_role("combobox").select_option("rank 3")
-    expect(shown.locator("code", has_text="before")).to_be_in_viewport()
-    expect(shown).not_to_contain_text("afterwards")
-    for process in processes:
-        process.communicate("\n\n", timeout=60)
+    processes = []
+    with contextlib.ExitStack() as stack:
+        for rank in ("0", "3"):
+            process = subprocess.Popen(
+                [sys.executable, "-c", program, rank],
+                env={**os.environ, "RUNWIRE_HOME": str(up.home)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # elsewhere, so that it is known what came by it
+                text=True,
+            )
+            stack.callback(process.communicate, timeout=60)
+            stack.callback(process.kill)
+            processes.append(process)
+        up.wait_for_run(run)
+        page = open_page(f"{up.server}/r/{run}")
+        console = page.locator(".logged", has_text="Console")
+        console.locator("summary").click()
+        shown = console.get_by_role("log")
+        expect(shown).to_contain_text("before")
+        expect(shown.locator("code", has_text="before")).to_be_in_viewport()
+        expect(shown.locator(".stderr")).to_have_text("<b>trouble</b>")
+        assert processes[0].stdin is not None
+        processes[0].stdin.write("\n")
+        processes[0].stdin.flush()
+        expect(shown.locator("code", has_text="afterwards")).to_be_in_viewport()
+        first = shown.locator("code", has_text=re.compile("^line 0$"))
+        expect(first).to_have_count(0)
+        shown.get_by_role("button", name="Earlier").click()
+        expect(first).to_have_count(1)
+        expect(shown.locator("code")).to_have_count(1203)
+        console.get_by_role("searchbox").fill("TROUBLE")
+        expect(shown.locator("code")).to_have_count(1)
+        console.get_by_role("searchbox").fill("")
+        console.get_by_role("combobox").select_option("rank 3")
+        expect(shown.locator("code", has_text="before")).to_be_in_viewport()
+        expect(shown).not_to_contain_text("afterwards")
 
 
 def test_a_run_is_asked_to_stop_by_a_button_that_asks_back(up: Pipeline, open_page: Callable[..., Page]) -> None:

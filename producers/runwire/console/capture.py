@@ -28,7 +28,7 @@ from runwire.console.record import LOCK
 _NAMES = {1: "stdout", 2: "stderr"}
 #: A quarter of a pipe's usual limit: all pipes of a user together have one, too.
 _PIPE_BYTES = 1 << 18
-#: At a run's end it is waited for so long until all is passed on; who reads it may not.
+#: At a run's end it is waited for so long until all is passed on; whoever is to read it may not do so.
 _DRAIN_SECONDS = 2.0
 #: Descriptors are handed over from here on, so that none stands where another is to be.
 _HIGH_FD = 64
@@ -123,6 +123,8 @@ class Capture:
         self._process = os.getpid()
         self._lock = threading.RLock()  # a signal's handler may finish the run in the midst of that
         self._streams: list[_Stream] = []
+        #: Those that do what the tee did, once that is gone.
+        self._passing: list[threading.Thread] = []
         writers: list[int] = []
         self._control, theirs = socket.socketpair()
         lock = -1
@@ -194,9 +196,11 @@ class Capture:
         """Wait until the tee has passed on what was written, for a while."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         with suppress(OSError):
-            self._control.send(DRAIN)
+            self._control.send(DRAIN, socket.MSG_NOSIGNAL)  # SIGPIPE may be what ends this program
         while self._streams and DRAIN not in self._listen() and time.monotonic() < deadline:
             time.sleep(0.001)
+        for thread in self._passing:
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def _fall_back(self) -> None:
         """The tee is gone: let what lies in its pipes, and what children still write, get on without it."""
@@ -204,6 +208,7 @@ class Capture:
         for stream in streams:
             stream.put_back()
             thread = threading.Thread(target=_pass_on, args=(stream,), name=f"runwire {stream.name}", daemon=True)
+            self._passing.append(thread)
             thread.start()
         # Only now: it goes to one of them.
         logger.warning("the console output is no longer recorded, for its process is gone; it is shown as ever")

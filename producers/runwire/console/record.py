@@ -15,7 +15,7 @@ from contextlib import suppress
 
 LOCK = "console.lock"
 SEGMENT_BYTES = 1 << 22
-#: So many wait at most; then the oldest goes, since what was said last is what people look for.
+#: So many wait at most; then the oldest but the first goes: how a run began and what it said last is looked for.
 SEGMENTS_MAX = 16
 #: A disk that was full is tried again after so long.
 _RETRY_SECONDS = 1.0
@@ -110,6 +110,6 @@ class Record:
         path = os.path.join(self._folder, segment_name(there[-1] + 1 if there else 0))  # noqa: PTH118 -- as above
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._size = 0
-        for index in there[: max(len(there) + 1 - SEGMENTS_MAX, 0)]:
+        for index in there[1 : max(len(there) + 2 - SEGMENTS_MAX, 1)]:
             with suppress(OSError):
                 os.unlink(os.path.join(self._folder, segment_name(index)))  # noqa: PTH108, PTH118 -- as above

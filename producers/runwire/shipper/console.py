@@ -17,6 +17,8 @@ from runwire.wire.console import ConsoleLine, ConsoleLines
 
 _LOOK_SECONDS = 1.0
 _READ_BYTES = 1 << 18
+#: So many looks for the next file are for what its name should be; then one for whatever there is.
+_LOOKS_ALL = 16
 
 
 class Console:
@@ -42,6 +44,7 @@ class Console:
         self._flight = Flight(position)
         self._drained = False
         self._looked_last = False
+        self._looks = 0
         self.due = 0.0
         self.live = True
         self.waiting = 0
@@ -68,40 +71,48 @@ class Console:
         if not self._link.room("bulk"):
             return False
         self.due = now + _LOOK_SECONDS
-        self.live = flocked(self._folder / LOCK)  # before reading: what is read when it is not is all
-        lines, size = self._read()
-        self._drained = not size
+        # Before reading: what is read when it is not is all. While the run goes on nobody asks.
+        self.live = not ended or flocked(self._folder / LOCK)
+        lines, more = self._read(ended=ended)
+        self._drained = not more
         self._looked_last |= ended and self._drained
         if lines:
             message = ConsoleLines(self._meta.run, self._meta.rank, self._meta.attempt, lines)
             self._flight.add(self._link.send("bulk", CONSOLE, self._key, message.encode()), self._here)
         else:
             self._flight.skip(self._here)
-        if size:
+        if more:
             self.due = now
-        return bool(size)
+        return more
 
-    def _read(self) -> tuple[list[ConsoleLine], int]:
-        """Return what comes next, and how many bytes that is."""
-        there = segments(self._folder)
-        later = [index for index in there if index >= self._here.segment]
-        if later and later[0] > self._here.segment:
-            self._here = Position(later[0], 0)  # the oldest go when too much waits
-        if not later:
-            return [], 0
-        path = self._folder / segment_name(self._here.segment)
-        data = b""
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            file.seek(self._here.offset)
-            data = file.read(_READ_BYTES)
-            self.waiting = os.fstat(file.fileno()).st_size - self.delivered.offset
+    def _read(self, *, ended: bool) -> tuple[list[ConsoleLine], bool]:
+        """Return what comes next, and whether there may be more behind it."""
+        later = self._later(ended=ended)  # before reading: once there is one, nothing is added to this one
+        path = str(self._folder / segment_name(self._here.segment))
+        data, size = b"", 0
+        with suppress(FileNotFoundError):
+            size = os.stat(path).st_size  # noqa: PTH116 -- done for every run once a second
+            if size > self._here.offset:
+                with open(path, "rb") as file:  # noqa: PTH123 -- likewise
+                    file.seek(self._here.offset)
+                    data = file.read(_READ_BYTES)
         whole = data.rfind(b"\n") + 1
-        if whole:
-            self._here = Position(self._here.segment, self._here.offset + whole)
-        elif len(later) > 1:  # what is left is half a line, of a writer that was killed
-            self._here = Position(later[1], 0)
-            return [], max(len(data), 1)
-        return [line for text in data[:whole].splitlines() if (line := _line(text)) is not None], whole
+        self._here = Position(self._here.segment, self._here.offset + whole)
+        self.waiting = max(size - self._here.offset, 0)
+        if not whole and later is not None:  # what is left may be half a line, of a writer that was killed
+            self._here = Position(later, 0)
+        lines = [line for text in data[:whole].splitlines() if (line := _line(text)) is not None]
+        return lines, bool(whole) or later is not None
+
+    def _later(self, *, ended: bool) -> int | None:
+        """Return the number of the next file, None if there is none."""
+        following = self._here.segment + 1
+        if os.path.exists(self._folder / segment_name(following)):  # noqa: PTH110 -- likewise
+            return following
+        self._looks += 1
+        if ended or self._looks % _LOOKS_ALL == 0:  # some may have been removed
+            return next((index for index in segments(self._folder) if index > self._here.segment), None)
+        return None
 
 
 def _line(text: bytes) -> ConsoleLine | None:

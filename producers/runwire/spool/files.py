@@ -128,14 +128,11 @@ class Files:
         Raises:
             OSError: they cannot be stored.
         """
-        self._begin(sum(size for digest, size in sizes.items() if not (self._folder / digest).exists()))
-        for digest in sizes:
-            source = other._folder / digest
-            try:
-                os.link(source, self._folder / digest)
-            except FileExistsError:
-                continue
-            except OSError:
+        sources = {digest: other._folder / digest for digest in sizes if not (self._folder / digest).exists()}
+        # A third name of what somebody else has takes no room.
+        self._begin(sum(sizes[digest] for digest, source in sources.items() if source.stat().st_nlink == 1))
+        for digest, source in sources.items():
+            if not _linked(source, self._folder / digest):
                 with source.open("rb") as file:
                     self.copy(file)
 
@@ -154,6 +151,17 @@ class Files:
     def _drop(new: Path) -> None:
         with suppress(OSError):
             new.unlink()
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Give a file another name; return whether that could be, or is so."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return True
+    except OSError:  # another disk, or one without links
+        return False
+    return True
 
 
 def waiting(spool: Path) -> Iterator[Waiting]:

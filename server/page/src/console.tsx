@@ -84,7 +84,8 @@ function Lines({ run, running, rank, search, onRanks }: LinesOf) {
           : await api.printed(run, { rank: before.rank, search, after: before.last }, signal);
       if (found.ranks) onRanks(found.ranks);
       if (before?.rank == null) setFirst(found.lines.length === LINES ? found.first : null);
-      const lines = before ? merged(before.lines, found.lines) : found.lines;
+      // What is shown now: earlier lines may have come meanwhile.
+      const lines = merged(shown.current?.lines ?? [], found.lines);
       shown.current = { lines: lines.slice(-LINES_MAX), rank: found.rank, last: found.last };
       return found.lines.length;
     },
@@ -111,7 +112,7 @@ function Lines({ run, running, rank, search, onRanks }: LinesOf) {
     if (!now || first === null) return;
     follows.current = false;
     const found = await api.printed(run, { rank: now.rank, search, before: first, limit: LINES });
-    shown.current = { ...now, lines: merged(found.lines, now.lines) };
+    shown.current = { ...(shown.current ?? now), lines: merged(found.lines, shown.current?.lines ?? []) };
     setFirst(found.lines.length === LINES ? found.first : null);
     setEarlier((count) => count + 1);
   };
