@@ -52,6 +52,13 @@ class Stopped(RunwireError):  # noqa: N818 -- it is no error: what was asked for
 
     It is an `Exception`, so that what a training does at an exception (save, clean up) it does at this one, too.
 
+    ::
+
+        try:
+            train(run)
+        except runwire.Stopped:
+            save(model)
+
     Attributes:
         by: who asked.
         reason: why; "" if that was not said.

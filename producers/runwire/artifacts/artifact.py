@@ -111,7 +111,12 @@ class Artifact:
 
     @classmethod
     def fetched(cls, told: Mapping[str, Any], remote: Remote) -> Artifact:
-        """Return a version that is stored, as the server tells of it."""
+        """Return a version that is stored, as the server tells of it.
+
+        Args:
+            told: what it tells.
+            remote: the server, for its files.
+        """
         made = cls(told["name"], told["type"], told["description"] or None, told["metadata"])
         made.project, made._entries, made._remote = told["project"], None, remote
         made._take(told)
@@ -192,7 +197,7 @@ class Artifact:
 
     @contextmanager
     def new_file(self, name: str, mode: Literal["w", "wb"] = "w", encoding: str | None = None) -> Iterator[IO[Any]]:
-        """Give a new file to write to, which is added when it is closed.
+        """Yield a new file to write to, which is added when it is closed.
 
         Args:
             name: its path in the artifact.
@@ -244,6 +249,9 @@ class Artifact:
 
     def get(self, name: str) -> Table | None:
         """Return a table that was put into it by `add`; None if there is none of that name.
+
+        Args:
+            name: as it was given to `add`.
 
         Raises:
             UnavailableError: the server does not answer.

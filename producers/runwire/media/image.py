@@ -79,7 +79,11 @@ class Image(Media):
         self._masks = {str(name): _mask(str(name), one) for name, one in (masks or {}).items()}
 
     def told(self, keep: Keep) -> dict[str, Any] | None:
-        """Return what an event tells of it, once its file and those of its masks are kept."""
+        """Return what an event tells of it, once its file and those of its masks are kept; None if that cannot be.
+
+        Args:
+            keep: keeps files.
+        """
         about = super().told(keep)
         if about is None or not self._masks:
             return about
