@@ -123,6 +123,8 @@ class Capture:
         self._process = os.getpid()
         self._lock = threading.RLock()  # a signal's handler may finish the run in the midst of that
         self._streams: list[_Stream] = []
+        #: Whether the tee has passed on all that there was: if it ends then, it did so because nobody writes any more.
+        self._through = False
         #: Those that do what the tee did, once that is gone.
         self._passing: list[threading.Thread] = []
         writers: list[int] = []
@@ -185,7 +187,10 @@ class Capture:
             return b""
         except OSError:
             said = b""
-        if not said:
+        self._through |= DRAIN in said
+        if not said and self._through:
+            self._let_go()
+        elif not said:
             self._fall_back()
         for index, stream in enumerate(self._streams):
             if b"%d" % index in said:  # what is written there is to fail as it would without us

@@ -248,3 +248,4 @@ def _serve(folder: str, names: Sequence[str], counts: Counts) -> None:
         training.tell(drained=drained)
     for stream in streams:
         stream.settle()
+    training.tell(drained=True)  # nobody is left who might write, and that is why it ends
