@@ -112,7 +112,7 @@ def test_sounds_histograms_and_plots_are_shown(up: Pipeline, open_page: Callable
     sound = page.get_by_label("a tone")
     expect(sound).to_be_visible()
     sound.evaluate("audio => { audio.preload = 'metadata'; audio.load(); }")
-    page.wait_for_function("document.querySelector('audio').duration === 1")
+    expect(sound).to_have_js_property("duration", 1)
     section = page.locator("details.media")
     weights = section.filter(has_text="weights")
     expect(weights.locator("rect")).to_have_count(8)

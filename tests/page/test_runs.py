@@ -153,7 +153,7 @@ def test_a_logged_table_is_shown_page_by_page(up: Pipeline, open_page: Callable[
     run.finish()
     up.wait_for_run(run.id)
     page = open_page(f"{up.server}/r/{run.id}")
-    table = page.locator(".logged")
+    table = page.locator(".logged", has_text="predictions")
     expect(table.locator("summary")).to_contain_text("predictions 120 rows, 3 columns")
     expect(table.locator("td")).to_have_count(0)
     table.locator("summary").click()
