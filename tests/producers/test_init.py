@@ -122,7 +122,7 @@ def test_settings_come_from_the_call_then_the_environment_then_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is wrong in the environment or the file is said, and the default holds: no training ends by it."""
-    for name in ("CODE", "PACKAGES", "MACHINE", "CONSOLE"):
+    for name in ("CODE", "PACKAGES", "MACHINE", "CONSOLE", "SYSTEM_INTERVAL"):
         monkeypatch.delenv(f"RUNWIRE_{name}")
     file = tmp_path / "config.toml"
     monkeypatch.setenv("RUNWIRE_CONFIG", str(file))
