@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from parts import until
 
 import runwire
 from producers.arrival import Reading
@@ -66,7 +67,7 @@ print("done")
     )
     out, err = process.communicate(timeout=120)
     assert out == "done\n", err
-    assert list(found(spools(home))) == []
+    until(lambda: not list(found(spools(home))), "all is delivered, and the spool gone", 30)
     arrived = reading("jumps").until(lambda a: len(a.rows) == 1200 and a.ended, "all arrives")
     assert arrived.ended == ["finished"]
     assert [step for _, (step, _) in sorted(arrived.rows.items())] == list(range(1200))
@@ -112,7 +113,7 @@ print("done")
     assert out == "done\n", err
     assert "Traceback" not in err
     assert "'huge'" in err
-    assert list(found(spools(home))) == []
+    until(lambda: not list(found(spools(home))), "all is delivered, and the spool gone", 30)
     arrived = reading("huge").until(lambda a: len(a.rows) == 4 and a.ended, "the rest arrives")
     assert arrived.ended == ["finished"]
     assert [list(values) for _, (_, values) in sorted(arrived.rows.items())] == [["loss"]] * 4
