@@ -173,12 +173,7 @@ class Capture:
 
     def _listen(self) -> bytes:
         """Hear what the tee says, and do what that asks for. Return it."""
-        if self._child:
-            try:
-                if os.waitpid(self._child, os.WNOHANG)[0]:
-                    self._child = 0
-            except ChildProcessError:  # somebody else's wait() took it
-                self._child = 0
+        self._reap()
         if not self._streams:
             return b""
         try:
@@ -196,6 +191,15 @@ class Capture:
             if b"%d" % index in said:  # what is written there is to fail as it would without us
                 stream.put_back()
         return said
+
+    def _reap(self) -> None:
+        """Take note that the process that started the tee has ended, as it does at once."""
+        if self._child:
+            try:
+                if os.waitpid(self._child, os.WNOHANG)[0]:
+                    self._child = 0
+            except ChildProcessError:  # somebody else's wait() took it
+                self._child = 0
 
     def _drain(self) -> None:
         """Wait until the tee has passed on what was written, for a while."""

@@ -138,6 +138,8 @@ class _Reader:
 
 def _timed(metrics: pa.DictionaryArray, steps: pa.Array, times: pa.Array) -> pa.Array:
     """Return the times of points: those of their steps, but of the machine's figures the step itself."""
-    measured = pa.array([is_system(name) for name in metrics.dictionary.to_pylist()], pa.bool_())
-    own = steps.cast(pa.timestamp("ms", tz="UTC")).cast(TS.type)
-    return pc.if_else(measured.take(metrics.indices), own, times)
+    of_machine = pa.array([is_system(name) for name in metrics.dictionary.to_pylist()], pa.bool_())
+    measured = of_machine.take(metrics.indices)
+    milliseconds = pc.if_else(measured, steps, pa.scalar(None, steps.type))  # another step may be no time at all
+    own = milliseconds.cast(pa.timestamp("ms", tz="UTC")).cast(TS.type)
+    return pc.if_else(measured, own, times)
