@@ -73,14 +73,14 @@ def test_what_there_is_not_is_answered_with_what_there_is(ingest: Ingest, client
 
 def test_a_deleted_run_has_no_media(ingest: Ingest, client: Client) -> None:
     """Neither what was there nor what still comes is shown or kept."""
-    start = Event("start", "gone", 0, 1, _TS, {"project": "p"})
-    assert ingest.store([Message(EVENTS, 0, 0, b"gone", start.encode()), said("gone", 8)]) == []
-    removal.delete(client, "gone", force=True)
-    assert queries.media(client, "gone") == []
-    assert ingest.store([said("gone", 9)]) == []
-    assert queries.media(client, "gone") == []
+    start = Event("start", "media-gone", 0, 1, _TS, {"project": "p"})
+    assert ingest.store([Message(EVENTS, 0, 0, b"media-gone", start.encode()), said("media-gone", 8)]) == []
+    removal.delete(client, "media-gone", force=True)
+    assert queries.media(client, "media-gone") == []
+    assert ingest.store([said("media-gone", 9)]) == []
+    assert queries.media(client, "media-gone") == []
     removal.sweep(client)
-    assert client.query("SELECT count() FROM stored_media WHERE run = 'gone'").result_rows == [(0,)]
+    assert client.query("SELECT count() FROM stored_media WHERE run = 'media-gone'").result_rows == [(0,)]
 
 
 @pytest.mark.parametrize(

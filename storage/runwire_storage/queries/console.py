@@ -86,8 +86,9 @@ def console(
     if search:
         where += " AND positionCaseInsensitiveUTF8(text, {search:String}) > 0"
     if after is not None:
+        # Each record once, also where a shipper or a worker that was killed repeated it.
         sql = f"""
-            SELECT {_COLUMNS}, seq FROM {DATABASE}.stored_console
+            SELECT DISTINCT {_COLUMNS}, seq FROM {DATABASE}.stored_console
             WHERE {where} AND seq > {{after:UInt64}} ORDER BY seq LIMIT {{limit:UInt64}}
         """  # noqa: S608 - constants
     else:
