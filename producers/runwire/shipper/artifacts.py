@@ -16,6 +16,8 @@ from runwire.spool.files import FOLDER
 from runwire.wire import ARTIFACTS
 
 _LOOK_SECONDS = 0.2
+#: Where nothing was kept yet, as in most spools.
+_FIRST_LOOK_SECONDS = 1.0
 #: Looking takes at most so much of the time, however many files a spool has.
 _LOOK_SHARE = 0.05
 _RECENT_NS = 2_000_000_000
@@ -35,6 +37,9 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._files = str(
+            folder / FOLDER
+        )  # looked at for every run again and again, where a Path costs more than the look
         self._next_look = 0.0
         self._changed: int | None = None
         self._waiting: list[Path] = []
@@ -56,7 +61,7 @@ class Artifacts:
             return False
         if self._sent or self._look():
             return True
-        self._next_look = now + _LOOK_SECONDS
+        self._next_look = now + (_FIRST_LOOK_SECONDS if self._changed is None else _LOOK_SECONDS)
         return False
 
     def step(self, now: float, link: Link, files: Callable[[], set[str]]) -> None:
@@ -93,7 +98,7 @@ class Artifacts:
     def _look(self) -> bool:
         """Look for announcements if the folder has changed; return whether some wait."""
         try:
-            changed = os.stat(self._folder / FOLDER).st_mtime_ns  # noqa: PTH116 -- done for every run again and again
+            changed = os.stat(self._files).st_mtime_ns  # noqa: PTH116 -- as above
         except OSError:
             return False
         # Two changes may have the same time, so one that is recent is looked at again.

@@ -38,6 +38,7 @@ class Console:
 
     def __init__(self, folder: Path, meta: Meta, position: Position, link: Link) -> None:
         self._folder, self._meta = folder, meta
+        self._prefix = f"{folder}{os.sep}"  # a Path for each look would cost more than the look
         self._key = f"{meta.run}/{meta.rank}".encode()
         self._link = link
         self._here = position
@@ -88,7 +89,7 @@ class Console:
     def _read(self, *, ended: bool) -> tuple[list[ConsoleLine], bool]:
         """Return what comes next, and whether there may be more behind it."""
         later = self._later(ended=ended)  # before reading: once there is one, nothing is added to this one
-        path = str(self._folder / segment_name(self._here.segment))
+        path = self._path(self._here.segment)
         data, size = b"", 0
         with suppress(FileNotFoundError):
             size = os.stat(path).st_size  # noqa: PTH116 -- done for every run once a second
@@ -104,10 +105,13 @@ class Console:
         lines = [line for text in data[:whole].splitlines() if (line := _line(text)) is not None]
         return lines, bool(whole) or later is not None
 
+    def _path(self, segment: int) -> str:
+        return f"{self._prefix}{segment_name(segment)}"
+
     def _later(self, *, ended: bool) -> int | None:
         """Return the number of the next file, None if there is none."""
         following = self._here.segment + 1
-        if os.path.exists(self._folder / segment_name(following)):  # noqa: PTH110 -- likewise
+        if os.path.exists(self._path(following)):  # noqa: PTH110 -- likewise
             return following
         self._looks += 1
         if ended or self._looks % _LOOKS_ALL == 0:  # some may have been removed
