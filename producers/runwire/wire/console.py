@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from runwire.errors import WireError
-from runwire.wire.json import dumps, loads
-from runwire.wire.messages import ATTEMPT_SHIFT, VERSION
+from runwire.wire.json import dumps
+from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, _record
 from runwire.wire.names import check_rank, check_run
 
 #: What came by which descriptor; both, where the two lead to the same place.
@@ -77,11 +77,7 @@ class ConsoleLines:
         Raises:
             WireError: it holds no console output.
         """
-        told = loads(value)
-        if not isinstance(told, dict):
-            raise WireError(f"expected a JSON object, got {type(told).__name__}")
-        if told.get("v") != VERSION:
-            raise WireError(f"version {told.get('v')!r:.40}, this program reads version {VERSION}")
+        told = _record(value)
         attempt, lines = told.get("attempt"), told.get("lines")
         if not isinstance(attempt, int) or not _number(attempt, 0, _UINT32):
             raise WireError(f"attempt is {attempt!r:.40}, expected an integer from 0 to {_UINT32 - 1}")

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runwire.errors import WireError
-from runwire.wire.json import dumps, loads
-from runwire.wire.messages import VERSION
+from runwire.wire.json import dumps
+from runwire.wire.messages import VERSION, _record
 from runwire.wire.names import check_run
 
 #: Whoever asks may give so many characters as a reason, and as who it is.
@@ -43,11 +43,7 @@ class StopRequest:
         Raises:
             WireError: it is no such request.
         """
-        record = loads(value)
-        if not isinstance(record, dict):
-            raise WireError(f"expected a JSON object, got {type(record).__name__}")
-        if record.get("v") != VERSION:
-            raise WireError(f"version {record.get('v')!r:.40}, this program reads version {VERSION}")
+        record = _record(value)
         if record.get("type") != "stop":
             raise WireError(f"type is {record.get('type')!r:.40}, expected stop")
         return cls(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runwire.errors import WireError
-from runwire.wire.json import dumps, loads
-from runwire.wire.messages import VERSION
+from runwire.wire.json import dumps
+from runwire.wire.messages import VERSION, _record
 from runwire.wire.names import check_metric, check_rank, check_run
 
 #: A table has at most so many columns.
@@ -59,11 +59,7 @@ class TableRows:
         Raises:
             WireError: it holds no rows of a table.
         """
-        record = loads(value)
-        if not isinstance(record, dict):
-            raise WireError(f"expected a JSON object, got {type(record).__name__}")
-        if record.get("v") != VERSION:
-            raise WireError(f"version {record.get('v')!r:.40}, this program reads version {VERSION}")
+        record = _record(value)
         columns, rows = record.get("columns"), record.get("rows")
         if not isinstance(columns, list) or not 0 < len(columns) <= COLUMNS_MAX:
             raise WireError(f"columns is {columns!r:.80}, expected a list of 1 to {COLUMNS_MAX} names")
