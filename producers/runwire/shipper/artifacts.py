@@ -16,8 +16,6 @@ from runwire.spool.files import FOLDER
 from runwire.wire import ARTIFACTS
 
 _LOOK_SECONDS = 0.2
-#: Where nothing was kept yet, as in most spools.
-_FIRST_LOOK_SECONDS = 1.0
 #: Looking takes at most so much of the time, however many files a spool has.
 _LOOK_SHARE = 0.05
 _RECENT_NS = 2_000_000_000
@@ -37,9 +35,7 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files = str(
-            folder / FOLDER
-        )  # looked at for every run again and again, where a Path costs more than the look
+        self._files = str(folder / FOLDER)  # looked at again and again, where a Path costs more than the look
         self._next_look = 0.0
         self._changed: int | None = None
         self._waiting: list[Path] = []
@@ -61,7 +57,7 @@ class Artifacts:
             return False
         if self._sent or self._look():
             return True
-        self._next_look = now + (_FIRST_LOOK_SECONDS if self._changed is None else _LOOK_SECONDS)
+        self._next_look = now + _LOOK_SECONDS
         return False
 
     def step(self, now: float, link: Link, files: Callable[[], set[str]]) -> None:

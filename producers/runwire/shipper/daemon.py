@@ -140,7 +140,7 @@ def serve(home: Path, idle: float = IDLE_SECONDS) -> int:
         elif time.monotonic() - worked > idle:
             break
         if not more:
-            time.sleep(shipper.pause())
+            shipper.host.wait(shipper.pause())
     shipper.close()
     log.info("ends, pid %d", os.getpid())
     return 0

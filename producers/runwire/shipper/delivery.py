@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import Any
 from runwire.console import record
 from runwire.shipper.artifacts import Artifacts
 from runwire.shipper.console import Console
+from runwire.shipper.contents import Contents
+from runwire.shipper.deaths import Deaths
 from runwire.shipper.link import Link
 from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
@@ -22,7 +25,8 @@ from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe, flocked
 from runwire.wire import ATTEMPT_SHIFT
 
-_ALIVE_SECONDS = 0.2
+#: How often a spool is looked at whose process is not known to be well, and how often one where the kernel would say.
+_LOOK_SECONDS, _WATCHED_LOOK_SECONDS = 0.2, 1.0
 _WAITING_SECONDS = 1.0
 #: What is delivered is written down once a second if a killed shipper's successor would repeat so many bytes, or tell
 #: anew of something that an alert may answer to; else now and then, since it takes as long as to deliver a few rows.
@@ -39,17 +43,20 @@ class Delivery:
     Args:
         folder: the spool.
         meta: whose it is.
+        deaths: tells of the end of its process.
 
     Attributes:
         folder, meta: as given.
+        contents: what lies in it besides rows and events.
         gone: whether the run's process is known to be gone.
         carried: whether all that goes to Kafka was delivered.
         removed: whether all was delivered and the spool removed.
     """
 
-    def __init__(self, folder: Path, meta: Meta) -> None:
+    def __init__(self, folder: Path, meta: Meta, deaths: Deaths) -> None:
         self.folder, self.meta = folder, meta
         self._lock = Probe(folder / LOCK)
+        self.contents = Contents(folder)
         self.gone = not self._lock.held()
         self.carried = self.removed = False
         #: Whether only files are left to deliver.
@@ -62,6 +69,7 @@ class Delivery:
         self._artifacts = Artifacts(folder)
         self._watch: Watch | None = None
         self._console: Console | None = None
+        self._death = -1 if self.gone else deaths.watch(meta.pid)
         self._next_look = 0.0
         self._next_weigh = self._next_save = 0.0
         self._saved_at = self._ship_from, self._watch_from.position, self._console_from
@@ -89,6 +97,12 @@ class Delivery:
             self._watch = Watch(self.folder, self.meta, self._watch_from, link)
             self._console = Console(self.folder, self.meta, self._console_from, link)
 
+    def notice(self, ended: set[int]) -> None:
+        """Look at once whether the process lives, if it is among those that ended, as `Deaths.wait` tells of them."""
+        if self._death in ended:
+            self._unwatch()
+            self._next_look = 0.0
+
     def calls(self, now: float) -> bool:
         """Return whether there is something to do: all that is asked of most spools most of the time.
 
@@ -99,18 +113,20 @@ class Delivery:
             return False
         watch, ship, console = self._watch, self._ship, self._console
         if now >= self._next_look:
-            self._next_look = now + _ALIVE_SECONDS
             self.gone = self.gone or not self._lock.held()
             self._awaits_files = self._awaits_files and bool(self.files())
+            self.contents.look()
+            idle = self._death >= 0 and watch is not None and not self._awaits_files
+            self._next_look = now + (_WATCHED_LOOK_SECONDS if idle else _LOOK_SECONDS)
             if watch is None:
                 return True  # there may be a link now
         if watch is None or ship is None or console is None:
             return self.gone and not self._awaits_files
-        if self._artifacts.calls(now):
+        if self.contents.files and self._artifacts.calls(now):
             return True
         if self._awaits_files:
             return False
-        return watch.calls(now) or now >= min(ship.due, console.due) or self.gone
+        return watch.calls(now) or now >= ship.due or (self.contents.console and now >= console.due) or self.gone
 
     def pause(self) -> float:
         """Leave the spool alone for a while, since it cannot be read or written: its disk is full, say.
@@ -153,10 +169,13 @@ class Delivery:
         watch, ship, console = self._watch, self._ship, self._console
         if watch is None or ship is None or console is None or self._link is None:
             return False
-        self._artifacts.step(now, self._link, self.files)
         ended = self.gone or watch.finished
+        if ended:
+            self.contents.look()  # all that came, it came before
+        if self.contents.files:
+            self._artifacts.step(now, self._link, self.files)
         more = ship.step(now, ended=ended, told=watch.position)
-        if not more:
+        if not more and (ended or self.contents.console):
             more = console.step(now, ended=ended)
         self.carried = watch.done and ship.done and console.done
         self._awaits_files = self.carried and bool(self.files())
@@ -183,7 +202,7 @@ class Delivery:
         recount = now >= self._next_count
         if recount:
             self._next_count = now + _WAITING_SECONDS
-            self._waiting_files = sum(file.size for file in waiting(self.folder))
+            self._waiting_files = sum(file.size for file in waiting(self.folder)) if self.contents.files else 0
         if self._ship is not None and self._watch is not None:
             end, delivered = self._watch.end(), self._ship.delivered
             if end is not None and end.segment == delivered.segment:
@@ -251,6 +270,12 @@ class Delivery:
         """Let go of all of it: it is delivered, or the shipper ends."""
         self.close()
         self._lock.close()
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._death >= 0:
+            os.close(self._death)
+            self._death = -1
 
     def _remember(self) -> None:
         """Write down how far a run is that did not do so itself, for it was killed."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from runwire import _addresses
 from runwire.errors import ConfigError
 from runwire.shipper import slots
+from runwire.shipper.deaths import Deaths
 from runwire.shipper.delivery import Delivery
 from runwire.shipper.feed import Feed
 from runwire.shipper.link import Lane, Link
 from runwire.shipper.tally import Tally
 from runwire.shipper.uploads import Uploads
 from runwire.spool import LOCK, Meta
-from runwire.spool.files import FOLDER as FILES
 from runwire.spool.folder import found
 from runwire.spool.lock import held
 
@@ -71,6 +71,7 @@ class Host:
         self.default: str | None = None
         self._default_server: str | None = None
         self.tally = Tally()
+        self._deaths = Deaths()
         self._links: dict[str, Link] = {}
         self._backoff: dict[str, tuple[float, float]] = {}
         self._feeds: dict[str, Feed] = {}
@@ -162,6 +163,13 @@ class Host:
                 del self.deliveries[delivery.folder]
         return more
 
+    def wait(self, seconds: float) -> None:
+        """Wait until there may be something to do, which is at once where a process ends."""
+        ended = self._deaths.wait(seconds)
+        if ended:
+            for delivery in self.deliveries.values():
+                delivery.notice(ended)
+
     def close(self, seconds: float) -> None:
         """Let what is on its way arrive, for at most so long, and write down what did."""
         for feed in self._feeds.values():
@@ -227,7 +235,7 @@ class Host:
     def _take_on(self, folder: Path, meta: Meta) -> None:
         """Deliver a spool from here on; what another user left in the home holds up no other."""
         try:
-            self.deliveries[folder] = Delivery(folder, meta)
+            self.deliveries[folder] = Delivery(folder, meta, self._deaths)
         except OSError as error:
             if folder not in self._refused:
                 self._refused.add(folder)
@@ -302,7 +310,7 @@ class Host:
         folders: dict[str, list[Path]] = {}
         for folder, delivery in self.deliveries.items():
             server = self.server(delivery)
-            if server is not None and (folder / FILES).exists():
+            if server is not None and delivery.contents.files:
                 folders.setdefault(server, []).append(folder)
         for server in set(self._uploads) - set(folders):
             self._uploads.pop(server).stop()
