@@ -33,12 +33,13 @@ class Host:
 
     Attributes:
         home: the home.
-        kafka: what its processes are told; None for the home's own `up`.
+        kafka, server: what its processes are told; None for the home's own `up`.
         small: whether its disk is the one that is filled.
     """
 
     home: Path
     kafka: str | None = None
+    server: str | None = None
     small: bool = False
 
     def shipper(self) -> int | None:
@@ -63,8 +64,8 @@ class Cluster:
 
     def __init__(self, up: Pipeline, disk: Disk, folder: Path) -> None:
         self.up, self.disk, self.folder = up, disk, folder
-        self.hosts = [Host(up.home), Host(folder / "elsewhere", up.kafka)]
-        self.small = Host(disk.home, up.kafka, small=True)
+        self.hosts = [Host(up.home), Host(folder / "elsewhere", up.kafka, up.server)]
+        self.small = Host(disk.home, up.kafka, up.server, small=True)
         self._workers: list[subprocess.Popen[bytes]] = []
         self._frozen: set[int] = set()
 

@@ -17,6 +17,7 @@ WEIGHTS = {
     "kill kafka": 2,
     "kill clickhouse": 2,
     "kill alerting": 1,
+    "kill server": 1,
     "freeze trainer": 1,
     "freeze shipper": 2,
     "freeze stream": 2,

@@ -128,7 +128,7 @@ def _judge(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome:
     for run in runs:
         its = [training for training in trainings if training.rank.run == run]
         told = settled.dropped(cluster.up.kafka, run) if its[0].rank.kind == "small" else None
-        verdicts.append(verdict.of(store, its, told))
+        verdicts.append(verdict.of(store, cluster.up.server, its, told))
         outcome.fingerprints[run] = verdict.fingerprint(store, run)
         state = store.client.query("SELECT state FROM runwire.runs WHERE id = {run:String}", {"run": run}).result_rows
         if state != [("finished",)]:

@@ -48,6 +48,7 @@ def spools(hosts: Sequence[Host], runs: Sequence[str], kafka: str) -> str | None
             home = host.home
             if waiting([home], runs) and (host.small or not any(map(held, home.glob(f"spool/*/{LOCK}")))):
                 command = [sys.executable, "-m", "runwire", "sync", "--home", str(home), "--kafka", kafka]
+                command += [] if host.server is None else ["--server", host.server]
                 subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
     return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import known
 
 import runwire
-from faults import cells
+from faults import cells, things
 from faults.ledger import Ledger
 
 
@@ -26,6 +26,7 @@ def main() -> None:
     for name in ("unrest", "pause"):
         parser.add_argument(f"--{name}", type=float, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--plain", action="store_true", help="log rows and tables alone")
     args = parser.parse_args()
     ledger = Ledger(args.ledger)
     run = runwire.init(project="faults", id=args.run, rank=args.rank, config={"seed": args.seed})
@@ -36,11 +37,27 @@ def main() -> None:
     for call, (step, values) in enumerate(rows, 1):
         cells_of = cells.of(args.seed, call)
         table = {} if cells_of is None else {cells.NAME: runwire.Table(cells.COLUMNS, cells_of)}
+        page = None if args.plain else things.page(args.seed, call)
         ledger.begin(call)
-        run.log({**values, **table}, step=step)
+        if not args.plain:
+            say(run, args.seed, call)
+        run.log({**values, **table, **({} if page is None else {things.PAGE: runwire.Html(page)})}, step=step)
         ledger.end(call)
         time.sleep(args.pause)
     run.finish()
+
+
+def say(run: runwire.Run, seed: int, call: int) -> None:
+    """Print, and log an artifact, where a call has one."""
+    line, content = things.line(seed, call), things.artifact(seed, call)
+    if line is not None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    if content is not None:
+        artifact = runwire.Artifact(things.collection(run.id, run.rank), "known", metadata={"content": content})
+        with artifact.new_file("content.txt") as file:
+            file.write(content)
+        run.log_artifact(artifact)
 
 
 if __name__ == "__main__":

@@ -154,12 +154,12 @@ class Training:
         path = os.pathsep.join([*_FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "RUNWIRE_HOME": str(self.host.home), "PYTHONPATH": path}
         environment["RUNWIRE_SYSTEM_INTERVAL"] = "0"  # all that is stored is compared with what the trainer logs
-        if self.host.kafka is not None:
-            environment["RUNWIRE_KAFKA"] = self.host.kafka
+        if self.host.kafka is not None and self.host.server is not None:
+            environment |= {"RUNWIRE_KAFKA": self.host.kafka, "RUNWIRE_SERVER": self.host.server}
         if self.host.small:
             environment["RUNWIRE_FINISH_TIMEOUT"] = _SMALL_WAIT_SECONDS
         self._began = time.time()
-        flags = [f"--{option}={value}" for option, value in told.items()]
+        flags = [f"--{option}={value}" for option, value in told.items()] + ["--plain"] * self.host.small
         with self._said.open("wb") as said:
             command = [sys.executable, str(_TRAINER), *flags]
             self._process = own(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)

@@ -16,7 +16,7 @@ import known
 from feed import Store
 from known import Bits, Identity
 
-from faults import cells
+from faults import beside, cells
 from faults.trainings import Attempt, Training
 from runwire_storage.schema import TIME
 
@@ -64,11 +64,12 @@ class Verdict:
         return len(wrong)
 
 
-def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) -> Verdict:
+def of(store: Store, server: str, trainings: Sequence[Training], dropped: int | None = None) -> Verdict:
     """Compare what is stored of a run with what its ranks logged.
 
     Args:
         store: where it is stored.
+        server: who keeps the files.
         trainings: all ranks of the run.
         dropped: how many rows the run says were dropped; None where nothing may be.
     """
@@ -97,13 +98,17 @@ def of(store: Store, trainings: Sequence[Training], dropped: int | None = None) 
     )
     _judge_summaries(verdict, store, run)
     _judge_tables(verdict, store, trainings, all_of_it=dropped is None)
+    if dropped is None:
+        findings = beside.compare(store, server, trainings)
+        verdict.lost += sum(verdict.note(what, found) for what, found in findings.lost)
+        verdict.altered += sum(verdict.note(what, found) for what, found in findings.strange)
     return verdict
 
 
 def fingerprint(store: Store, run: str) -> tuple[int, ...]:
     """Return a number that tells whether what is stored of a run is still the same."""
     sql = "SELECT count(), groupBitXor(cityHash64(*)) FROM runwire.{} WHERE run = {{run:String}}"
-    tables = ("points", "rollups", "series", "tables")
+    tables = ("points", "rollups", "series", "tables", "media", "console")
     return tuple(n for table in tables for n in store.client.query(sql.format(table), {"run": run}).result_rows[0])
 
 
