@@ -62,7 +62,7 @@ def rows(table: pa.Table) -> list[tuple[str, int, int, bytes]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    points_max=st.sampled_from([1, 100, 999, 1000, 1 << 20]),
+    points_max=st.sampled_from([200, 999, 1000, 1 << 20]),
     metrics=st.sets(st.sampled_from([name for name, _ in SERIES]), min_size=1),
     view=st.tuples(st.sampled_from([-(2**63), -2, 0, 30, 1500]), st.sampled_from([-2, 4, 31, 900, 2**63])),
 )
@@ -76,6 +76,14 @@ def test_points_come_once_and_in_order_however_they_are_cut(
     assert rows(table) == expected(tuple(metrics), *view)
     assert all(batch.num_rows <= max(points_max, 1) for batch in batches)
     assert set(table["run"].to_pylist()) <= {RUN}
+
+
+def test_points_come_one_by_one_where_no_more_than_one_may(client: Client) -> None:
+    """A batch each; of the short series alone, for each point is a query of its own."""
+    metrics = ("a", "val/größe")
+    batches = list(export.points(client, RUN, export.chosen(client, RUN, metrics), points_max=1))
+    assert [batch.num_rows for batch in batches] == [1, 1, 1, 1]
+    assert rows(pa.Table.from_batches(batches, export.schema())) == expected(metrics, -(2**63), 2**63)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
