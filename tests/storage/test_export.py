@@ -60,7 +60,7 @@ def rows(table: pa.Table) -> list[tuple[str, int, int, bytes]]:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     points_max=st.sampled_from([200, 999, 1000, 1 << 20]),
     metrics=st.sets(st.sampled_from([name for name, _ in SERIES]), min_size=1),

@@ -286,7 +286,7 @@ def known(embedded: Embedded, client: Client) -> Sequence[KnownRun]:  # noqa: AR
     return drawn
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=_conditions)
 @example(condition=Compare(Metric("last", "loss"), "!=", 1.0))
 @example(condition=Compare(Summary("loss"), "!=", 1.0))
@@ -300,7 +300,7 @@ def test_clickhouse_answers_a_filter_as_python_does(
     assert page.total == len(page.runs)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operand=st.one_of(_metrics, _any, _fields("text", "time", "number", "duration")), descending=st.booleans())
 def test_runs_are_put_in_order_and_those_without_the_value_come_last(
     client: Client, known: Sequence[KnownRun], operand: Operand, *, descending: bool

@@ -180,7 +180,7 @@ _batches = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(batches=_batches, data=st.data())
 def test_columns_equal_brute_force_at_any_zoom(
     client: Client, ingest: Ingest, batches: list[list[tuple[int, float]]], data: st.DataObject
@@ -238,7 +238,7 @@ def test_many_series_are_answered_each_by_its_own(client: Client, ingest: Ingest
     assert found[70].last_step is None
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(batches=_batches, data=st.data())
 def test_columns_of_time_equal_brute_force_at_any_zoom(
     client: Client, ingest: Ingest, batches: list[list[tuple[int, float]]], data: st.DataObject

@@ -69,7 +69,7 @@ def test_metrics_say_what_their_steps_are(client: Client) -> None:
     assert (found["system/cpu"]["first_step"], found["system/cpu"]["last_step"]) == (NOW, max(CPU))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     view=st.one_of(
         st.tuples(st.none(), st.none()),
