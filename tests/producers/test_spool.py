@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from parts import until
 
 from runwire.spool import Damage, Item, Position, Reader, Rows, Told, Writer
-from runwire.spool.format import KEYS, segment_name
+from runwire.spool.format import KEYS, pack_event, segment_name
 
 Bits = tuple[str, int, int, tuple[tuple[str, int], ...]]
 
@@ -333,6 +334,27 @@ def test_the_end_of_a_run_is_told_though_the_spool_is_full(tmp_path: Path) -> No
     writer.close()
     kinds = [item.event["type"] for item in _read(Reader(tmp_path)) if isinstance(item, Told)]
     assert kinds == ["dropped", "finish"]
+
+
+def test_what_was_dropped_is_told_where_there_is_room_for_the_end_of_a_run_alone(tmp_path: Path) -> None:
+    """The end is shorter than what tells of the loss; it is not let past."""
+    finish = {"type": "finish", "ts": 0, "data": {"exit_code": 0}}
+    writer = Writer(tmp_path, 7)
+    for step in range(20):
+        writer.row(("loss",), step, 0, [1.0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (tmp_path / segment_name(0)).stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + len(pack_event(1, finish)), hard))
+    try:
+        with pytest.raises(OSError, match=r"File too large|No space left"):
+            writer.row(tuple("abcdefghijklmnop"), 20, 0, [1.0] * 16)
+        writer.event(finish, vital=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    writer.close()
+    told = [item.event for item in _read(Reader(tmp_path)) if isinstance(item, Told)]
+    assert [event["type"] for event in told] == ["dropped", "finish"]
+    assert told[0]["data"]["rows"] == 1
 
 
 def _fill(writer: Writer) -> None:

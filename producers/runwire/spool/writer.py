@@ -114,15 +114,15 @@ class Writer:
         """
         if self._reason:
             self._tell()
+        # What was lost is told before the end, though there may be room for the end alone: nobody reads on behind that.
+        if vital and self._reason and self._make_room():
+            self._tell()
         try:
             self._append(event)
         except OSError as error:
             if not vital or not self._make_room():
                 self._count("events", error)
                 raise
-            # What was lost is told before the end: nobody reads on behind that.
-            if self._reason:
-                self._tell()
             try:
                 self._append(event)
             except OSError as again:
