@@ -26,6 +26,8 @@ from runwire.wire import Alert, StopRequest
 _LOOK_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
 _BACKOFF_SECONDS_MAX = 60.0
+#: A start that takes longer than this hangs.
+_START_SECONDS_MAX = 60.0
 #: A shipper that is gone again after so many starts in a row does not start at all; that is said.
 _STARTS_SAID = 3
 _BEFORE_SHOWN = 3
@@ -73,7 +75,7 @@ class Companion(threading.Thread):
         self._halt = threading.Event()
         self._children: set[int] = set()
         self._starts = 0
-        self._next_start = 0.0
+        self._start_began = self._next_start = 0.0
         #: When an alert was last printed, seconds since the epoch; 0 before the first.
         self.printed = 0.0
 
@@ -86,7 +88,10 @@ class Companion(threading.Thread):
         super().start()
 
     def _ensure_shipper(self) -> None:
-        """Start a shipper if none runs; one that does not stay up is tried again less and less often."""
+        """Start a shipper if none runs; one that does not stay up is tried again less and less often.
+
+        One that is on its way is waited for: on a crowded machine it takes seconds, and more starts would make it more.
+        """
         if not self._ships:
             return
         for child in list(self._children):
@@ -99,8 +104,12 @@ class Companion(threading.Thread):
                 self._starts = 0
                 return
             now = time.monotonic()
+            if self._children and now < self._start_began + _START_SECONDS_MAX:
+                claim(self._spools, again=True)
+                return
             if now < self._next_start or not claim(self._spools):
                 return
+            self._start_began = now
             self._next_start = now + min(2.0**self._starts, _BACKOFF_SECONDS_MAX)
             self._starts += 1
             if self._starts == _STARTS_SAID:

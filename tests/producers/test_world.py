@@ -33,6 +33,15 @@ time.time_ns = lambda: _time_ns() + _off() * 1_000_000_000
 """
 _HOUR, _YEAR = 3600, 365 * 24 * 3600
 
+#: A shipper whose start takes as long as several tries at it.
+_SLOW = """
+import sys, time
+if "runwire.shipper" in sys.orig_argv:
+    with open({file!r}, "a") as file:
+        print("started", file=file)
+    time.sleep(8)
+"""
+
 
 @pytest.fixture
 def clock(tmp_path: Path) -> tuple[dict[str, str], Path]:
@@ -193,3 +202,17 @@ print(count)
     values = [int(row["x"]) for _, row in logged(folder)]
     assert values == sorted(set(values)), err
     assert len(values) >= int(out) - 300
+
+
+def test_a_shipper_that_takes_long_to_start_is_waited_for(kafka: str, tmp_path: Path, train: Train) -> None:
+    """On a crowded machine it takes seconds: two processes that log start one in all, and do not call it broken."""
+    starts = tmp_path / "starts"
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "sitecustomize.py").write_text(_SLOW.format(file=str(starts)))
+    program = 'import runwire\nrun = runwire.init()\nrun.log({"loss": 1})\nrun.finish()\n'
+    environment = {"RUNWIRE_KAFKA": kafka, "PYTHONPATH": ":".join([str(tmp_path / "slow"), *sys.path])}
+    processes = [train(program, **environment) for _ in range(2)]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert starts.read_text().splitlines() == ["started"]
+    assert not any("does not stay up" in text for text in said)

@@ -18,8 +18,12 @@ def running(spools: Path) -> bool:
     return held(spools / LOCK)
 
 
-def claim(spools: Path) -> bool:
+def claim(spools: Path, *, again: bool = False) -> bool:
     """Return whether it is on the caller to start a shipper; False if another process began to do so just now.
+
+    Args:
+        spools: of this host.
+        again: whether the caller's own start is on its way, and others are to go on waiting for it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -28,7 +32,7 @@ def claim(spools: Path) -> bool:
     try:
         path.touch(0o600, exist_ok=False)
     except FileExistsError:
-        if 0 <= time.time() - path.stat().st_mtime < _CLAIM_SECONDS:
+        if not again and 0 <= time.time() - path.stat().st_mtime < _CLAIM_SECONDS:
             return False
         path.touch()
     return True
