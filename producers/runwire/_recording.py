@@ -22,6 +22,9 @@ from runwire.spool import Meta, Writer, folder, history
 from runwire.system import Sampler
 from runwire.wire import StopRequest
 
+#: A run that is over in a moment waits so long for where it comes from, which takes some tenths of a second.
+_FINDING_SECONDS = 2.0
+
 
 class Recording:
     """One process's part of a run, as it is recorded. Its spool is begun at once; `start` begins what goes on beside.
@@ -79,7 +82,7 @@ class Recording:
     def last_words(self) -> None:
         """Have what goes on beside tell all that it knows: behind the word that the run is over nobody reads on."""
         if self._companion is not None:
-            self._companion.tell(last=True)
+            self._companion.tell(last=min(_FINDING_SECONDS, self._settings.finish_timeout))
         if self._console is not None:
             self._console.finish()
 

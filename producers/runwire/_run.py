@@ -371,7 +371,8 @@ class Run:
         """End the run, and wait a while until what it logged is delivered.
 
         It waits at most for the setting ``finish_timeout`` (15 s), and not at all where no pipeline is known or the run
-        is offline; what is not delivered then stays on disk, and is said. A second call does nothing.
+        is offline; what is not delivered then stays on disk, and is said. A run that is over in a moment waits for the
+        commit and the packages that are still looked for, 2 s at most. A second call does nothing.
 
         Args:
             exit_code: 0 or None if the run did what it should.
