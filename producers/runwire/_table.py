@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from runwire._values import TEXT_MAX, Logged, Warn, plain
+from runwire._values import TEXT_MAX, Logged, Warn, listed, plain
 from runwire.errors import UsageError, WireError
 from runwire.wire import dumps
 from runwire.wire.names import check_metric
@@ -194,7 +194,7 @@ def _read(data: Any) -> tuple[list[Any], Sequence[Sequence[Any]]]:
         return list(columns), list(data.itertuples(index=False, name=None))
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise UsageError(f"data is a {type(data).__name__}: pass a list of rows, a pandas or polars frame, or an array")
-    rows = [_listed(row) for row in _cells(data)]
+    rows = [listed(row) for row in _cells(data)]
     for row in rows:
         if not isinstance(row, (list, tuple)):
             raise UsageError(f"the row {row!r:.80} is a {type(row).__name__}: pass a list of cells a row")
@@ -202,10 +202,5 @@ def _read(data: Any) -> tuple[list[Any], Sequence[Sequence[Any]]]:
 
 
 def _cells(data: Iterable[Any]) -> list[Any]:
-    """Return what an array or another iterable holds; an array as Python's numbers, all at once, off its device."""
-    return list(_listed(data))
-
-
-def _listed(data: Any) -> Any:
-    """Return an array of numpy, torch or jax as lists, anything else as it is."""
-    return data.tolist() if callable(getattr(data, "tolist", None)) else data
+    """Return what an array or another iterable holds."""
+    return list(listed(data))
