@@ -52,7 +52,7 @@ class RayWorker:
 
 
 def ray_worker() -> RayWorker | None:
-    """Return which worker of Ray Train this process is; None if it is none."""
+    """Return which worker of Ray Train this process is; None if it is none, or the only one."""
     ray, train = sys.modules.get("ray"), sys.modules.get("ray.train")
     if ray is None or train is None or not ray.is_initialized():
         return None
@@ -69,5 +69,7 @@ def ray_worker() -> RayWorker | None:
             "GROUP_RANK": context.get_node_rank(),
         }
     except Exception:  # noqa: BLE001 -- a driver, or another worker of Ray's: each version says so in another way
+        return None
+    if not all(type(number) is int for number in places.values()) or places["WORLD_SIZE"] < 2:  # as a driver's, say
         return None
     return RayWorker(job, {name: str(number) for name, number in places.items()})

@@ -83,7 +83,7 @@ if __name__ == "__main__":
         config = RunConfig(storage_path={str(tmp_path / "results")!r})
         trainer(train, scaling_config=ScalingConfig(num_workers=2), run_config=config).fit()
 """
-    spools = ran(code, tmp_path, RAY_raylet_start_wait_time_s="240")
+    spools = ran(code, tmp_path, RAY_raylet_start_wait_time_s="240", RAY_agent_register_timeout_ms="240000")
     assert runs(tmp_path / "home") == [{0, 1}] * 2
     for spool in spools:
         (start,) = told(spool, "start")
