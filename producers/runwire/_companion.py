@@ -138,17 +138,18 @@ class Companion(threading.Thread):
         if self._sampler is not None:
             self._sampler.close()
 
-    def tell(self, *, last: bool = False) -> None:
+    def tell(self, *, last: float | None = None) -> None:
         """Record where the run comes from, if that is found out by now and was not recorded before.
 
         Args:
-            last: whether the run ends: what is found out later is for nobody, who reads it stops at the run's end.
+            last: that the run ends, and for how many seconds it is waited for what is being found out: later it is for
+                nobody, since who reads stops at the run's end.
         """
         with self._telling:
-            told = None if self._finding is None else self._finding.look()
+            told = None if self._finding is None else self._finding.look(last or 0.0)
             if told is not None:
                 self._recorder.event("about", told)
-            if last or told is not None:
+            if last is not None or told is not None:
                 self._finding = None
 
     def stop(self) -> None:

@@ -1,16 +1,17 @@
 """Which job this process belongs to: its rank, and what all ranks of the job call their run.
 
-A launcher tells each process by variables of its environment. Where these name the job itself, and it has several
-processes, all of them log to one run without being told its id. What is only the same by habit (a port, an address) is
-not taken for a name: two jobs would become one run.
+A launcher tells each process by variables of its environment, or when it is asked (`_launch`). Where that names the
+job itself, and it has several processes, all of them log to one run without being told its id. What is only the same by
+habit (a port, an address, an id from the manual) is not taken for a name: two jobs would become one run.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runwire import _launch
 from runwire._names import id_of
 from runwire.errors import ConfigError, WireError
 from runwire.wire.names import check_rank, check_run
@@ -31,8 +32,6 @@ _NODES = ("GROUP_RANK", "SLURM_NODEID")
 _GROUPS = ("data", "tensor", "pipeline", "expert")
 #: More digits than this are no second of this millennium.
 _SECONDS_DIGITS_MAX = 11
-#: torchrun calls a job so that nobody named.
-_NAMELESS = "none"
 
 
 def find_run(argument: str | None = None) -> str | None:
@@ -56,8 +55,9 @@ def find_rank(argument: int | None = None) -> int:
     """
     if argument is not None:
         return _rank("rank", argument)
+    told = _told()
     for variable in ("RUNWIRE_RANK", *(rank for rank, _ in _LAUNCHERS)):
-        text = os.environ.get(variable)
+        text = told.get(variable)
         if text:
             return _rank(variable, int(text) if text.isdecimal() else text)
     return 0
@@ -68,8 +68,9 @@ def local_rank() -> int | None:
 
     None if it does not say, or if the job has one process only, which has its host and all GPUs that it sees to itself.
     """
-    alone = next((os.environ.get(count) for rank, count in _LAUNCHERS if os.environ.get(rank)), None) == "1"
-    return None if alone else _first_number(_LOCAL_RANKS)
+    told = _told()
+    alone = next((told.get(count) for rank, count in _LAUNCHERS if told.get(rank)), None) == "1"
+    return None if alone else _first_number(told, _LOCAL_RANKS)
 
 
 def parallel() -> dict[str, int]:
@@ -78,21 +79,23 @@ def parallel() -> dict[str, int]:
     ``world_size``, ``local_rank`` and ``node`` are the launcher's; ``data``, ``tensor``, ``pipeline`` and ``expert``,
     its ranks in these groups, no launcher knows: the job's own script sets them, as ``RUNWIRE_TENSOR_RANK``.
     """
-    told = {
-        "world_size": [count for rank, count in _LAUNCHERS if os.environ.get(rank)],
+    told = _told()
+    variables: dict[str, Iterable[str]] = {
+        "world_size": [count for rank, count in _LAUNCHERS if told.get(rank)],
         "local_rank": _LOCAL_RANKS,
         "node": _NODES,
         **{group: [f"RUNWIRE_{group.upper()}_RANK"] for group in _GROUPS},
     }
-    found = {name: _first_number(variables) for name, variables in told.items()}
+    found = {name: _first_number(told, some) for name, some in variables.items()}
     return {name: number for name, number in found.items() if number is not None}
 
 
 def size() -> int:
     """Return how many processes the launcher says that the job has; 1 if it does not say."""
+    told = _told()
     for rank, count in _LAUNCHERS:
-        if os.environ.get(rank):
-            text = os.environ.get(count, "")
+        if told.get(rank):
+            text = told.get(count, "")
             return int(text) if text.isdecimal() else 1
     return 1
 
@@ -109,27 +112,41 @@ def shared_id(number: int) -> str | None:
     Args:
         number: how many runs this process has begun in this way: each rank begins them in the same order.
     """
-    named = _named()
-    return None if named is None or size() < 2 else id_of(f"{named}/{number}")
+    named = _named() if size() > 1 else None
+    return None if named is None else id_of(f"{named}/{number}")
 
 
 def _named() -> str | None:
     """Return what names this launch of the job on every one of its hosts, and no other."""
     told = os.environ.get
-    step = "/".join(("slurm", told("SLURM_CLUSTER_NAME", ""), told("SLURM_JOB_ID", ""), told("SLURM_STEP_ID", "")))
+    if (worker := _launch.ray_worker()) is not None:
+        return worker.job
     if told("TORCHELASTIC_RUN_ID"):
-        if told("GROUP_WORLD_SIZE") == "1":
-            return f"torchrun/{_parent()}"  # its agent, which outlives the processes that it starts anew
-        if told("TORCHELASTIC_RUN_ID") != _NAMELESS:
-            return f"torchrun/{told('TORCHELASTIC_RUN_ID')}/{step}"
+        return _named_by_torchrun()
     if told("SLURM_JOB_ID") and told("SLURM_STEP_ID"):
-        return step
+        return _step()
     if told("PMIX_NAMESPACE"):
         return f"pmix/{told('PMIX_NAMESPACE')}"
     for here, all_of_it in (("OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_SIZE"), ("MPI_LOCALNRANKS", "PMI_SIZE")):
         if told(here) and told(here) == told(all_of_it):
             return f"mpi/{_parent()}"
     return None
+
+
+def _named_by_torchrun() -> str | None:
+    told = os.environ.get
+    if told("GROUP_WORLD_SIZE") == "1":
+        return f"torchrun/{_parent()}"  # its agent, which outlives the processes that it starts anew
+    if told("SLURM_JOB_ID") and told("SLURM_STEP_ID"):
+        rendezvous = told("TORCHELASTIC_RUN_ID")  # a step may start several; "none" is how nobody named one
+        return _step() if rendezvous == "none" else f"torchrun/{rendezvous}/{_step()}"
+    launch = _launch.torchrun()
+    return None if launch is None else f"torchrun/{launch}"
+
+
+def _step() -> str:
+    told = os.environ.get
+    return f"slurm/{told('SLURM_CLUSTER_NAME', '')}/{told('SLURM_JOB_ID')}/{told('SLURM_STEP_ID')}"
 
 
 def _parent() -> str:
@@ -144,10 +161,16 @@ def _parent() -> str:
         return f"{host}/{pid}"
 
 
-def _first_number(variables: Iterable[str]) -> int | None:
+def _told() -> Mapping[str, str]:
+    """Return the variables in which this process's place in its job stands."""
+    worker = _launch.ray_worker()
+    return os.environ if worker is None else {**os.environ, **worker.variables}
+
+
+def _first_number(told: Mapping[str, str], variables: Iterable[str]) -> int | None:
     """Return the first of these variables that is a number."""
     for variable in variables:
-        text = os.environ.get(variable, "")
+        text = told.get(variable, "")
         if text.isdecimal():
             return int(text)
     return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from runwire import _addresses, _key
+from runwire import _addresses, _job, _key
 from runwire._about import Place
 from runwire._say import logger
 from runwire.errors import ConfigError, UsageError
@@ -89,16 +89,18 @@ def note(how: Resume | None, place: Place, project: str, rank: int, run: str) ->
 def find(how: Resume | None, place: Place, run: str, rank: int) -> Resumed | None:
     """Return how far the run and rank was, None if it is new.
 
-    The home is asked, and where that does not know the run and ``how`` was said, the server.
+    The home is asked, and where that does not know the run and ``how`` was said, the server. For "never" it is this
+    rank alone that must not have been there, and of a job of several processes nobody asks the server: what is there
+    of others may be of this very launch.
 
     Raises:
         UsageError: there is no such run and ``how`` is "must", or there is one and it is "never".
     """
     past = history.recall(place.home, run, rank)
     found = Resumed(past.next_step, past.name, past.project) if past is not None else None
-    if found is None and history.begun(place.home, run):
+    if found is None and how != "never" and history.begun(place.home, run):
         found = Resumed(None)
-    if found is None and how is not None:
+    if found is None and how is not None and (how != "never" or (rank == 0 and _job.size() == 1)):
         found = _ask(place.home, run, how)
     if found is None and how == "must":
         raise UsageError(

@@ -1,50 +1,39 @@
-"""A run: what a training logs into."""
+"""A run: what a training logs into.
+
+Long for what it tells its users: all that they may call is here. What the calls need is elsewhere: `_recording` holds
+the spool and what works beside the training, `_rows` reads what is logged, `_stopping` knows of stops.
+"""
 
 from __future__ import annotations
 
 import enum
 import os
 import time
-import traceback as traceback_module
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
-from runwire import _addresses, _delivery, _job, _values, surroundings
+from runwire import _addresses, _exception, _values
 from runwire._about import About, Place
-from runwire._companion import Companion
-from runwire._definitions import Definitions, Goal, Role, SummaryOf, Synced
+from runwire._definitions import Goal, Role, SummaryOf
 from runwire._exit import EXIT_SIGINT, code
 from runwire._facts import Config, Summary
-from runwire._recorder import Recorder
-from runwire._say import logger
+from runwire._recording import Recording
+from runwire._rows import Rows, floats
 from runwire._settings import Settings
 from runwire._stopping import GRACE_SECONDS, Stopping
-from runwire._table import Table
-from runwire._values import Logged
+from runwire._warnings import Warnings
 from runwire.artifacts import Artifact, Origin
 from runwire.artifacts.logged import chosen, used
-from runwire.console import capture
-from runwire.console.capture import Capture
-from runwire.errors import ConfigError, RunFinishedError, UnavailableError
-from runwire.shipper.start import LOG
-from runwire.spool import Meta, Writer, folder, history
-from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
-from runwire.system import Sampler
-from runwire.wire import StopRequest, TableRows
+from runwire.errors import RunFinishedError
+from runwire.wire import StopRequest
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
-_INT_EXACT = 2**53
 _STEP_MIN, _STEP_MAX = -(2**63), 2**63 - 1
-_SHAPES_MAX = 1000
 _PHASE_MAX = 64
-_WARNINGS_MAX = 200
-_TRACEBACK_LINES_MAX = 30
-_TRACEBACK_LINE_MAX = 500
-_MESSAGE_MAX = 2000
 
 
 class AlertLevel(enum.Enum):
@@ -87,9 +76,6 @@ class Run:
             could be made, which was said.
     """
 
-    folder: Path | None = None
-    _lock_fd = -1
-
     def __init__(self, about: About, settings: Settings, place: Place) -> None:
         self.id, self.rank = about.id, about.rank
         self.project, self.entity, self.group, self.job_type = about.project, about.entity, about.group, about.job_type
@@ -98,43 +84,17 @@ class Run:
         self.config = Config(lambda values: self._facts("config", values), about.config, self._config_changes)
         self.summary = Summary(lambda values: self._facts("summary", values))
         self.settings = settings
-        self._home, self._spools, self._address = place.home, place.spools, place.kafka
+        self._place = place
         self._over = ""
         self._raised = False
-        self._definitions = Definitions()
-        self._last_steps: dict[str, float] = {}
-        # What the rows of known keys need besides being written: mostly nothing.
-        self._shapes: dict[tuple[str, ...], Synced | Literal[False]] = {}
         self._phases: list[dict[str, Any]] = []
-        self._warned: set[tuple[str, str]] = set()
-        self._recorder = Recorder(self._begin(), about.next_step)
-        self._remember(finished=False)
+        self._warn = Warnings()
+        self._recording = Recording(about, settings, place)
+        self.folder, self._recorder = self._recording.folder, self._recording.recorder
+        self._rows = Rows(self.id, self.rank, self._recorder, self._warn)
         self._recorder.event("start", dict(about.told))
         self._stopping = Stopping(self.name, self._recorder.event, raises=settings.stop == "raise")
-        self._companion: Companion | None = None
-        self._console: Capture | None = None
-        if self.folder is not None:
-            if settings.console:
-                self._console = capture.begin(self.folder, self._spools / LOG)
-            self._companion = Companion(
-                self._home,
-                self._spools,
-                self.folder,
-                self._recorder,
-                ships=settings.mode == "online",
-                asks=self._asks(),
-                sampler=self._sampler(),
-                console=self._console,
-                stop=self._asked_to_stop,
-            )
-            self._companion.start()
-            if settings.mode == "online" and self._address is None:
-                logger.info(
-                    "no pipeline runs here: %s waits in %s; `runwire sync` delivers it once there is one "
-                    "(`runwire up` starts one, RUNWIRE_KAFKA names another)",
-                    self.name,
-                    self.folder,
-                )
+        self._recording.start(self._asked_to_stop)
 
     def log(self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001 -- the field's order
         """Log values of metrics at a step.
@@ -160,18 +120,21 @@ class Run:
             return
         ts = time.time_ns() // 1000
         if step is not None and (type(step) is not int or not _STEP_MIN <= step <= _STEP_MAX):
-            step = self._step(step)
+            step = self._rows.step(step)
         # Nothing is caught here: what is raised in the middle of this is the exception of a signal's handler.
         values: Collection[Any] | None = None
         if type(data) is dict:
             keys, values = tuple(data), tuple(data.values())
-            synced = self._shapes.get(keys)
+            synced = self._rows.shapes.get(keys)
             if synced is None or len(keys) != len(values):  # it is new, or another thread changes it meanwhile
                 values = None
             elif (types := set(map(type, values))) != _FLOAT:
-                values = _floats(values) if types <= _EXACT else None
+                values = floats(values) if types <= _EXACT else None
         if values is None:
-            self._log_slowly(data, step, ts, more=commit is False)
+            self._rows.log(data, step, ts, more=commit is False)
+            # Behind all else: whoever asks to stop first says so, and then has every row looked at.
+            if self._stopping.due is not None:
+                self._stopping.obey()
             return
         if synced:
             keys, values = synced.complete(keys, values)
@@ -214,7 +177,7 @@ class Run:
         if self._over:
             self._refuse("define_metric()")
             return
-        new = self._definitions.define(
+        self._rows.define(
             name,
             overwrite=overwrite,
             step_metric=step_metric,
@@ -224,9 +187,6 @@ class Run:
             goal=goal,
             role=role,
         )
-        self._shapes.clear()
-        if new:
-            self._recorder.event("metric", new)
 
     @contextmanager
     def phase(self, name: str, limit: float | None = None) -> Iterator[None]:
@@ -411,42 +371,21 @@ class Run:
         """End the run, and wait a while until what it logged is delivered.
 
         It waits at most for the setting ``finish_timeout`` (15 s), and not at all where no pipeline is known or the run
-        is offline; what is not delivered then stays on disk, and is said. A second call does nothing.
+        is offline; what is not delivered then stays on disk, and is said. A run that is over in a moment waits for the
+        commit and the packages that are still looked for, 2 s at most. A second call does nothing.
 
         Args:
             exit_code: 0 or None if the run did what it should.
         """
         if self._over:
             return
-        companion, where = self._companion, self.folder
-        # Before the run says that it is over: behind that nobody reads on.
-        if companion is not None:
-            companion.tell(last=True)
-        if self._console is not None:
-            self._console.finish()
+        self._recording.last_words()
         number = int(exit_code or 0)
         stopped = self._stopping.finished(number)
         self._recorder.event("finish", {"exit_code": number, **stopped}, vital=True)
         self._over = "finished"
         # One that was stopped, or failed, is gone on with by resume="auto".
-        self._remember(finished=number == 0 and not stopped)
-        try:
-            if companion is not None and where is not None:
-                kafka = self._where_now() if self.settings.mode == "online" else None
-                server = _addresses.find_server(self._home)
-                _delivery.wait(
-                    where,
-                    self._spools,
-                    kafka,
-                    server,
-                    seconds=self.settings.finish_timeout,
-                    printed=lambda: companion.printed,
-                )
-        finally:
-            if companion is not None:
-                companion.stop()
-            self._recorder.close()
-            self._release()
+        self._recording.deliver(self.name, resumable=number != 0 or bool(stopped))
 
     def __enter__(self) -> Run:  # noqa: PYI034 -- Self is not in Python 3.10
         return self
@@ -495,7 +434,7 @@ class Run:
     @property
     def url(self) -> str | None:
         """Where the run is shown; None if nothing says where a server is."""
-        server = _addresses.find_server(self._home)
+        server = _addresses.find_server(self._place.home)
         return None if server is None else f"{server}/r/{self.id}"
 
     @property
@@ -537,7 +476,7 @@ class Run:
             resumed=self.resumed,
             next_step=self.step,
         )
-        return _in_child, (about, Place(self._home, self._spools, None))
+        return _in_child, (about, Place(self._place.home, self._place.spools, None))
 
     def __repr__(self) -> str:
         return f"<Run {self.name} (id {self.id}, rank {self.rank}, project {self.project})>"
@@ -556,24 +495,12 @@ class Run:
         stopped = self._stopping.raised(error)
         if stopped is None:
             return
-        lines = "".join(traceback_module.format_exception(kind, error, traceback)).splitlines()
-        self._recorder.event(
-            "exception",
-            {
-                "kind": kind.__name__,
-                "message": str(_values.plain(_text_of(error)[:_MESSAGE_MAX])),
-                "traceback": str(
-                    _values.plain("\n".join(line[:_TRACEBACK_LINE_MAX] for line in lines[-_TRACEBACK_LINES_MAX:]))
-                ),
-                **stopped,
-            },
-            vital=True,
-        )
+        self._recorder.event("exception", {**_exception.told(kind, error, traceback), **stopped}, vital=True)
 
     @property
     def home(self) -> Path:
         """The folder in which its data waits, with that of others."""
-        return self._home
+        return self._place.home
 
     def end(self, exit_code: int) -> None:
         """Finish the run because the process ends.
@@ -587,68 +514,15 @@ class Run:
         """Leave the run to the parent: this is a child process."""
         if not self._over:
             self._over = "forked"
-            if self._console is not None:
-                self._console.forked()
-            self._recorder.forget()
-            self._release()
+            self._recording.forked()
 
     @property
     def finished(self) -> bool:
         """Whether `finish` was called, or this is a child process."""
         return bool(self._over)
 
-    def _begin(self) -> Writer | None:
-        """Begin the spool; None if there is to be none, or the world does not let us, which is said."""
-        if self.settings.mode == "disabled":
-            return None
-        past = history.written(self._home, self.id, self.rank)
-        meta = Meta(
-            run=self.id,
-            rank=self.rank,
-            attempt=0 if past is None else past.attempt + 1,
-            project=self.project,
-            name=self.name,
-            host=_addresses.hostname(),
-            pid=os.getpid(),
-            started=time.time_ns() // 1000,
-            # Who runs an `up` may start it anew at another port: that one is asked when it comes to delivering.
-            kafka=self._address.value if self._address is not None and self._address.source != "up" else None,
-            offline=self.settings.mode == "offline",
-            server=_addresses.find_server(self._home, up=False),
-        )
-        try:
-            made, self._meta, self._lock_fd = folder.begin(self._spools, meta)
-            writer = Writer(made, self._meta.attempt, bytes_max=self.settings.spool_bytes_max or None)
-        except (UnavailableError, OSError) as error:
-            self._release()
-            logger.error("nothing of this run is recorded, the training goes on: %s", error)
-            return None
-        self.folder = made
-        return writer
-
     def _origin(self) -> Origin:
-        return Origin(self.id, self.rank, self.project, self._home, self.settings.mode)
-
-    def _asks(self) -> tuple[str, ...]:
-        """Return what is to be told of where the run comes from: by one of its processes."""
-        settings = self.settings
-        if self.rank != 0:
-            return ()
-        return surroundings.asks(code=settings.code, packages=settings.packages, machine=settings.machine)
-
-    def _sampler(self) -> Sampler | None:
-        """Return what samples the machine; None if nothing is to."""
-        interval, machine = self.settings.system_interval, self.settings.machine
-        if not interval and not machine:
-            return None
-        return Sampler(self._recorder, self._home, interval, machine=machine, local_rank=_job.local_rank())
-
-    def _remember(self, *, finished: bool) -> None:
-        """Write down what whoever goes on with the run must know."""
-        if self.folder is not None:
-            past = history.Past(self._meta.attempt, self.project, self.name, self._recorder.next_step, finished)
-            with suppress(OSError):  # then it goes on from step 0, as a new one does
-                history.remember(self._home, self.id, self.rank, past)
+        return Origin(self.id, self.rank, self.project, self._place.home, self.settings.mode)
 
     def _config_changes(self, key: str, before: Any, after: Any) -> None:
         self._warn(
@@ -662,76 +536,7 @@ class Run:
         if self._over:
             return
         self._stopping.ask(request)
-        self._shapes.clear()  # so that the next log() looks whether it owes something
-
-    def _where_now(self) -> str | None:
-        """Return where the run is delivered as far as is known now."""
-        if self._address is None or self._address.source == "up":
-            with suppress(ConfigError):
-                self._address = _addresses.find("kafka", home=self._home)
-        return None if self._address is None else self._address.value
-
-    def _log_slowly(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
-        """Log what is not a row as one before it, and look at what else there is to do."""
-        self._log_any(data, step, ts, more=more)
-        # Looked at behind all else: whoever asks to stop first says so, and then makes the shapes forgotten.
-        if self._stopping.due is not None:
-            self._stopping.obey()
-
-    def _log_any(self, data: Any, step: int | None, ts: int, *, more: bool) -> None:
-        """Log what is new, nested, of other types, or wrong in places."""
-        if not isinstance(data, Mapping):
-            self._warn("log", "data", f"log() takes a dict of numbers by name, not {data!r:.80}: nothing logged")
-            return
-        try:
-            found, others = _values.loggable(data, self._warn)
-        except Exception as error:  # noqa: BLE001 -- a foreign mapping may raise anything; the training goes on
-            self._warn("log", "data", f"log() cannot read a {type(data).__name__}: {error!r:.200}: nothing logged")
-            return
-        synced = self._learn(found)
-        if synced:
-            keys, values = synced.complete(tuple(found), found.values())
-            parts = list(_parts(dict(zip(keys, values, strict=True))))
-        else:
-            parts = list(_parts(found))
-        for index, part in enumerate(parts):
-            self._recorder.row(
-                tuple(part), step, ts, part.values(), more=more or bool(others) or index + 1 < len(parts)
-            )
-        if others or not data:  # a row of nothing is one, too: it closes a step that was left open
-            step = self._recorder.take_step(step, more=more)
-            for name, logged in others.items():
-                self._log_others(name, logged, step, ts)
-        if len(parts) == 1 and len(found) == len(data):
-            if len(self._shapes) >= _SHAPES_MAX:
-                self._shapes.clear()
-            self._shapes[tuple(found)] = synced
-
-    def _log_others(self, key: str, logged: list[Logged], step: int, ts: int) -> None:
-        """Log a table, or media."""
-        if len(logged) == 1 and isinstance(logged[0], Table):
-            self._log_table(key, logged[0], step, ts)
-            return
-        from runwire.media.record import record  # noqa: PLC0415 -- who logs numbers alone need not load it
-
-        tables = record(key, logged, step, self._recorder, self._warn)
-        for name, table in tables.items():
-            self._log_table(name, table, step, ts)
-
-    def _log_table(self, key: str, table: Table, step: int, ts: int) -> None:
-        columns, total = list(table.columns), len(table)
-        if not columns:
-            self._warn(key, "columns", f"the table {key!r:.80} has no columns: not logged")
-            return
-        number: int | None = None
-        for first, rows in table.parts(self._warn):
-
-            def message(seq: int, first: int = first, rows: list[list[Any]] = rows) -> bytes:
-                nonlocal number
-                number = seq if number is None else number
-                return TableRows(self.id, self.rank, seq, ts, step, key, number, columns, total, first, rows).encode()
-
-            self._recorder.part(message)
+        self._rows.shapes.clear()  # so that the next log() looks whether it owes something
 
     def _seconds(self, limit: Any, what: str = "limit of a phase") -> float | None:
         """Return a number of seconds; None also for what is none, which is said."""
@@ -756,39 +561,11 @@ class Run:
             return
         self._recorder.event("checkpoint", {"action": action, "step": chosen, "path": _values.plain(path)})
 
-    def _learn(self, found: dict[str, float]) -> Synced | Literal[False]:
-        """Tell what is defined of metrics that are new, and return what their rows need."""
-        if not self._definitions:
-            self._definitions.seen(found)
-            return False
-        new = self._definitions.new(found)
-        if new:
-            self._recorder.event("metric", new)
-        return Synced.find(self._definitions, tuple(found), self._last_steps) or False
-
-    def _step(self, step: Any) -> int | None:
-        chosen = _values.step_number(step)
-        if chosen is None:
-            self._warn(
-                "step",
-                type(step).__name__,
-                f"step {step!r:.60} is a {type(step).__name__}, not an int64: the values are logged at the next step",
-            )
-        return chosen
-
     def _facts(self, kind: str, values: dict[str, Any]) -> None:
         if self._over:
             self._refuse(f"a change of {kind}")
             return
         self._recorder.event(kind, values)
-
-    def _warn(self, about: str, kind: str, text: str) -> None:
-        if (about, kind) in self._warned or len(self._warned) > _WARNINGS_MAX:
-            return
-        self._warned.add((about, kind))
-        if len(self._warned) > _WARNINGS_MAX:
-            text = "further warnings of this run about what it logs are not shown"
-        logger.warning(text)
 
     def _refuse(self, call: str) -> None:
         if self._over == "finished":
@@ -803,45 +580,9 @@ class Run:
             "init(), or call runwire.init(id=…, rank=…) in the child",
         )
 
-    def _release(self) -> None:
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
-
 
 def _in_child(about: About, place: Place) -> Run:
     """Return what a child process has of its parent's run."""
     run = Run(about, Settings(mode="disabled"), place)
     run.forked()
     return run
-
-
-def _floats(values: Any) -> list[float] | None:
-    """Return floats, integers and booleans as floats; None if one of them is not exactly a float64."""
-    floats = []
-    for value in values:
-        if type(value) is int and not -_INT_EXACT <= value <= _INT_EXACT:
-            return None
-        floats.append(float(value))
-    return floats
-
-
-def _parts(found: dict[str, float]) -> Iterator[dict[str, float]]:
-    """Yield the values in parts that each fit a record."""
-    part: dict[str, float] = {}
-    size = 0
-    for key, value in found.items():
-        size += len(key.encode()) + 3
-        if part and (len(part) >= KEYS_MAX or size > KEYS_BYTES_MAX):
-            yield part
-            part, size = {}, len(key.encode()) + 3
-        part[key] = value
-    if part:
-        yield part
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 -- a broken __str__ is not what ended the run
-        return f"<{type(error).__name__} without a readable message>"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from runwire._values import TEXT_MAX, Logged, Warn, plain
+from runwire._values import TEXT_MAX, Logged, Warn, listed, plain
 from runwire.errors import UsageError, WireError
 from runwire.wire import dumps
 from runwire.wire.names import check_metric
@@ -33,7 +33,8 @@ class Table(Logged):
 
     Args:
         columns: names of the columns; None for those of the data.
-        data: rows, each as many cells as there are columns; or a pandas or polars frame; or an array of two dimensions.
+        data: rows, each as many cells as there are columns; or a pandas or polars frame; or columns by name; or an
+            array (numpy, torch, jax) of shape (rows, columns). Rows and columns may be arrays, too.
         dataframe: a pandas or polars frame.
 
     Attributes:
@@ -84,7 +85,7 @@ class Table(Logged):
             UsageError: there are more or fewer of them, or there is such a column.
         """
         self._check_column(name)
-        cells = list(data)
+        cells = _cells(data)
         if self.columns and len(cells) != len(self.data):
             raise UsageError(f"the column {name!r:.80} has {len(cells)} cells, and the table {len(self.data)} rows")
         if not self.columns:
@@ -186,17 +187,20 @@ def _read(data: Any) -> tuple[list[Any], Sequence[Sequence[Any]]]:
         return [], []
     columns = getattr(data, "columns", None)
     if isinstance(data, Mapping):
-        return list(data), list(zip(*data.values(), strict=True))
+        return list(data), list(zip(*map(_cells, data.values()), strict=True))
     if columns is not None and callable(getattr(data, "iter_rows", None)):  # polars
         return list(columns), list(data.iter_rows())
     if columns is not None and callable(getattr(data, "itertuples", None)):  # pandas
         return list(columns), list(data.itertuples(index=False, name=None))
-    if callable(getattr(data, "tolist", None)):  # numpy, and whoever is like it
-        data = data.tolist()
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes)):
         raise UsageError(f"data is a {type(data).__name__}: pass a list of rows, a pandas or polars frame, or an array")
-    rows = list(data)
+    rows = [listed(row) for row in _cells(data)]
     for row in rows:
         if not isinstance(row, (list, tuple)):
             raise UsageError(f"the row {row!r:.80} is a {type(row).__name__}: pass a list of cells a row")
     return [], rows
+
+
+def _cells(data: Iterable[Any]) -> list[Any]:
+    """Return what an array or another iterable holds."""
+    return list(listed(data))

@@ -118,6 +118,11 @@ def _plain(value: Any, depth: int) -> Any:
     return _text(value if isinstance(value, str) else repr(value))
 
 
+def listed(value: Any) -> Any:
+    """Return an array of numpy, torch or jax as lists of Python's numbers, all at once; anything else as it is."""
+    return value.tolist() if callable(getattr(value, "tolist", None)) else value
+
+
 def mapping(value: Any, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the keys and values that something holds, as they are and as plain data.
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 from runwire._table import Table
-from runwire._values import number
+from runwire._values import listed, number
 from runwire.errors import UsageError
 from runwire.media.base import Keep, Media
 from runwire.wire.media import MediaKind
@@ -233,23 +233,19 @@ def _thinned(points: _Points) -> _Points:
 
 def _classes(value: Any, what: str) -> list[int]:
     try:
-        return [int(number(one, lambda _: None)) for one in _list(value)]
+        return [int(number(one, lambda _: None)) for one in listed(value)]
     except Exception as error:  # noqa: BLE001 -- whatever it holds
         raise UsageError(f"{what} is a {type(value).__name__}: expected indexes of classes ({error!s:.80})") from None
 
 
 def _scores(value: Any) -> list[list[float]]:
     try:
-        rows = [[number(one, lambda _: None) for one in _list(row)] for row in _list(value)]
+        rows = [[number(one, lambda _: None) for one in listed(row)] for row in listed(value)]
     except Exception as error:  # noqa: BLE001 -- whatever it holds
         raise UsageError(f"scores are a {type(value).__name__}: expected (samples, classes) ({error!s:.80})") from None
     if any(len(row) != len(rows[0]) or not row for row in rows):
         raise UsageError("scores have rows of different lengths: expected (samples, classes)")
     return rows
-
-
-def _list(value: Any) -> Any:
-    return value.tolist() if callable(getattr(value, "tolist", None)) else value
 
 
 def _names(names: Sequence[str] | None, count: int) -> list[str]:

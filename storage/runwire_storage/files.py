@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from obstore.exceptions import BaseError, NotFoundError
@@ -12,6 +14,9 @@ from obstore.store import ObjectStore, from_url
 from runwire.errors import ConfigError, UnavailableError, UsageError
 
 _CHUNK_BYTES = 1 << 20
+#: Beside the files: of those that nobody names, since when; and those that are being removed.
+_UNNAMED, _GOING = "unnamed", "going"
+_GOING_AT_MOST = timedelta(hours=1)
 
 
 class NoSuchFileError(UsageError):
@@ -26,8 +31,20 @@ class WrongDigestError(UsageError):
     hint = "it was changed meanwhile: log it again"
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A file, or the mark of one: its digest, its size in bytes, and when it was last put."""
+
+    digest: str
+    size: int
+    changed: datetime
+
+
 class FileStore:
     """Keeps files; each is whole or not there, and none is ever changed.
+
+    A file that nobody names is marked long before it is removed (`runwire_storage.removal.files`). From the mark on
+    `offered` says that it is not there, so whoever logs that content again puts it again, which takes the mark away.
 
     Args:
         url: where: ``file:///folder``, ``s3://bucket/path``, ``gs://…``, ``az://…``. What these need besides, as keys,
@@ -59,7 +76,7 @@ class FileStore:
 
         Raises:
             WrongDigestError: it is not what the digest says; nothing is kept.
-            UnavailableError: the store takes nothing now.
+            UnavailableError: the store takes nothing now, or this very file is being removed; then put it again.
         """
         size = 0
 
@@ -81,6 +98,22 @@ class FileStore:
             await self._store.put_async(_path(digest), checked())
         except (BaseError, OSError) as error:
             raise self._away(error) from error
+        # In this order, which `remove` counts on: it goes on only with a mark that is there after the file was.
+        await self.unmark(digest)
+        if await self._goes(digest) or await self._put_at(_path(digest)) is None:
+            raise UnavailableError(f"the file {digest} was removed in the very moment in which it came: put it again")
+        return size
+
+    async def offered(self, digest: str) -> int:
+        """Return how many bytes a file has that is there to stay, for whoever need not put it then.
+
+        Raises:
+            NoSuchFileError: there is no such file, or it is marked.
+            UnavailableError: the store does not answer.
+        """
+        size = await self.size(digest)
+        if await self._put_at(_beside(_UNNAMED, digest)) is not None or await self._goes(digest):
+            raise NoSuchFileError(f"the file {digest} is about to be removed")
         return size
 
     async def size(self, digest: str) -> int:
@@ -112,6 +145,85 @@ class FileStore:
         except (BaseError, OSError) as error:
             raise self._away(error) from error
 
+    async def stored(self, *, marks: bool = False) -> AsyncIterator[Stored]:
+        """Yield all files.
+
+        Args:
+            marks: the marks instead.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
+        try:
+            async for some in self._store.list(_UNNAMED if marks else None):
+                for one in some:
+                    folder, _, digest = one["path"].rpartition("/")
+                    if folder == (_UNNAMED if marks else digest[:2]):
+                        yield Stored(digest, int(one["size"]), one["last_modified"])
+        except (BaseError, OSError) as error:
+            raise self._away(error) from error
+
+    async def mark(self, digest: str) -> None:
+        """Say that nobody names a file.
+
+        Raises:
+            UnavailableError: the store takes nothing now.
+        """
+        try:
+            await self._store.put_async(_beside(_UNNAMED, digest), b"")
+        except (BaseError, OSError) as error:
+            raise self._away(error) from error
+
+    async def unmark(self, digest: str) -> None:
+        """Take the mark of a file away, if it has one.
+
+        Raises:
+            UnavailableError: the store takes nothing now.
+        """
+        await self._delete(_beside(_UNNAMED, digest))
+
+    async def remove(self, digest: str) -> bool:
+        """Remove a file that is marked; False if it has no mark any more, for it was put again.
+
+        Raises:
+            UnavailableError: the store does not do it now; then call it again.
+        """
+        going = _beside(_GOING, digest)
+        try:
+            await self._store.copy_async(_beside(_UNNAMED, digest), going)
+        except (FileNotFoundError, NotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise self._away(error) from error
+        # From here on whoever puts the file is told to do so again. The mark goes last: killed before, all of it is
+        # done again.
+        await self._delete(_path(digest))
+        await self._delete(going)
+        await self.unmark(digest)
+        return True
+
+    async def _goes(self, digest: str) -> bool:
+        """Return whether a file is being removed, by somebody who was not killed in the middle of that."""
+        began = await self._put_at(_beside(_GOING, digest))
+        return began is not None and datetime.now(timezone.utc) - began < _GOING_AT_MOST
+
+    async def _put_at(self, path: str) -> datetime | None:
+        """Return when something was put there; None if nothing is."""
+        try:
+            return (await self._store.head_async(path))["last_modified"]
+        except (FileNotFoundError, NotFoundError):
+            return None
+        except (BaseError, OSError) as error:
+            raise self._away(error) from error
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._store.delete_async(path)
+        except (FileNotFoundError, NotFoundError):
+            pass
+        except (BaseError, OSError) as error:
+            raise self._away(error) from error
+
     def _away(self, error: Exception) -> UnavailableError:
         return UnavailableError(f"the file store {self._url} does not do it: {error!s:.300}")
 
@@ -123,3 +235,7 @@ def folder_url(folder: Path) -> str:
 
 def _path(digest: str) -> str:
     return f"{digest[:2]}/{digest}"  # no folder gets too long
+
+
+def _beside(what: str, digest: str) -> str:
+    return f"{what}/{digest}"

@@ -83,10 +83,15 @@ def _has_state(state: str) -> str:
     return f"""countIf(kind = 'state' AND key = 'state' AND value = '"{state}"') > 0"""
 
 
+def _lasts(items: str) -> str:
+    """Return SQL for the last of each key's items, of an array of them that is sorted by key."""
+    nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
+    return f"arrayFilter((item, next) -> ifNull(item.1 != next, true), {items}, {nexts})"
+
+
 def _object(items: str) -> str:
     """Return SQL for a JSON object of sorted (key, precedence, JSON): of equal keys the last counts."""
-    nexts = f"arrayPopFront(arrayPushBack(arrayMap(item -> item.1, {items}), NULL))"
-    last = f"arrayFilter((item, next) -> ifNull(item.1 != next, true) AND item.3 != '', {items}, {nexts})"
+    last = f"arrayFilter(item -> item.3 != '', {_lasts(items)})"
     members = f"arrayMap(item -> concat(toJSONString(item.1), ':', item.3), {last})"
     return f"JSONExtract(concat('{{{{', arrayStringConcat({members}, ','), '}}}}'), 'JSON')"
 
@@ -96,6 +101,9 @@ _SUMMARY = """arraySort(groupArrayIf((key, if(kind = 'summary',
             (1, toUnixTimestamp64Micro(ts), seq),
             (0, if(kind = 'defined', 1, -toInt64(rank)), toUInt64(0))), value),
             kind IN ('summary', 'logged', 'defined')))"""
+# Of each tag the last word among ranks says whether it is there.
+_TAG = "arraySort(groupArrayIf((key, toUnixTimestamp64Micro(ts), seq, value), kind = 'tag'))"
+_TAGS = f"arrayMap(tag -> tag.1, arrayFilter(tag -> tag.4 != 'false', {_lasts(_TAG)}))"
 # The worst of its ranks.
 _STATE = f"""multiIf(
             {_has_state("crashed")}, 'crashed', {_has_state("failed")}, 'failed',
@@ -124,7 +132,7 @@ COLUMNS = {
     "state": _STATE,
     "config": _object(_CONFIG),
     "summary": _object(_SUMMARY),
-    "tags": "arraySort(groupUniqArrayIf(key, kind = 'tag' AND value != 'false'))",
+    "tags": _TAGS,
     "host": _told("host"),
     "command": said("run", "'command'"),
     "ranks": "uniqExact(rank)",

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from producers.spooled import logged, told
@@ -27,20 +28,25 @@ print(json.dumps({"folder": str(run.folder), "history": history.history}))
 """
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_each_epoch_is_a_row_of_what_keras_tells(backend: str, tmp_path: Path) -> None:
-    """Losses of training and validation are those of Keras' own history; every second batch is logged, too."""
+def fitted(code: str, backend: str, folder: Path) -> dict[str, Any]:
+    """Run a program on a back end; return what it says last."""
     assert importlib.util.find_spec(backend), f"{backend} is not installed"
     done = subprocess.run(
-        [sys.executable, "-c", FIT],
-        env={**os.environ, "KERAS_BACKEND": backend, "KERAS_HOME": str(tmp_path)},
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": backend, "KERAS_HOME": str(folder)},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_each_epoch_is_a_row_of_what_keras_tells(backend: str, tmp_path: Path) -> None:
+    """Losses of training and validation are those of Keras' own history; every second batch is logged, too."""
+    said = fitted(FIT, backend, tmp_path)
     folder = Path(said["folder"])
     rows = logged(folder)
     epochs = [(step, row) for step, row in rows if "epoch" in row]
@@ -53,3 +59,14 @@ def test_each_epoch_is_a_row_of_what_keras_tells(backend: str, tmp_path: Path) -
     assert [data["phase"] for data in told(folder, "phase")] == ["eval", None] * 3
     config = told(folder, "config")[0]["keras"]
     assert (config["backend"], config["optimizer"]["name"], config["parameters"]) == (backend, "adam", 49)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_run_that_is_asked_to_stop_ends_the_training(backend: str, tmp_path: Path) -> None:
+    """After the batch, by the model's own flag; the epoch that it was in is logged, and the run says that it obeyed."""
+    here = Path(__file__).parent
+    ask = f"import sys\nsys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]\nfrom stops import ask\nask(run)\n"
+    folder = Path(fitted(FIT.replace("callbacks =", f"{ask}callbacks ="), backend, tmp_path)["folder"])
+    rows = logged(folder)
+    assert [step for step, row in rows if "epoch" in row] == [0]
+    assert told(folder, "finish") == [{"exit_code": 0, "stopped": True}]

@@ -7,6 +7,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 from producers.spooled import logged, parts, told
+from stops import ask
 
 import runwire
 from runwire.integrations.lightgbm import RunwireCallback, log_importance
@@ -62,3 +63,23 @@ def test_cross_validation_logs_mean_and_deviation(run: runwire.Run) -> None:
     (mean,) = (key for key in result if key.endswith("auc-mean"))
     assert [row["valid/auc"] for row in rows] == result[mean]
     assert [row["valid/auc_std"] for row in rows] == result[mean.replace("mean", "stdv")]
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_training(run: runwire.Run) -> None:
+    """After the round, as LightGBM's early stopping does: the booster has it, and its scores, and no other."""
+    ask(run)
+    train = data(0)
+    model = lightgbm.train(
+        PARAMS, train, 50, valid_sets=[data(1, train)], valid_names=["val"], callbacks=[RunwireCallback()]
+    )
+    assert (model.num_trees(), model.best_iteration) == (1, 1)
+    assert [(0, dict(row)) for row in [{f"val/{k}": v for k, v in model.best_score["val"].items()}]] == logged(run)
+    run.finish()
+    assert told(run, "finish") == [{"exit_code": 0, "stopped": True}]
+
+
+def test_a_stop_ends_cross_validation_too(run: runwire.Run) -> None:
+    """Its result has the rounds until then."""
+    ask(run)
+    result = lightgbm.cv(PARAMS, data(0), 50, nfold=3, callbacks=[RunwireCallback()])
+    assert {len(values) for values in result.values()} == {1}

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from producers.spooled import logged, told
 from programs import ran
+from stops import ask
 
 import runwire
 from runwire.integrations.lightning import RunwireCallback, RunwireLogger
@@ -110,3 +111,42 @@ if __name__ == "__main__":
     assert any("train/loss" in row for row in by_rank[0])
     assert not any("train/loss" in row for row in by_rank[1])
     assert all(any("perf/local_seconds" in row for row in rows) for rows in by_rank.values())
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_training(tmp_path: Path, run: runwire.Run) -> None:
+    """After the step, by the trainer's own flag, so that it validates and saves its checkpoint as at any end."""
+    ask(run)
+    fits = trainer(tmp_path, RunwireCallback(), ModelCheckpoint(dirpath=tmp_path), logger=RunwireLogger())
+    fits.fit(Module())
+    assert fits.global_step == 1
+    assert [(data["action"], data["step"]) for data in told(run, "checkpoint")] == [("saved", 1)]
+    run.finish()
+    assert told(run, "finish") == [{"exit_code": 0, "stopped": True}]
+
+
+def test_processes_of_one_training_stop_after_the_same_step(tmp_path: Path) -> None:
+    """Only the second is asked to: both end at the first step at which Lightning logs, and none waits for the other."""
+    here = Path(__file__).parent
+    code = f"""
+import sys
+sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]
+import lightning.pytorch as pl
+import runwire
+from runwire.integrations.lightning import RunwireCallback, RunwireLogger
+from stops import ask
+from test_lightning import Module
+
+class Asked(pl.Callback):
+    def on_train_start(self, trainer, module):
+        if trainer.global_rank == 1:
+            ask(runwire.run)
+    def on_train_end(self, trainer, module):
+        runwire.run.summary["reached"] = trainer.global_step
+
+if __name__ == "__main__":
+    pl.Trainer(max_epochs=20, accelerator="cpu", devices=2, strategy="ddp", log_every_n_steps=2,
+               logger=RunwireLogger(project="ranks"), callbacks=[RunwireCallback(), Asked()],
+               enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False).fit(Module())
+"""
+    spools = ran(code, tmp_path, OMP_NUM_THREADS="1")
+    assert {int(spool.parent.name): told(spool, "summary")[-1]["reached"] for spool in spools} == {0: 2, 1: 2}

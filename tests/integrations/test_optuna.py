@@ -7,6 +7,7 @@ from pathlib import Path
 
 import optuna
 from producers.spooled import logged, parts, told
+from stops import ask
 
 import runwire
 from runwire.integrations.optuna import RunwireCallback, run_per_trial
@@ -89,3 +90,35 @@ def test_the_run_around_a_search_goes_on(run: runwire.Run) -> None:
     study().optimize(run_per_trial(project="search")(objective), n_trials=1)
     run.log({"searches": 1})
     assert logged(run) == [(0, {"searches": 1.0})]
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_search(run: runwire.Run) -> None:
+    """With the trial that was under way; what it came to is logged."""
+    ask(run)
+    searched = study()
+    searched.optimize(objective, n_trials=5, callbacks=[RunwireCallback()])
+    assert [step for step, _ in logged(run)] == [trial.number for trial in searched.trials] == [0]
+    run.finish()
+    assert told(run, "finish") == [{"exit_code": 0, "stopped": True}]
+
+
+def test_a_trial_whose_run_is_stopped_is_pruned_and_the_search_goes_on() -> None:
+    """Where the settings let log() raise: the trial is pruned, its run stopped, and the next trial begins."""
+    began: list[Path] = []
+
+    @run_per_trial(project="search", settings={"stop": "raise"})
+    def tracked(trial: optuna.Trial) -> float:
+        assert runwire.run is not None
+        assert runwire.run.folder is not None
+        began.append(runwire.run.folder)
+        if trial.number == 0:
+            ask(runwire.run)
+        runwire.log({"loss": trial.number})
+        return objective(trial)
+
+    searched = study()
+    searched.optimize(tracked, n_trials=2)
+    assert [trial.state.name for trial in searched.trials] == ["PRUNED", "COMPLETE"]
+    assert told(began[0], "finish") == [{"exit_code": 0, "stopped": True}]
+    assert told(began[0], "exception") == []
+    assert told(began[1], "finish") == [{"exit_code": 0}]

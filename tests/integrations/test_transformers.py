@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from producers.spooled import logged, told
+from programs import ran
+from stops import ask
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
 
 import runwire
@@ -91,3 +93,45 @@ def test_an_evaluation_and_a_prediction_without_training_are_logged(tmp_path: Pa
     assert [row["eval/loss"] for row in rows if "eval/loss" in row] == [told_loss]
     assert sum("test/loss" in row for row in rows) == 1
     assert [data["phase"] for data in told(run, "phase")] == ["eval", None] * 2
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_training_with_a_checkpoint(tmp_path: Path, run: runwire.Run) -> None:
+    """After the step, by the Trainer's own control; the checkpoint of that step is there to go on from."""
+    ask(run)
+    args = arguments(tmp_path, eval_strategy="no")
+    trainer = Trainer(model(), args, train_dataset=data(16), callbacks=[RunwireCallback()])
+    trainer.train()
+    assert trainer.state.global_step == 1
+    assert [(data["action"], data["step"]) for data in told(run, "checkpoint")] == [("saved", 1)]
+    assert (tmp_path / "checkpoint-1" / "trainer_state.json").exists()
+    run.finish()
+    assert told(run, "finish") == [{"exit_code": 0, "stopped": True}]
+
+
+def test_processes_of_one_training_stop_after_the_same_step(tmp_path: Path) -> None:
+    """Only the second is asked to: both end at the first step of ``logging_steps``, and none waits for the other."""
+    here = Path(__file__).parent
+    code = f"""
+import os, sys
+sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]
+from pathlib import Path
+from torch.distributed.run import main
+
+if "RANK" not in os.environ:
+    main(["--nproc-per-node=2", "--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", __file__])
+else:
+    import runwire
+    from runwire.integrations.transformers import RunwireCallback
+    from stops import ask
+    from test_transformers import Trainer, arguments, data, model
+    run = runwire.init(project="ranks")
+    if run.rank == 1:
+        ask(run)
+    args = arguments(Path("out"), eval_strategy="no", save_strategy="no", ddp_backend="gloo", max_steps=50)
+    trainer = Trainer(model(), args, train_dataset=data(16), callbacks=[RunwireCallback()])
+    trainer.train()
+    run.summary["reached"] = trainer.state.global_step
+"""
+    spools = ran(code, tmp_path, OMP_NUM_THREADS="1")
+    assert len({spool.parent.parent for spool in spools}) == 1
+    assert {int(spool.parent.name): told(spool, "summary")[-1]["reached"] for spool in spools} == {0: 2, 1: 2}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xgboost
 from producers.spooled import logged, parts, told
+from stops import ask
+from xgboost.tracker import RabitTracker
 
 import runwire
 from runwire.integrations.xgboost import RunwireCallback
@@ -76,3 +82,50 @@ def test_without_a_run_the_error_says_what_to_do() -> None:
     """The callback is refused where it is made, not in the middle of a training."""
     with pytest.raises(runwire.errors.RunFinishedError, match=r"There is no run: call runwire.init\(\) before Runwire"):
         RunwireCallback()
+
+
+def test_a_run_that_is_asked_to_stop_ends_the_training(run: runwire.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """After the round, by XGBoost's own means: the booster has it and no other, and the run says that it obeyed."""
+    ask(run)
+    model = xgboost.train(
+        PARAMS, data(0), 50, evals=[(data(1), "val")], callbacks=[RunwireCallback()], verbose_eval=False
+    )
+    assert model.num_boosted_rounds() == 1
+    assert [step for step, row in logged(run) if "val/auc" in row] == [0]
+    run.finish()
+    assert told(run, "finish") == [{"exit_code": 0, "stopped": True}]
+    assert capsys.readouterr().err.count(f"the training ends here, as run {run.name} was asked to stop") == 1
+
+
+def test_workers_of_one_training_stop_after_the_same_round(tmp_path: Path) -> None:
+    """Only the second is asked to: both have one round, and the first, which waits for it in each, does not hang."""
+    here = Path(__file__).parent
+    worker = f"""
+import json, sys
+sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]
+import xgboost
+import runwire
+from runwire.integrations.xgboost import RunwireCallback
+from stops import ask
+from test_xgboost import PARAMS, data
+
+rank = int(sys.argv[1])
+with xgboost.collective.CommunicatorContext(**json.loads(sys.argv[2])):
+    run = runwire.init(project="workers", id="workers", rank=rank)
+    if rank == 1:
+        ask(run)
+    print(xgboost.train(PARAMS, data(rank), 50, callbacks=[RunwireCallback()]).num_boosted_rounds())
+"""
+    tracker = RabitTracker(host_ip="127.0.0.1", n_workers=2)
+    tracker.start()
+    told_of_it = json.dumps(tracker.worker_args())
+    workers = [
+        subprocess.Popen([sys.executable, "-c", worker, str(rank), told_of_it], cwd=tmp_path, stdout=subprocess.PIPE)
+        for rank in (0, 1)
+    ]
+    try:
+        assert [int(process.communicate(timeout=120)[0].split()[-1]) for process in workers] == [1, 1]
+    finally:
+        for process in workers:
+            process.kill()
+            process.wait()

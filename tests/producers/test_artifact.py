@@ -81,7 +81,7 @@ def test_a_hundred_thousand_files_are_one_small_message(run: runwire.Run) -> Non
     artifact = runwire.Artifact("large", "dataset")
     with artifact.new_file("data/000000.bin", "wb") as file:
         file.write(b"x")
-    artifact._entries = {entry.path: entry for entry in entries}
+    artifact._contents.entries.update({entry.path: entry for entry in entries})
     run.log_artifact(artifact)
     (told,) = announcements(run)
     assert (told.files, told.size, told.digest) == (100_000, 100_000, sha256(data))
@@ -243,8 +243,8 @@ def test_a_forked_child_leaves_the_files_to_its_parent(run: runwire.Run) -> None
         code = 1
         with contextlib.suppress(BaseException):
             run.log_artifact(artifact)
-            assert artifact._staging is not None
-            artifact._staging.close()
+            assert artifact._contents._staging is not None
+            artifact._contents._staging.close()
             code = 0
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

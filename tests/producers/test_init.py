@@ -326,6 +326,14 @@ def test_must_and_never_are_held_where_the_home_knows() -> None:
         runwire.init(id="r", resume="never", mode="offline")
 
 
+def test_ranks_of_one_id_do_not_take_each_other_for_an_earlier_run() -> None:
+    """With "never" each begins; one that was there already does not, whichever it is."""
+    for rank in (1, 0, 2):
+        runwire.init(id="r", rank=rank, resume="never", mode="offline").finish()
+    with pytest.raises(runwire.errors.UsageError, match=r'resume="never", but there is a run \'r\' already'):
+        runwire.init(id="r", rank=2, resume="never", mode="offline")
+
+
 def test_a_server_that_is_none_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,8 @@ from runwire.spool.folder import found
 pytestmark = pytest.mark.usefixtures("home")
 
 _TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "3", "GROUP_WORLD_SIZE": "1"}
-_NODES = {**_TORCHRUN, "TORCHELASTIC_RUN_ID": "pretrain-7", "GROUP_WORLD_SIZE": "3"}
+_STEP = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0"}
+_NODES = {**_TORCHRUN, **_STEP, "TORCHELASTIC_RUN_ID": "pretrain-7", "GROUP_WORLD_SIZE": "3"}
 _SRUN = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "3", "SLURM_CLUSTER_NAME": "a"}
 _OPEN_MPI = {"PMIX_NAMESPACE": "prterun-a-17@1", "OMPI_COMM_WORLD_SIZE": "3"}
 _MPICH = {"PMI_SIZE": "3", "MPI_LOCALNRANKS": "3"}

@@ -357,6 +357,6 @@ def test_a_request_that_comes_behind_the_end_says_nothing_more(begin: Begin) -> 
     run.finish()
     assert run.folder is not None
     ask(run)
-    run._companion.stop()  # type: ignore[union-attr]  # looks a last time
+    run._recording._companion.stop()  # type: ignore[union-attr]  # looks a last time
     assert told(run, "stopping") == []
     assert (run.folder / INBOX).stat().st_size > 0

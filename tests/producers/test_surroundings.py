@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts import until
+from parts import PATIENCE, until
 
 import runwire
 from producers.conftest import spools
 from producers.spooled import kinds, told
-from runwire import surroundings
+from runwire import _recording, surroundings
 from runwire.spool.folder import found
 
 _PROGRAM = """
@@ -160,6 +160,16 @@ def test_it_is_told_before_the_runs_end(home: Path) -> None:  # noqa: ARG001 -- 
     second = runwire.init(mode="offline")
     second.finish()
     assert [kind for kind in kinds(second) if kind in {"about", "finish"}] == ["about", "finish"]
+
+
+def test_a_run_that_is_over_in_a_moment_tells_it_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Its end waits for what is being found out, and comes behind it."""
+    monkeypatch.setattr(surroundings, "_found", {})
+    monkeypatch.setattr(_recording, "_FINDING_SECONDS", PATIENCE)
+    run = runwire.init(mode="offline", settings={"finish_timeout": PATIENCE})
+    run.finish()
+    assert [kind for kind in kinds(run) if kind in {"about", "finish"}] == ["about", "finish"]
+    assert "packages" in told(run, "about")[0]
 
 
 def test_no_more_is_asked_of_the_system_than_all_have(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001

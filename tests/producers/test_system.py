@@ -86,7 +86,7 @@ def test_nothing_is_sampled_where_it_is_turned_off(train: Callable[..., Any]) ->
     code = """
 import runwire, sys
 with runwire.init(mode="offline") as run:
-    assert run._companion._sampler is None
+    assert run._recording._companion._sampler is None
     run.log({"loss": 1.0})
 print("psutil" in sys.modules, "pynvml" in sys.modules)
 """

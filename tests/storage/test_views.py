@@ -280,3 +280,16 @@ def test_a_view_reads_only_what_is_asked_for(store: Client, query: str) -> None:
     granules = [(int(read), int(of)) for read, of in re.findall(r"Granules: (\d+)/(\d+)", plan)]
     assert granules, plan
     assert all(read <= 4 < of for read, of in granules), plan  # two of each part
+
+
+def test_a_tag_is_there_if_the_last_of_the_ranks_to_speak_of_it_says_so(store: Client) -> None:
+    """All ranks begin with a run's tags: what one of them removes later is gone, and may be put there again."""
+    write_facts(
+        store,
+        *(("r", rank, "tag", tag, True, 1) for rank in range(3) for tag in ("kept", "removed", "back")),
+        ("r", 1, "tag", "removed", False, 2),
+        ("r", 1, "tag", "back", False, 2),
+        ("r", 2, "tag", "back", True, 3),
+        ("r", 0, "tag", "new", True, 3),
+    )
+    assert [run["tags"] for run in read(store, "SELECT tags FROM runs")] == [["back", "kept", "new"]]

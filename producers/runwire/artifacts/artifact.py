@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
@@ -17,11 +15,10 @@ from runwire._say import logger
 from runwire._table import Table
 from runwire._values import plain
 from runwire.artifacts import download
-from runwire.artifacts.reference import Reference
+from runwire.artifacts.contents import Contents
+from runwire.artifacts.origin import Origin, await_version
 from runwire.artifacts.remote import Remote
-from runwire.artifacts.staging import Staging
 from runwire.errors import UnavailableError, UsageError, WireError
-from runwire.spool.files import Files, Kept
 from runwire.wire import LoggedArtifact, dumps, loads
 from runwire.wire.artifacts import (
     ALIASES_MAX,
@@ -32,26 +29,12 @@ from runwire.wire.artifacts import (
     check_alias,
     check_artifact,
     check_label,
-    check_path,
-    encode_manifest,
 )
 
 Policy = Literal["mutable", "immutable"]
 
 _WAIT_SECONDS = 60.0
-_POLL_SECONDS_MIN, _POLL_SECONDS_MAX = 0.05, 1.0
 _TABLE = ".table.json"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Who logs an artifact, and in which home and mode."""
-
-    run: str
-    rank: int
-    project: str
-    home: Path
-    mode: str
 
 
 class Artifact:
@@ -98,12 +81,11 @@ class Artifact:
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.project: str | None = None
         self.aliases: tuple[str, ...] = ()
-        self._entries: dict[str, Entry] | None = {}
-        self._folders: set[str] = set()
-        self._staging: Staging | None = None
+        self._contents = Contents(self.name, _home)
+        #: As they are stored: of a version that is fetched, once the server was asked; else those put into it.
+        self._files: dict[str, Entry] | None = self._contents.entries
         self._digest: str | None = None
         self._counts = (0, 0)
-        self._lost: str | None = None
         self._origin: Origin | None = None
         self._seq: int | None = None
         self._version: int | None = None
@@ -118,7 +100,7 @@ class Artifact:
             remote: the server, for its files.
         """
         made = cls(told["name"], told["type"], told["description"] or None, told["metadata"])
-        made.project, made._entries, made._remote = told["project"], None, remote
+        made.project, made._files, made._remote = told["project"], None, remote
         made._take(told)
         return made
 
@@ -135,7 +117,7 @@ class Artifact:
     @property
     def size(self) -> int:
         """How many bytes its files have together."""
-        return self._counts[1] if self._entries is None else sum(entry.size for entry in self._entries.values())
+        return self._counts[1] if self._files is None else sum(entry.size for entry in self._files.values())
 
     def files(self) -> tuple[Entry, ...]:
         """Return its files by path, each with the sha256 of its content and its size in bytes.
@@ -143,11 +125,11 @@ class Artifact:
         Raises:
             UnavailableError: the server has to be asked, and does not answer.
         """
-        if self._entries is None:
+        if self._files is None:
             server = self._server()
             assert self._digest is not None  # noqa: S101 -- told by the server
-            self._entries = {entry.path: entry for entry in download.manifest(server, self._digest)}
-        return tuple(sorted(self._entries.values()))
+            self._files = {entry.path: entry for entry in download.manifest(server, self._digest)}
+        return tuple(sorted(self._files.values()))
 
     def add_file(self, local_path: str | os.PathLike[str], name: str | None = None, policy: Policy = "mutable") -> None:
         """Add a file, as it is now.
@@ -165,10 +147,12 @@ class Artifact:
         if policy not in ("mutable", "immutable"):
             raise UsageError(f"policy is {policy!r:.80}: expected mutable or immutable")
         path = Path(local_path)
-        inner = self._free(path.name if name is None else name)
+        inner = self._contents.free(path.name if name is None else name)
         try:
             with path.open("rb") as source:
-                self._keep(inner, lambda files: files.copy(source) if policy == "mutable" else files.link(path))
+                self._contents.keep(
+                    inner, lambda files: files.copy(source) if policy == "mutable" else files.link(path)
+                )
         except OSError as error:
             raise UsageError(f"{path} cannot be added: {error.strerror or error}") from None
 
@@ -210,25 +194,9 @@ class Artifact:
         self._check_open("new_file()")
         if mode not in ("w", "wb"):
             raise UsageError(f"mode is {mode!r:.80}: expected w or wb")
-        inner = self._free(name)
-        staging = self._stage()
-        if staging is None:
-            with open(os.devnull, mode) as nowhere:  # noqa: PTH123 -- what is written is lost, which was said
-                yield nowhere
-            return
-        with staging.new() as path:
-            file = path.open(mode, encoding=None if mode == "wb" else encoding or "utf-8")
-            try:
-                yield file
-            except BaseException:
-                with suppress(OSError):
-                    file.close()
-                raise
-            try:
-                file.close()
-            except OSError as error:  # what was still to be written finds no room
-                self._lose(f"{inner} cannot be written: {error.strerror or error}")
-            self._keep(inner, lambda files: files.link(path))
+        inner = self._contents.free(name)
+        with self._contents.new(inner, mode, None if mode == "wb" else encoding or "utf-8") as file:
+            yield file
 
     def add(self, obj: Table, name: str) -> None:
         """Add a `Table`, as a file of JSON that `get` reads again.
@@ -243,9 +211,9 @@ class Artifact:
         self._check_open("add()")
         if not isinstance(obj, Table):
             raise UsageError(f"add() takes a runwire.Table, not a {type(obj).__name__}: add_file() adds a file")
-        inner = self._free(name if name.endswith(_TABLE) else name + _TABLE)
+        inner = self._contents.free(name if name.endswith(_TABLE) else name + _TABLE)
         data = dumps({"columns": obj.columns, "data": [plain(row) for row in obj.data]})
-        self._keep(inner, lambda files: files.keep(data))
+        self._contents.keep(inner, lambda files: files.keep(data))
 
     def get(self, name: str) -> Table | None:
         """Return a table that was put into it by `add`; None if there is none of that name.
@@ -279,27 +247,9 @@ class Artifact:
         """
         if self._version is not None:
             return self
-        origin = self._logged_by()
-        end = None if timeout is None else time.monotonic() + timeout
-        pause = _POLL_SECONDS_MIN
-        while True:
-            try:
-                remote = Remote.find(origin.home)
-                found = None if self._seq is None else remote.logged(origin.run, origin.rank, self._seq)
-                if found is not None:
-                    self._remote = remote
-                    self._take(remote.version(Reference(origin.project, self.name, f"v{found['version']}")))
-                    return self
-                problem = "its files are still on their way"
-            except UnavailableError as error:
-                problem = str(error)
-            if end is not None and time.monotonic() > end:
-                raise UnavailableError(
-                    f"the artifact {self.name} has no version after {timeout:g} s: {problem}. It is delivered as soon "
-                    "as that can be; `runwire status` says what waits. Wait again, or longer by wait(timeout=…)"
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, _POLL_SECONDS_MAX)
+        self._remote, told = await_version(self._logged_by(), self.name, lambda: self._seq, timeout)
+        self._take(told)
+        return self
 
     def download(self, root: str | os.PathLike[str] | None = None) -> Path:
         """Fetch its files. What is there already is not fetched again; each file is checked by its content.
@@ -381,11 +331,13 @@ class Artifact:
         waits_for: list[str] = []
         if self._digest is None:
             self._origin, self.project = origin, origin.project
-            waits_for = self._hand_over(recorder)
+            if (manifest := self._contents.hand_over(recorder)) is not None:
+                self._digest, waits_for = manifest.digest, manifest.waits_for
+                self._counts = len(self._contents.entries), self.size
         self._origin = origin
-        if self._digest is None or self._lost is not None:
+        if self._digest is None:
             if origin.mode != "disabled":
-                logger.error("the artifact %s is not logged: %s", self.name, self._lost)
+                logger.error("the artifact %s is not logged: %s", self.name, self._contents.lost)
             return
         self._version, self._seq, self.aliases = None, None, tuple(words)
         ts, (count, size) = time.time_ns() // 1000, self._counts
@@ -399,29 +351,6 @@ class Artifact:
             ).encode()  # fmt: skip
 
         recorder.artifact(message, waits_for)
-
-    def _hand_over(self, recorder: Recorder) -> list[str]:
-        """Put files and manifest into the spool; return the digests of what waits there to be uploaded."""
-        entries = sorted((self._entries or {}).values())
-        manifest = encode_manifest(entries)
-        staging, self._staging = self._staging, None
-        digests = {entry.digest: entry.size for entry in entries}
-
-        def keep(files: Files) -> Kept:
-            if staging is not None:
-                files.adopt(staging.files, digests)
-            return files.keep(manifest)
-
-        if self._lost is None:
-            kept = recorder.file(keep)
-            self._lost = None if kept is not None else "its files could not be kept"
-        if staging is not None:
-            staging.close()
-        if self._lost is not None:
-            return []
-        self._digest = hashlib.sha256(manifest).hexdigest()
-        self._counts = len(entries), sum(entry.size for entry in entries)
-        return [*digests, self._digest]
 
     def _take(self, told: Mapping[str, Any]) -> None:
         self._version, self._digest = int(told["version"]), str(told["digest"])
@@ -445,8 +374,8 @@ class Artifact:
                 f"the artifact {self.name} has no version yet, for its run is {self._origin.mode}: "
                 + ("`runwire sync` delivers it" if self._origin.mode == "offline" else "nothing of it is recorded")
             )
-        if self._lost is not None:
-            raise UnavailableError(f"the artifact {self.name} was not logged: {self._lost}")
+        if self._contents.lost is not None:
+            raise UnavailableError(f"the artifact {self.name} was not logged: {self._contents.lost}")
         return self._origin
 
     def _check_open(self, call: str) -> None:
@@ -455,43 +384,6 @@ class Artifact:
                 f"{call} comes too late, the artifact {self.name} is logged: make another Artifact of the same name, "
                 "which becomes its next version"
             )
-
-    def _free(self, name: str) -> str:
-        """Return a path for a file, if there may be one."""
-        try:
-            inner = check_path(str(name))
-        except WireError as error:
-            raise UsageError(f"the artifact {self.name}: {error}") from None
-        folders = {str(folder) for folder in PurePosixPath(inner).parents[:-1]}
-        entries = self._entries or {}
-        if inner in self._folders or not folders.isdisjoint(entries):
-            raise UsageError(f"the artifact {self.name} has {inner!r:.200}, or a part of it, as file and as folder")
-        return inner
-
-    def _keep(self, inner: str, keep: Callable[[Files], Kept]) -> None:
-        """Keep a file until the artifact is logged; if the disk does not, that is said, and it is not logged."""
-        staging = self._stage()
-        if staging is None or self._entries is None:
-            return
-        try:
-            kept = keep(staging.files)
-        except OSError as error:
-            self._lose(f"{inner} cannot be kept: {error.strerror or error}")
-            return
-        self._entries[inner] = Entry(inner, kept.digest, kept.size)
-        self._folders.update(str(folder) for folder in PurePosixPath(inner).parents[:-1])
-
-    def _stage(self) -> Staging | None:
-        if self._staging is None and self._lost is None:
-            try:
-                self._staging = Staging(_home())
-            except OSError as error:
-                self._lose(f"{error.filename or 'the home'} cannot be written: {error.strerror or error}")
-        return self._staging if self._lost is None else None
-
-    def _lose(self, why: str) -> None:
-        self._lost = why
-        logger.error("the artifact %s will not be logged, the training goes on: %s", self.name, why)
 
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = plain(dict(self.metadata))

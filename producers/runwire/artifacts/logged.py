@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from runwire.artifacts.artifact import Artifact, Origin
+from runwire.artifacts.artifact import Artifact
+from runwire.artifacts.origin import Origin
 from runwire.artifacts.reference import Reference
 from runwire.artifacts.remote import Remote
 from runwire.errors import UsageError

@@ -4,5 +4,6 @@ A module imports its library, so it is imported by whoever uses that library, an
 
     from runwire.integrations.xgboost import RunwireCallback
 
-None of them stops or changes a training. They log into the run that is given to them, else into the current one.
+Those that are called after each step end a training, by its library's own means, whose run was asked to stop; nothing
+else of it do they change. They log into the run that is given to them, else into the current one.
 """

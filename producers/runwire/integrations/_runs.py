@@ -1,8 +1,9 @@
-"""Which run an integration logs into."""
+"""Which run an integration logs into, and whether that was asked to stop."""
 
 from __future__ import annotations
 
 import runwire
+from runwire._say import logger
 from runwire.errors import RunFinishedError
 
 
@@ -20,3 +21,15 @@ def chosen(run: runwire.Run | None, what: str) -> runwire.Run:
     if found is None:
         raise RunFinishedError(f"There is no run: call runwire.init() before {what}, or pass it a run")
     return found
+
+
+def asked_to_stop(run: runwire.Run) -> bool:
+    """Return whether a run was asked to stop; who is told so ends the training, which is said here.
+
+    Args:
+        run: the run; a finished one is asked nothing any more.
+    """
+    if run.finished or not run.should_stop:
+        return False
+    logger.warning("the training ends here, as run %s was asked to stop", run.name)
+    return True

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import keras
 
 import runwire
-from runwire.integrations._runs import chosen
+from runwire import _job
+from runwire.integrations._runs import asked_to_stop, chosen
 
 
 class RunwireCallback(keras.callbacks.Callback):
@@ -18,7 +19,8 @@ class RunwireCallback(keras.callbacks.Callback):
 
     The step is the number of batches trained, so that both may be drawn together. What ``fit`` was called with and the
     optimizer go into the run's config under ``keras``. Validation and ``evaluate`` are the phase "eval". Each
-    epoch's row tells the mean time of a batch, ``perf/step_seconds``.
+    epoch's row tells the mean time of a batch, ``perf/step_seconds``. A run that is asked to stop sets the model's
+    ``stop_training`` after the batch, unless the job has several processes, which would have to agree on it.
 
     ::
 
@@ -44,6 +46,7 @@ class RunwireCallback(keras.callbacks.Callback):
         self._epoch_began = 0.0
         self._epoch_step = first_step
         self._test = ExitStack()
+        self._alone = _job.size() == 1
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Tell what is trained; called by Keras."""
@@ -60,10 +63,12 @@ class RunwireCallback(keras.callbacks.Callback):
         self._epoch_tested = 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Count, and log a batch if asked for; called by Keras."""
+        """Count, log a batch if asked for, and stop if asked to; called by Keras."""
         if self._every != "epoch" and self._step % self._every == 0 and logs:
             self._run.log({f"batch/{name}": value for name, value in logs.items()}, step=self._step)
         self._step += 1
+        if self._alone and not self.model.stop_training and asked_to_stop(self._run):
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Log an epoch, at its last batch; called by Keras."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightgbm.callback import CallbackEnv
+from lightgbm.callback import CallbackEnv, EarlyStopException
 
 import runwire
-from runwire.integrations._runs import chosen
+from runwire.integrations._runs import asked_to_stop, chosen
 
 
 class RunwireCallback:
     """Logs the metrics of each round as ``<data set>/<metric>``, at the round as its step.
 
     The training's parameters go into the run's config, under ``lightgbm``. Of ``lightgbm.cv`` the mean over the folds
-    is logged, and its deviation as ``<data set>/<metric>_std``.
+    is logged, and its deviation as ``<data set>/<metric>_std``. If the run is asked to stop, the training ends after
+    the round, as by early stopping, unless it has several machines, which would have to agree on it.
 
     ::
 
@@ -40,7 +41,11 @@ class RunwireCallback:
         self._prefix = prefix
 
     def __call__(self, env: CallbackEnv) -> None:
-        """Log a round; called by LightGBM."""
+        """Log a round; called by LightGBM.
+
+        Raises:
+            EarlyStopException: the run was asked to stop, so that LightGBM ends the training.
+        """
         results = [self._read(result) for result in env.evaluation_result_list or ()]
         if env.iteration == env.begin_iteration:
             self._run.config.update({f"{self._prefix}lightgbm": dict(env.params)}, allow_val_change=True)
@@ -54,6 +59,8 @@ class RunwireCallback:
                 row[f"{name}_std"] = deviation
         if row:
             self._run.log(row, step=env.iteration)
+        if env.params.get("num_machines", 1) == 1 and asked_to_stop(self._run):
+            raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
     def _read(self, result: tuple[Any, ...]) -> tuple[str, float, float | None, bool]:
         """Return name, score, deviation over folds (None without folds), and whether higher is better."""

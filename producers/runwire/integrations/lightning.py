@@ -12,6 +12,7 @@ from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 import runwire
+from runwire.integrations._runs import asked_to_stop
 from runwire.integrations.steps import StepTimer
 
 
@@ -80,11 +81,14 @@ class RunwireLogger(Logger):
 
 
 class RunwireCallback(Callback):
-    """Logs how long steps take, by every rank for itself, and tells when a run evaluates and from where it goes on.
+    """Logs how long steps take, by every rank for itself, tells when a run evaluates, and stops if asked to.
 
     The times are those of `runwire.integrations.steps.StepTimer`, logged as often as Lightning logs. They go into the
     run of a `RunwireLogger`, else into the current one. Where Lightning starts several processes, those without a run
-    join the first one's, as its other ranks.
+    join the first one's, as its other ranks. From where a run goes on is told, too.
+
+    A run that is asked to stop sets the trainer's ``should_stop``: of one process after the step, of several after one
+    at which Lightning logs or at the end of an epoch, in all of them at once.
 
     Args:
         tokens: how many tokens a batch has, as a function of it; None if nobody wants to know.
@@ -134,11 +138,18 @@ class RunwireCallback(Callback):
         """Note that a step is over, and log as often as Lightning does."""
         self._timer.step(self._tokens(batch) if self._tokens is not None else None)
         every, step = trainer.log_every_n_steps, trainer.global_step
-        if not every or step % every or step == self._logged_at or self._run is None:  # or it still gathers gradients
-            return
-        self._logged_at = step
-        self._run.log(self._timer.values(), step=step - 1)
+        due = bool(every) and step % every == 0 and step != self._logged_at  # else it still gathers gradients
+        if due:
+            self._logged_at = step
+            if self._run is not None:
+                self._run.log(self._timer.values(), step=step - 1)
+        if due or trainer.world_size == 1:
+            self._obey(trainer)
         self._timer.wait()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop if asked to."""
+        self._obey(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the phase "eval"."""
@@ -152,3 +163,8 @@ class RunwireCallback(Callback):
 
     on_test_start = on_validation_start
     on_test_end = on_validation_end
+
+    def _obey(self, trainer: Trainer) -> None:
+        """End the training if one of its ranks was asked to; each calls this at the same step."""
+        asked = not trainer.should_stop and self._run is not None and asked_to_stop(self._run)
+        trainer.should_stop |= trainer.strategy.reduce_boolean_decision(asked, all=False)

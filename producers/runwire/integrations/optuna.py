@@ -10,7 +10,8 @@ from typing import Any
 import optuna
 
 import runwire
-from runwire.integrations._runs import chosen
+from runwire.errors import Stopped
+from runwire.integrations._runs import asked_to_stop, chosen
 
 Objective = Callable[[optuna.Trial], float | Sequence[float]]
 
@@ -20,7 +21,7 @@ class RunwireCallback:
 
     A row holds the trial's values, its parameters that are numbers as ``params/<name>``, and its seconds; parameters of
     any kind stand with values and state in the table ``trials``, which is logged by `log_trials`. The best trial so
-    far is in the run's summary.
+    far is in the run's summary. If the run is asked to stop, this process's part of the search ends with the trial.
 
     ::
 
@@ -54,6 +55,8 @@ class RunwireCallback:
             with suppress(ValueError):  # none fulfils the study's constraints
                 best = study.best_trial
                 self._run.summary.update(best_trial=best.number, best_value=best.value, best_params=best.params)
+        if asked_to_stop(self._run):
+            study.stop()
 
     def log_trials(self, study: optuna.Study) -> None:
         """Log the table ``trials``: number, state, values and parameters of every trial there was.
@@ -80,7 +83,8 @@ def run_per_trial(names: Sequence[str] | None = None, **kwargs: Any) -> Callable
     """Make each trial a run of its own: a decorator of objectives, which may log into the current run.
 
     A run has the trial's parameters as its config, its values in the summary, the study's name as its group, and the
-    tag "pruned" if it was pruned. A trial that raises is a run that failed.
+    tag "pruned" if it was pruned. A trial that raises is a run that failed; one that is asked to stop and raises
+    `runwire.Stopped` is pruned, and the search goes on.
 
     ::
 
@@ -104,11 +108,11 @@ def run_per_trial(names: Sequence[str] | None = None, **kwargs: Any) -> Callable
             with runwire.init(name=name, **given) as run:
                 try:
                     values = objective(trial)
-                except optuna.TrialPruned:
+                except (optuna.TrialPruned, Stopped) as error:
                     run.tags = (*run.tags, "pruned")
                     run.config.update(trial.params, allow_val_change=True)
                     run.finish()  # what was pruned did what it should
-                    raise
+                    raise optuna.TrialPruned(*error.args) from error
                 run.config.update(trial.params, allow_val_change=True)
                 told = values if isinstance(values, Sequence) else [values]
                 run.summary.update(dict(zip(_names(trial.study, names), told, strict=False)))

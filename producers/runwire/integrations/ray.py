@@ -9,6 +9,7 @@ from typing import Any
 from ray.tune.logger import LoggerCallback
 
 import runwire
+from runwire.integrations._runs import asked_to_stop
 
 #: What Tune adds to each result and is no metric of the training.
 _TUNE = frozenset(
@@ -25,7 +26,8 @@ class RunwireLoggerCallback(LoggerCallback):
     """Makes each trial a run: its parameters the config, its results rows, at their training iteration.
 
     Runs have the experiment as their group and the trial's name. They are logged by the process that runs the
-    experiment; a trial that failed is a run that failed. A trial that Tune goes on with is one run, by its id.
+    experiment; a trial that failed is a run that failed. A trial that Tune goes on with is one run, by its id. A trial
+    whose run is asked to stop is ended by Tune at its next result.
 
     ::
 
@@ -59,7 +61,11 @@ class RunwireLoggerCallback(LoggerCallback):
         if trial not in self._runs:
             self.log_trial_start(trial)
         row = {(f"tune/{key}" if key in _OF_TUNE else key): value for key, value in _numbers(result).items()}
-        self._runs[trial].log(row, step=result.get("training_iteration", iteration))
+        run = self._runs[trial]
+        run.log(row, step=result.get("training_iteration", iteration))
+        if trial.stopping_criterion.get("training_iteration") != 0 and asked_to_stop(run):
+            # Tune looks at it before it tells of a result: at the next one. Trials may share the dict they came with.
+            trial.stopping_criterion = {**trial.stopping_criterion, "training_iteration": 0}
 
     def log_trial_save(self, trial: Any) -> None:
         """Tell of a checkpoint."""

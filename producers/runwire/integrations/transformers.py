@@ -6,9 +6,12 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+import torch
+from accelerate.utils import reduce
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 import runwire
+from runwire.integrations._runs import asked_to_stop
 from runwire.integrations.steps import StepTimer
 
 #: What the Trainer logs once, at the end, about the whole of it.
@@ -21,6 +24,9 @@ class RunwireCallback(TrainerCallback):
     Arguments and model are the run's config. How long steps take is logged beside, by every rank for itself:
     see `runwire.integrations.steps.StepTimer`. Evaluation is the phase "eval", and saved checkpoints are told. A run
     that it begins ends with the process.
+
+    A run that is asked to stop ends the training, with a checkpoint where the arguments save any: of one process after
+    the step, of several after one of ``logging_steps`` or at the end of an epoch, in all of them at once.
 
     ::
 
@@ -70,9 +76,15 @@ class RunwireCallback(TrainerCallback):
         self._timer.begin()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_more: Any) -> None:
-        """Note that a step is over."""
+        """Note that a step is over, and stop if asked to."""
         tokens, self._tokens = state.num_input_tokens_seen - self._tokens, state.num_input_tokens_seen
         self._timer.step(int(tokens) // max(args.world_size, 1))
+        if args.world_size <= 1 or state.global_step % max(int(state.logging_steps), 1) == 0:
+            self._obey(args, control)
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_more: Any) -> None:
+        """Stop if asked to."""
+        self._obey(args, control)
 
     def on_log(
         self,
@@ -127,6 +139,15 @@ class RunwireCallback(TrainerCallback):
         if self._forward is not None:
             self._forward.remove()
             self._forward = None
+
+    def _obey(self, args: TrainingArguments, control: TrainerControl) -> None:
+        """End the training if one of its processes was asked to; each calls this at the same step."""
+        asked = not control.should_training_stop and asked_to_stop(self._begun(args))
+        if args.world_size > 1:
+            asked = bool(reduce(torch.tensor(float(asked), device=args.device)))
+        if asked:
+            control.should_training_stop = True
+            control.should_save = args.save_strategy != "no"
 
     def _begun(self, args: TrainingArguments) -> runwire.Run:
         if self._run is None or self._run.finished:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from xgboost import callback
+import numpy as np
+from xgboost import callback, collective
 
 import runwire
-from runwire.integrations._runs import chosen
+from runwire.integrations._runs import asked_to_stop, chosen
 
 #: Metrics of XGBoost that are better where they are higher; a name may end in ``@`` and a number.
 _HIGHER_IS_BETTER = ("auc", "aucpr", "map", "ndcg", "pre", "interval-regression-accuracy")
@@ -22,7 +23,8 @@ class RunwireCallback(callback.TrainingCallback):
 
     The booster's parameters go into the run's config under ``xgboost``; at the end the best round and its score go into
     the summary, and the features' importance is logged as a table. Of ``xgboost.cv`` the mean over the folds is logged,
-    and its deviation as ``<data set>/<metric>_std``.
+    and its deviation as ``<data set>/<metric>_std``. If the run is asked to stop, the training ends after the round, on
+    all workers after the same.
 
     ::
 
@@ -58,7 +60,7 @@ class RunwireCallback(callback.TrainingCallback):
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Log a round; called by XGBoost. Return False: the training goes on."""
+        """Log a round; called by XGBoost. Return whether the training ends, as it was asked to."""
         row: dict[str, float] = {}
         for data, metrics in evals_log.items():
             for metric, scores in metrics.items():
@@ -71,7 +73,10 @@ class RunwireCallback(callback.TrainingCallback):
                     row[name] = score
         if row:
             self._run.log(row, step=epoch)
-        return False
+        asked = asked_to_stop(self._run)
+        if collective.is_distributed():  # workers hear of it at different rounds, and leave together
+            asked = bool(collective.allreduce(np.array([asked], dtype=np.int32), collective.Op.MAX)[0])
+        return asked
 
     def after_training(self, model: Any) -> Any:
         """Tell what the training came to; called by XGBoost."""

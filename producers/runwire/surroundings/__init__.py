@@ -7,8 +7,10 @@ are then not the training's. Whatever cannot be found out is left out.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -63,9 +65,18 @@ class Finding:
         self._data = b""
         self._told: dict[str, Any] | None = None
 
-    def look(self) -> dict[str, Any] | None:
-        """Return what was found out, None while that is not known; it does not wait for it."""
+    def look(self, seconds: float = 0.0) -> dict[str, Any] | None:
+        """Return what was found out, None while that is not known.
+
+        Args:
+            seconds: for so long it is waited for at most.
+        """
+        end = time.monotonic() + seconds
         with self._lock:
+            while self._fd >= 0 and not self._read() and (left := end - time.monotonic()) > 0:
+                ready = select.poll()
+                ready.register(self._fd)
+                ready.poll(left * 1000)
             if self._fd >= 0 and self._read():
                 os.close(self._fd)
                 self._fd = -1

@@ -7,7 +7,7 @@ from typing import Any
 
 from runwire.errors import WireError
 from runwire.wire.json import dumps
-from runwire.wire.messages import VERSION, _record
+from runwire.wire.messages import VERSION, _natural, _record
 from runwire.wire.names import check_run
 
 #: Whoever asks may give so many characters as a reason, and as who it is.
@@ -48,10 +48,10 @@ class StopRequest:
             raise WireError(f"type is {record.get('type')!r:.40}, expected stop")
         return cls(
             run=check_run(record.get("run")),
-            attempt=_natural(record, "attempt"),
+            attempt=_natural(record, "attempt", bits=63),
             by=_text(record, "by", BY_MAX),
             reason=_text(record, "reason", REASON_MAX),
-            asked_at=_natural(record, "asked_at"),
+            asked_at=_natural(record, "asked_at", bits=63),
         )
 
 
@@ -59,11 +59,4 @@ def _text(record: dict[str, Any], key: str, longest: int) -> str:
     value = record.get(key)
     if not isinstance(value, str) or len(value) > longest:
         raise WireError(f"{key} is {value!r:.80}, expected a text of at most {longest} characters")
-    return value
-
-
-def _natural(record: dict[str, Any], key: str) -> int:
-    value = record.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise WireError(f"{key} is {value!r:.80}, expected 0 to 2^63 - 1")
     return value

@@ -352,10 +352,10 @@ def _optional_integer(record: dict[str, Any], key: str) -> int | None:
     return None if record.get(key) is None else _integer(record, key)
 
 
-def _natural(record: dict[str, Any], key: str) -> int:
+def _natural(record: dict[str, Any], key: str, bits: int = 64) -> int:
     value = _typed(record, key, int)
-    if not 0 <= value < 2**64:
-        raise WireError(f"{key} is {value}, expected 0 to 2^64 - 1")
+    if not 0 <= value < 2**bits:
+        raise WireError(f"{key} is {value}, expected 0 to 2^{bits} - 1")
     return value
 
 

@@ -1,7 +1,8 @@
 /** The HTTP API as the page uses it; `/api/docs` is its whole description. */
 
 import { signal } from "@preact/signals";
-import type { Query } from "./chart/board";
+import { placed } from "./chart/against";
+import { COLUMNS_MAX, type Query } from "./chart/board";
 import { decode, type Series } from "./chart/series";
 import type { Num } from "./format";
 
@@ -45,10 +46,12 @@ export interface Metric {
   first_step: number;
   last_step: number;
   last: Num;
+  min: number | null;
+  max: number | null;
   nonfinite: number;
   first_nonfinite_step: number | null;
-  /** What the run said of it; `hidden`: not drawn unless it is looked for. */
-  definition: { hidden?: boolean };
+  /** What the run said of it; `hidden`: not drawn unless it is looked for; `step_metric`: what it is drawn over. */
+  definition: { hidden?: boolean; step_metric?: string };
 }
 
 /** A table that a run logged. */
@@ -239,7 +242,18 @@ export const printed = (id: string, asked: Record<string, string | number | null
 export const alerts = (signal?: AbortSignal) =>
   get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);
 
-export async function series(query: Query, signal: AbortSignal): Promise<Series[]> {
+/** Series over their steps. */
+export const series = (query: Query, signal: AbortSignal) => columns(query, signal);
+
+/** Series over another metric, whole: which of its values are in view does not tell which steps are. */
+export async function against(query: Query, metric: string, signal: AbortSignal): Promise<Series[]> {
+  const whole = { ...query, lo: null, hi: null, columns: COLUMNS_MAX, against: metric };
+  const found = await columns(whole, signal);
+  const half = found.length / 2;
+  return found.slice(0, half).map((own, index) => placed(own, found[half + index]));
+}
+
+async function columns(query: Query & { against?: string }, signal: AbortSignal): Promise<Series[]> {
   const response = await request("/api/series", {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/vnd.runwire.series" },

@@ -4,7 +4,7 @@ import { effect, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Metric } from "./api";
 import * as api from "./api";
-import type { Axis } from "./axis";
+import { type Axis, along } from "./axis";
 import { Board, type Member, type View } from "./chart/board";
 import { Chart, type Flag, type Line } from "./chart/chart";
 import { type Reading, reading } from "./chart/hover";
@@ -47,16 +47,15 @@ interface Spec {
 const TIP_LINES = 10;
 
 export function Charts({ axis, title, sources: all, flags, heard, controls }: Props) {
-  const sources = all.map((source) => ({
-    ...source,
-    metrics: source.metrics.filter((item) => item.axis === axis.name),
-  }));
+  const sources = all.map((source) => ({ ...source, metrics: along(axis, source.metrics) }));
   const error = useSignal<Error | null>(null);
   const board = useMemo(
     () =>
       new Board(
         async (query, signal) => {
-          const reply = await api.series(query, signal);
+          const reply = await (axis.kind === "metric"
+            ? api.against(query, axis.name, signal)
+            : api.series(query, signal));
           error.value = null;
           return reply;
         },
@@ -79,7 +78,7 @@ export function Charts({ axis, title, sources: all, flags, heard, controls }: Pr
     const before = told.current;
     told.current = fresh;
     board.touch(
-      whole(sources),
+      axis.kind === "metric" ? reached(axis.name, all) : whole(sources),
       ({ run, metric }) => before.get(`${run}\n${metric}`) !== fresh.get(`${run}\n${metric}`),
     );
   }, [heard]);
@@ -438,6 +437,13 @@ function whole(sources: Source[]): [number, number] {
   const all = sources.flatMap(({ metrics }) => metrics);
   if (all.length === 0) return [0, 1];
   return [Math.min(...all.map((item) => item.first_step)), Math.max(...all.map((item) => item.last_step))];
+}
+
+/** From the least to the greatest value of a metric. */
+function reached(metric: string, sources: Source[]): [number, number] {
+  const all = sources.flatMap(({ metrics }) => metrics.filter((item) => item.metric === metric));
+  const [min, max] = [all.flatMap((item) => item.min ?? []), all.flatMap((item) => item.max ?? [])];
+  return min.length ? [Math.min(...min), Math.max(...max)] : [0, 1];
 }
 
 /** Text is looked for as it is; between slashes it is a regular expression. */

@@ -62,8 +62,8 @@ async def put(request: Request, digest: _Digest) -> Response:
 
 @router.head("/api/files/{digest}")
 async def head(request: Request, digest: _Digest) -> Response:
-    """Say whether there is a file, and how many bytes it has."""
-    size = await _store(request).size(digest)
+    """Say whether there is a file that stays, so that it need not be put, and how many bytes it has."""
+    size = await _store(request).offered(digest)
     return Response(headers={"Content-Length": str(size), "Accept-Ranges": "bytes"})
 
 

@@ -14,6 +14,7 @@ from runwire_server.cli import (
     delete,
     demo,
     export,
+    files,
     importance,
     imports,
     login,
@@ -90,6 +91,7 @@ app.command(
 
 app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
+app.add_typer(files.files, name="files", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
 

@@ -30,6 +30,16 @@ Server = Annotated[
         metavar="URL", help="Where the Runwire server is. [default: RUNWIRE_SERVER, the config file, or a running up]"
     ),
 ]
+Files = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="RUNWIRE_FILES",
+        show_envvar=False,
+        help="Where files that runs log are kept: file:///folder, s3://bucket/path, gs://… or az://…. "
+        "[default: RUNWIRE_FILES, else the folder files in the home]",
+    ),
+]
 MetricsPort = Annotated[
     int | None,
     typer.Option(min=1, max=65535, help="Tell /metrics, /healthz and /readyz on this port. [default: not at all]"),
@@ -38,6 +48,13 @@ MetricsHost = Annotated[str, typer.Option(help="The address at which they are to
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 _NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse", "server": "the Runwire server"}
+
+
+def file_store(argument: str | None, home: Path | None) -> str:
+    """Return the URL of the file store."""
+    from runwire_storage.files import folder_url  # noqa: PLC0415 - loads the store's library
+
+    return argument or folder_url(find_home(home) / "files")
 
 
 def address(service: Service, argument: str | None, home: Path | None) -> str:

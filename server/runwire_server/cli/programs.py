@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from runwire._addresses import find, find_home
-from runwire_server.cli.options import ClickHouse, Home, Kafka, MetricsHost, MetricsPort, Port, address
+from runwire_server.cli.options import (
+    ClickHouse,
+    Files,
+    Home,
+    Kafka,
+    MetricsHost,
+    MetricsPort,
+    Port,
+    address,
+    file_store,
+)
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 
@@ -99,16 +109,7 @@ def server(
     *,
     host: Host = "127.0.0.1",
     port: Port = 7601,
-    files: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="RUNWIRE_FILES",
-            show_envvar=False,
-            help="Where files that runs log are kept: file:///folder, s3://bucket/path, gs://… or az://…. "
-            "[default: RUNWIRE_FILES, else the folder files in the home]",
-        ),
-    ] = None,
+    files: Files = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A name, besides localhost, by which browsers may call it; may be repeated."),
@@ -124,14 +125,13 @@ def server(
 ) -> None:
     """Run the server: the page and the HTTP API."""
     from runwire_server import api  # noqa: PLC0415
-    from runwire_storage.files import folder_url  # noqa: PLC0415
 
     where = address("clickhouse", clickhouse, home)
     alone = host in {"127.0.0.1", "::1", "localhost"}
     broker = find("kafka", kafka, home=find_home(home))
     settings = api.Settings(
         where,
-        files or folder_url(find_home(home) / "files"),
+        file_store(files, home),
         (*(allow_host or ()), host),
         allow_delete=alone if allow_delete is None else allow_delete,
         allow_stop=alone if allow_stop is None else allow_stop,

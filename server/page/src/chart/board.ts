@@ -30,7 +30,8 @@ export interface View {
   hi: number | null;
 }
 
-const COLUMNS_MAX = 4096;
+/** The server answers no more. */
+export const COLUMNS_MAX = 4096;
 const SERIES_MAX = 256;
 
 export class Board {

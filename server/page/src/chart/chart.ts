@@ -68,6 +68,9 @@ const steps = { incrs: whole, values: labels };
 const times = (_: uPlot, values: (number | null)[], __: number, ___: number, increment: number) =>
   hours(values, increment);
 
+/** Ticks of the x axis. */
+const ALONG = { step: steps, time: { values: times }, metric: { incrs: increments, values: labels } };
+
 const powers = (_: uPlot, values: (number | null)[]) =>
   values.map((value) => (value === null ? "" : ticks([value], value)[0]));
 
@@ -204,7 +207,7 @@ export class Chart {
           y: { auto: false, distr: log ? 3 : 1, range: (_, min, max) => [min, max] },
         },
         axes: [
-          { ...axis, size: 24, gap: 4, space: 64, ...(this.across.name === "time" ? { values: times } : steps) },
+          { ...axis, size: 24, gap: 4, space: 64, ...ALONG[this.across.kind] },
           log
             ? {
                 ...axis,

@@ -15,9 +15,9 @@ export interface Reading {
 }
 
 /** The column whose steps are nearest to `step`; null where the series has not begun, or has ended, by `reach` steps. */
-export function reading({ n, level, planes }: Series, step: number, reach: number): Reading | null {
+export function reading({ n, level, width: along, planes }: Series, step: number, reach: number): Reading | null {
   if (n === 0) return null;
-  const width = 2 ** level;
+  const width = along ?? 2 ** level;
   let low = 0;
   let high = n - 1;
   while (low < high) {

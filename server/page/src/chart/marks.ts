@@ -20,9 +20,9 @@ export const KINDS: Kind[] = ["nan", "pos_inf", "neg_inf"];
 const NAMES = { nan: "nan", "+inf": "pos_inf", "-inf": "neg_inf" } as const;
 
 /** Marks of one series, those of a kind that are nearer than `gap` pixels made one. */
-export function marks({ n, level, planes, first_nonfinite }: Series, x: Scale, gap: number): Mark[] {
+export function marks({ n, level, width: along, planes, first_nonfinite }: Series, x: Scale, gap: number): Mark[] {
   const found: Mark[] = [];
-  const width = 2 ** level;
+  const width = along ?? 2 ** level;
   for (const kind of KINDS) {
     let open: Mark | null = null;
     for (let i = 0; i < n; i++) {
@@ -47,8 +47,8 @@ export function marks({ n, level, planes, first_nonfinite }: Series, x: Scale, g
 /** What the columns that touch [lo, hi] stand for: how many points, and how many of them are not finite. */
 export function tally(all: Series[], lo: number, hi: number): Record<Kind | "count", number> {
   const total = { count: 0, nan: 0, pos_inf: 0, neg_inf: 0 };
-  for (const { n, level, planes } of all) {
-    const width = 2 ** level;
+  for (const { n, level, width: along, planes } of all) {
+    const width = along ?? 2 ** level;
     for (let i = 0; i < n; i++) {
       const start = planes.column[i] * width;
       if (start + width <= lo || start > hi) continue;

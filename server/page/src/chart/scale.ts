@@ -22,8 +22,8 @@ export function logarithmic(min: number, max: number, from: number, to: number):
 export function extent(all: Series[], lo: number, hi: number, log: boolean): [number, number] | null {
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
-  for (const { n, level, planes } of all) {
-    const width = 2 ** level;
+  for (const { n, level, width: along, planes } of all) {
+    const width = along ?? 2 ** level;
     for (let i = 0; i < n; i++) {
       const start = planes.column[i] * width;
       if (start + width <= lo || start > hi) continue;

@@ -32,6 +32,8 @@ export interface Want {
 export interface Series extends Want {
   /** log2 of a column's width in steps. */
   level: number;
+  /** Its width along the axis, where that is another metric's: then `column` and all steps are its values. */
+  width?: number;
   /** How many columns. */
   n: number;
   /** How many points the columns stand for, non-finite ones included. */

@@ -2,8 +2,8 @@
 
 import { flagsOf } from "../alerting";
 import * as api from "../api";
-import { STEPS } from "../axis";
-import { Charts } from "../charts";
+import { STEPS, stepMetrics } from "../axis";
+import { Charts, type Source } from "../charts";
 import { pens } from "../colour";
 import { focusFilter, useKeys } from "../keys";
 import { usePoll } from "../live";
@@ -46,6 +46,17 @@ export function Compare() {
   const runs = ids.flatMap((id) => known.find((run) => run.id === id) ?? []);
   const pen = pens(ids);
   const keys = differing(runs, CONFIG_MAX);
+  const sources: Source[] = ids.map((id, index) => {
+    const run = runs.find((item) => item.id === id);
+    return {
+      run: id,
+      running: run?.state === "running",
+      metrics: metrics[index],
+      ranks: (metric) => metric.ranks.slice(0, 1),
+      pen: () => pen.get(id) ?? { colour: 0, dash: 0 },
+      name: () => run?.name ?? id,
+    };
+  });
   return (
     <>
       <div class="bar">
@@ -104,22 +115,10 @@ export function Compare() {
           </tbody>
         </table>
       </section>
-      <Charts
-        axis={STEPS}
-        sources={ids.map((id, index) => {
-          const run = runs.find((item) => item.id === id);
-          return {
-            run: id,
-            running: run?.state === "running",
-            metrics: metrics[index],
-            ranks: (metric) => metric.ranks.slice(0, 1),
-            pen: () => pen.get(id) ?? { colour: 0, dash: 0 },
-            name: () => run?.name ?? id,
-          };
-        })}
-        flags={(metric) => ids.flatMap((id) => flagsOf(id, metric))}
-        heard={at}
-      />
+      <Charts axis={STEPS} sources={sources} flags={(metric) => ids.flatMap((id) => flagsOf(id, metric))} heard={at} />
+      {stepMetrics(metrics).map((axis) => (
+        <Charts key={axis.name} axis={axis} title={`Over ${axis.name}`} sources={sources} flags={() => []} heard={at} />
+      ))}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
 import { Artifacts } from "../artifacts";
-import { STEPS, TIME } from "../axis";
+import { STEPS, stepMetrics, TIME } from "../axis";
 import { Charts, type Source } from "../charts";
 import { colour, rankPen } from "../colour";
 import { Console } from "../console";
@@ -85,6 +85,16 @@ export function Run({ id }: { id: string }) {
             heard={at}
             controls={most > 1 && <Ranks count={most} />}
           />
+          {stepMetrics([metrics]).map((axis) => (
+            <Charts
+              key={axis.name}
+              axis={axis}
+              title={`Over ${axis.name}`}
+              sources={sources}
+              flags={() => []}
+              heard={at}
+            />
+          ))}
           <Charts axis={TIME} title="System" sources={sources} flags={() => []} heard={at} />
         </div>
       </div>
