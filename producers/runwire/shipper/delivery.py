@@ -43,7 +43,7 @@ class Delivery:
     Args:
         folder: the spool.
         meta: whose it is.
-        deaths: tells of the end of its process.
+        deaths: tells of the end of its process; None to look again and again.
 
     Attributes:
         folder, meta: as given.
@@ -53,7 +53,7 @@ class Delivery:
         removed: whether all was delivered and the spool removed.
     """
 
-    def __init__(self, folder: Path, meta: Meta, deaths: Deaths) -> None:
+    def __init__(self, folder: Path, meta: Meta, deaths: Deaths | None = None) -> None:
         self.folder, self.meta = folder, meta
         self._lock = Probe(folder / LOCK)
         self.contents = Contents(folder)
@@ -69,7 +69,7 @@ class Delivery:
         self._artifacts = Artifacts(folder)
         self._watch: Watch | None = None
         self._console: Console | None = None
-        self._death = -1 if self.gone else deaths.watch(meta.pid)
+        self._death = -1 if self.gone or deaths is None else deaths.watch(meta.pid)
         self._next_look = 0.0
         self._next_weigh = self._next_save = 0.0
         self._saved_at = self._ship_from, self._watch_from.position, self._console_from
