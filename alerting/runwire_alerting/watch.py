@@ -15,6 +15,8 @@ from runwire_alerting.metrics import RULE_FAULTS
 from runwire_alerting.rules import Armed, Rule
 from runwire_alerting.rules.nonfinite import is_loss
 
+#: The events by which a run answers a request to stop.
+ANSWERS = frozenset({"stopping", "finish", "exception", "lost"})
 Records = Sequence[tuple[Pulse | Event, int]]
 
 _log = structlog.get_logger(__name__)
@@ -48,9 +50,11 @@ class Watch:
     def arm(self, armed: Sequence[Armed]) -> None:
         """Go by other rules from here on; what is known of runs and alerts stays."""
         self._armed = armed
+        self.book.arm({one.name: one.policy for one in armed})
         self._all = _Panel(armed)
         self._choosy = any(one.declaration.where != Where() for one in armed)
-        self._panels: dict[tuple[str, int], _Panel] = {}
+        #: By run and rank: project and name as they were when these rules were chosen.
+        self._panels: dict[tuple[str, int], tuple[tuple[str, str], _Panel]] = {}
 
     def read(self, records: Records, now: int) -> list[Alert]:
         """Take in records with their partitions, in order. Return the alerts that changed, in order."""
@@ -64,9 +68,11 @@ class Watch:
                 rank = self.health.event(record, partition, now)
                 if record.type in SELECTED:
                     self._forget_panels(record.run)
+                if record.type in ANSWERS:
+                    changed += self.book.answered(record)
                 for rule in self._panel(rank).on_event:
                     self._apply(rule, rule.event(record, rank, self.book), now, changed)
-        return changed
+        return [self.book.settle(alert) for alert in changed]
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
         """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
@@ -77,7 +83,7 @@ class Watch:
             if rank.partition in seen:
                 for rule in self._panel(rank).on_tick:
                     self._apply(rule, rule.tick(rank, self.book, now, seen[rank.partition]), now, changed)
-        return changed
+        return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
 
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each rule are firing."""
@@ -94,11 +100,12 @@ class Watch:
     def _panel(self, rank: Rank) -> _Panel:
         if not self._choosy:
             return self._all
-        panel = self._panels.get((rank.run, rank.rank))
-        if panel is None:
-            panel = _Panel(one for one in self._armed if one.fits(rank))
-            self._panels[rank.run, rank.rank] = panel
-        return panel
+        called = (rank.project, rank.name)
+        known = self._panels.get((rank.run, rank.rank))
+        if known is None or known[0] != called:
+            known = called, _Panel(one for one in self._armed if one.fits(rank))
+            self._panels[rank.run, rank.rank] = known
+        return known[1]
 
     def _forget_panels(self, run: str) -> None:
         for place in [place for place in self._panels if place[0] == run]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runwire.errors import ConfigError
 from runwire_alerting.declarations import Declaration, Stop
 from runwire_alerting.health import Rank
+from runwire_alerting.policy import SECOND, Policy
 from runwire_alerting.rules.crash import Crash
 from runwire_alerting.rules.heartbeat import Heartbeat
 from runwire_alerting.rules.nonfinite import Nonfinite
@@ -33,6 +34,23 @@ class Armed:
     def name(self) -> str:
         """Return the rule's name."""
         return self.declaration.name
+
+    @property
+    def policy(self) -> Policy:
+        """Return what holds for its alerts."""
+        said, kind = self.declaration, type(self.rule)
+        hold, keep, repeat = (round(time * SECOND) for time in (said.for_, said.keep_firing_for, said.repeat))
+        return Policy(
+            kind=said.judges,
+            hold=hold,
+            keep=keep,
+            repeat=repeat,
+            severity=said.severity,
+            mode=said.mode,
+            follows=kind.follows,
+            hostwide=kind.hostwide,
+            stop=any(isinstance(action, Stop) for action in said.actions),
+        )
 
     def fits(self, rank: Rank) -> bool:
         """Return whether it judges a rank."""

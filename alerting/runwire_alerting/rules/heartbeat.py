@@ -22,6 +22,7 @@ class Heartbeat(Rule):
     """
 
     name = "heartbeat"
+    hostwide = True
     follows = frozenset({"crash"})
 
     class Params(Settable):

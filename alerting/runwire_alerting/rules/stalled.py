@@ -24,7 +24,7 @@ class Stalled(Rule):
     """
 
     name = "stalled"
-    follows = frozenset({"nonfinite", "crash", "heartbeat"})
+    follows = frozenset({"nonfinite", "heartbeat", "host_lost", "gpu_xid"})
 
     class Params(Settable):
         """How long a run may pause; times in seconds."""
