@@ -100,8 +100,6 @@ class Book:
     def arm(self, policies: Mapping[str, Policy]) -> None:
         """Go by other policies, by the rules' names."""
         self._policies = policies
-        for alert in self._alerts.values():
-            self._time(alert)
 
     def of(self, run: str, rule: str, metric: str = "") -> list[Alert]:
         """Return a rule's alerts about a run and metric, of whatever rank and state, as rules see them."""
@@ -301,10 +299,6 @@ class Book:
             alert = self._tell(self._change(alert, silenced_until=self._silenced(alert, now)), now)
         if alert.part_of and self._unexplained(alert, now):
             alert = self._tell(self._change(alert, part_of=""), now)
-        repeat = self._policies.get(alert.rule, _PLAIN).repeat
-        again = alert.standing == "firing" and alert.kept_until is None and alert.told_at is not None
-        if repeat and again and (alert.told_at or 0) + repeat <= now:
-            alert = self._change(alert, told_at=now, repeats=alert.repeats + 1, delivered_at={})
         return alert
 
     def _cause(self, alert: Alert) -> Alert | None:
@@ -386,21 +380,14 @@ class Book:
         self.counts[alert.rule] += (alert.state == "firing") - (known is not None and known.state == "firing")
         self._alerts[alert.id] = alert
         self._runs.setdefault(alert.run, {}).setdefault((alert.rule, alert.metric), {})[alert.id] = alert
-        self._time(alert)
+        timed = alert.state != "resolved" and bool(
+            alert.held_until or alert.kept_until or alert.silenced_until or alert.part_of
+        )
+        (self._timed.add if timed else self._timed.discard)(alert.id)
         if alert.state == "resolved":
             self._ranks.pop(alert.id, None)
             self._grown.discard(alert.id)
         return alert
-
-    def _time(self, alert: Alert) -> None:
-        timed = alert.state != "resolved" and bool(
-            alert.held_until
-            or alert.kept_until
-            or alert.silenced_until
-            or alert.part_of
-            or (alert.told_at is not None and self._policies.get(alert.rule, _PLAIN).repeat)
-        )
-        (self._timed.add if timed else self._timed.discard)(alert.id)
 
 
 def _judged(alert: Alert) -> Alert:

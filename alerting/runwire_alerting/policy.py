@@ -25,23 +25,25 @@ class Policy:
         kind: the rule's kind.
         hold: for how long it must hold before it fires.
         keep: for how long it must be over before it is resolved.
-        repeat: after how long it is told again, 0 for never.
         severity: in place of the kind's own, None for that.
         mode: whether anybody is told.
         follows: kinds that explain it.
         hostwide: whether it is about a host, so that all runs there are one incident.
         stop: whether it asks its run to stop.
+        tags: what its run is tagged with.
+        webhooks: who is told of it besides the receivers of all alerts.
     """
 
     kind: str = ""
     hold: int = 0
     keep: int = 0
-    repeat: int = 0
     severity: Severity | None = None
     mode: Mode = "notify"
     follows: frozenset[str] = frozenset()
     hostwide: bool = False
     stop: bool = False
+    tags: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
 
     def keeps(self, alert: Alert) -> int:
         """Return for how long an alert that is over is kept firing, lest it be told anew each time that it comes."""

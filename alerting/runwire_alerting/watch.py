@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import structlog
 
@@ -50,7 +51,9 @@ class Watch:
     def arm(self, armed: Sequence[Armed]) -> None:
         """Go by other rules from here on; what is known of runs and alerts stays."""
         self._armed = armed
-        self.book.arm({one.name: one.policy for one in armed})
+        #: By the rules' names.
+        self.policies = {one.name: one.policy for one in armed}
+        self.book.arm(self.policies)
         self._all = _Panel(armed)
         self._choosy = any(one.declaration.where != Where() for one in armed)
         #: By run and rank: project and name as they were when these rules were chosen.
@@ -63,7 +66,7 @@ class Watch:
             if isinstance(record, Pulse):
                 rank = self.health.pulse(record, partition, now)
                 for rule in self._panel(rank).on_pulse:
-                    self._apply(rule, rule.pulse(record, rank, self.book), now, changed)
+                    self._apply(rule.pulse, (record, rank, self.book), now, changed)
             else:
                 rank = self.health.event(record, partition, now)
                 if record.type in SELECTED:
@@ -71,7 +74,7 @@ class Watch:
                 if record.type in ANSWERS:
                     changed += self.book.answered(record)
                 for rule in self._panel(rank).on_event:
-                    self._apply(rule, rule.event(record, rank, self.book), now, changed)
+                    self._apply(rule.event, (record, rank, self.book), now, changed)
         return [self.book.settle(alert) for alert in changed]
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
@@ -82,7 +85,7 @@ class Watch:
         for rank in self.health:
             if rank.partition in seen:
                 for rule in self._panel(rank).on_tick:
-                    self._apply(rule, rule.tick(rank, self.book, now, seen[rank.partition]), now, changed)
+                    self._apply(rule.tick, (rank, self.book, now, seen[rank.partition]), now, changed)
         return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
 
     def firing(self) -> dict[str, int]:
@@ -111,17 +114,20 @@ class Watch:
         for place in [place for place in self._panels if place[0] == run]:
             del self._panels[place]
 
-    def _apply(self, rule: Rule, verdicts: Iterator[Verdict], now: int, changed: list[Alert]) -> None:
+    def _apply(
+        self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
+    ) -> None:
         try:
-            for verdict in verdicts:
+            for verdict in judge(*what):
                 alert = self.book.apply(verdict, now)
                 if alert is not None:
                     changed.append(alert)
         except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
-            RULE_FAULTS.labels(rule.name).inc()
-            if rule.name not in self._faulty:  # it would be the same at each pulse
-                self._faulty.add(rule.name)
-                _log.exception("a rule failed", rule=rule.name)
+            name = getattr(getattr(judge, "__self__", None), "name", "unknown")
+            RULE_FAULTS.labels(name).inc()
+            if name not in self._faulty:  # it would be the same at each pulse
+                self._faulty.add(name)
+                _log.exception("a rule failed", rule=name)
 
 
 def offenders_first(records: Records) -> Records:

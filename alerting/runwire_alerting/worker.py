@@ -23,7 +23,7 @@ from runwire import _ready
 from runwire.errors import WireError
 from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
 from runwire.wire.directives import Directive
-from runwire_alerting import metrics, rulesfile, stops
+from runwire_alerting import actions, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
 from runwire_alerting.errors import RulesError
 from runwire_alerting.history import History
@@ -140,6 +140,9 @@ class Alerting:
         self._settings = settings
         self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
         self._history = History(kafka, GROUP)
+        self._server_url = server_url
+        #: By their addresses, those whom only some rules name.
+        self._called: dict[str, Webhook] = {}
         self._bulletin = Bulletin(kafka)
         #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
         self._said: dict[str, Acknowledgement | Silence] = {}
@@ -154,6 +157,7 @@ class Alerting:
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._control = self.app.topic(CONTROL, internal=False)
+        self._events = self.app.topic(EVENTS, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -205,7 +209,7 @@ class Alerting:
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
             await self._tell(self._watch.tick(now, seen), now)
-            metrics.tell(self._watch, self._receivers, len(self._blind))
+            metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
@@ -228,12 +232,19 @@ class Alerting:
                 _log.error("rules not taken over", by=said.by, reason=str(error))
                 return []
             self._watch.arm(self._rules)
+            self._call()
             _log.info("rules", by=said.by, names=[one.name for one in self._rules])
             return []
         self._said[said.key] = said
         if isinstance(said, Silence):
             return self._watch.book.silence(said, now)
         return self._watch.book.acknowledge(said)
+
+    def _call(self) -> None:
+        """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
+        for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
+            if url not in self._called:
+                self._called[url] = Webhook(url, self._settings, self._server_url, self._delivered)
 
     def _mine(self, alert: Alert) -> bool:
         counts = self._partitions.counts
@@ -272,17 +283,25 @@ class Alerting:
         await self._act(changed, now)
         await self._publish(changed)
         for alert in changed:
+            if alert.told_at is not None:  # what is owed of one that was told before is owed as it is now
+                for receiver in self._receivers_of(alert):
+                    receiver.tell(alert)
             if alert.told_at != now:
                 continue
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
             metrics.ALERTS.labels(alert.rule, alert.state).inc()
-            for receiver in self._receivers:
-                receiver.tell(alert)
+
+    def _receivers_of(self, alert: Alert) -> list[Webhook]:
+        called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
+        return [*self._receivers, *(self._called[url] for url in called)]
 
     async def _act(self, changed: list[Alert], now: int) -> None:
-        for request in stops.requests(changed, self._watch.health, now):
+        for request in actions.stops(changed, self._watch.health, now):
             _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
             await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        for event in actions.tags(changed, self._watch.policies, self._watch.health, now):
+            _log.info("tags", run=event.run, tags=event.data["tags"])
+            await (await self._events.send(key=event.run.encode(), value=event.encode()))
 
     async def _publish(self, alerts: list[Alert]) -> None:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
@@ -325,8 +344,9 @@ class Alerting:
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
         self._blind = set(mine)
-        for receiver in self._receivers:
-            receiver.owe([alert for alert in watch.book if alert.told_at is not None])
+        told = [alert for alert in watch.book if alert.told_at is not None]
+        for receiver in (*self._receivers, *self._called.values()):
+            receiver.owe([alert for alert in told if receiver in self._receivers_of(alert)])
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
 
@@ -357,7 +377,7 @@ class Alerting:
             return None
 
     async def _close(self, *_: Any, **__: Any) -> None:
-        for receiver in self._receivers:
+        for receiver in (*self._receivers, *self._called.values()):
             await receiver.close()
         await self._history.stop()
         await self._bulletin.stop()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from timeline import FINE, Timeline, event, micros, nan_loss, pulse, told
 
-from runwire.wire import Acknowledgement, Alert, Silence
+from runwire.wire import Acknowledgement, Alert, Pulse, Silence
 from runwire_alerting import rulesfile
+from runwire_alerting.book import Book, Verdict
 from runwire_alerting.declarations import Declaration
+from runwire_alerting.health import Rank
 from runwire_alerting.metrics import RULE_FAULTS
+from runwire_alerting.rules import Rule
 
 HOUR = 3600
 
@@ -97,22 +101,18 @@ def test_rules_of_their_own_severity_and_mode() -> None:
     )  # fmt: skip
 
 
-def test_an_alert_is_told_again_until_somebody_sees_to_it() -> None:
-    """`repeat: 1h`: each with a key of its own; an acknowledgement ends that, and the end is told all the same."""
-    line = Timeline(given=declared("name: crash, repeat: 1h"))
+def test_somebody_sees_to_an_alert() -> None:
+    """Who acknowledged it is recorded and survives the worker; its end is told all the same."""
+    line = Timeline()
     line.read(1, pulse(1), event(1, "lost"))
-    for hour in range(1, 4):
-        line.tick(hour * HOUR)
-        line.tick(hour * HOUR + 2)
-    keys = [alert.notice.partition("-")[2] for alert in told(line.alerts)]
-    assert keys == ["1-firing", "1-firing-1", "1-firing-2", "1-firing-3"]
     [crash] = line.watch.book.of("run", "crash")
-    line.alerts += line.watch.book.acknowledge(Acknowledgement(crash.id, 1, "ann", micros(4 * HOUR)))
+    line.alerts += line.watch.book.acknowledge(Acknowledgement(crash.id, 1, "ann", micros(2)))
     assert (line.alerts[-1].standing, line.alerts[-1].acknowledged_by) == ("acknowledged", "ann")
     line.restart()
-    line.tick(9 * HOUR)
-    line.read(10 * HOUR, event(10 * HOUR, "start", attempt=10 * HOUR, place=1))
-    assert [alert.notice.partition("-")[2] for alert in told(line.alerts)][4:] == ["1-resolved"]
+    line.tick(3)
+    assert [alert.standing for alert in line.watch.book.of("run", "crash")] == ["acknowledged"]
+    line.read(10, event(10, "start", attempt=10, place=1))
+    assert [alert.notice.partition("-")[2] for alert in told(line.alerts)] == ["1-firing", "1-resolved"]
 
 
 def test_an_acknowledgement_of_an_earlier_episode_or_an_unknown_alert_changes_nothing() -> None:
@@ -175,7 +175,7 @@ def test_a_silence_means_what_all_its_globs_fit(match: dict[str, str], *, fits: 
 
 def test_a_stop_is_asked_for_once_and_seen_to_be_heard_and_obeyed() -> None:
     """By the run's answer, which names the request, and by how it then ends."""
-    line = Timeline(given=declared("name: nonfinite, actions: [stop], repeat: 1m"))
+    line = Timeline(given=declared("name: nonfinite, actions: [stop]"))
     line.read(1, pulse(1, metrics={"loss": nan_loss(5, 0.5)}))
     line.live(2, 200)
     asked = {alert.stop_asked_at for alert in line.alerts}
@@ -188,19 +188,24 @@ def test_a_stop_is_asked_for_once_and_seen_to_be_heard_and_obeyed() -> None:
     assert line.alerts[-1].stop_obeyed_at == micros(203)
 
 
+class Broken(Rule):
+    """Fails whenever it is asked."""
+
+    name = "broken"
+
+    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
+        raise ZeroDivisionError
+
+
 def test_a_rule_that_raises_is_counted_and_stops_no_other() -> None:
     """The crash is told although the rule before it fails at each record."""
     line = Timeline()
-    broken = line.rules[0].rule
-
-    def fail(*_: object) -> Sequence[object]:
-        raise ZeroDivisionError
-
-    before = RULE_FAULTS.labels(broken.name)._value.get()
-    object.__setattr__(broken, "event", fail)
+    line.rules[0] = replace(line.rules[0], rule=Broken())
+    line.watch.arm(line.rules)
+    before = RULE_FAULTS.labels("broken")._value.get()
     line.read(1, pulse(1), event(1, "lost"))
     assert line.said == [("crash", "firing", 1)]
-    assert RULE_FAULTS.labels(broken.name)._value.get() == before + 1
+    assert RULE_FAULTS.labels("broken")._value.get() == before + 1
 
 
 ACTS = st.lists(st.sampled_from(["step", "hang", "hang", "ack", "silence", "wait"]), min_size=1, max_size=30)
@@ -212,7 +217,7 @@ def test_restarts_at_any_point_change_no_notice(acts: list[str], restarts: set[i
     """Whatever happens and whenever the worker is started anew, the same notices go out at the same times."""
 
     def notices(points: set[int]) -> list[tuple[str, int | None]]:
-        line = stalling(", for: 6s, keep_firing_for: 6s, repeat: 20s")
+        line = stalling(", for: 6s, keep_firing_for: 6s")
         at, moved, said = 21, 20, None
         for number, act in enumerate(acts):
             if number in points:
@@ -240,7 +245,7 @@ def test_restarts_at_any_point_change_no_notice(acts: list[str], restarts: set[i
 
 def test_every_field_of_an_alert_comes_back_from_its_record() -> None:
     """Else a restart would forget it."""
-    line = Timeline(given=declared("name: nonfinite, actions: [stop], repeat: 1m"))
+    line = Timeline(given=declared("name: nonfinite, actions: [stop]"))
     line.read(1, pulse(1, metrics={"loss": nan_loss(5, 0.5)}))
     line.silence(2, 100)
     for alert in line.alerts:

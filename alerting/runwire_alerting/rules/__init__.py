@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runwire.errors import ConfigError
-from runwire_alerting.declarations import Declaration, Stop
+from runwire_alerting.declarations import Call, Declaration, Stop, Tag
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
 from runwire_alerting.rules.crash import Crash
@@ -39,17 +39,18 @@ class Armed:
     def policy(self) -> Policy:
         """Return what holds for its alerts."""
         said, kind = self.declaration, type(self.rule)
-        hold, keep, repeat = (round(time * SECOND) for time in (said.for_, said.keep_firing_for, said.repeat))
+        hold, keep = (round(time * SECOND) for time in (said.for_, said.keep_firing_for))
         return Policy(
             kind=said.judges,
             hold=hold,
             keep=keep,
-            repeat=repeat,
             severity=said.severity,
             mode=said.mode,
             follows=kind.follows,
             hostwide=kind.hostwide,
             stop=any(isinstance(action, Stop) for action in said.actions),
+            tags=tuple(action.tag for action in said.actions if isinstance(action, Tag)),
+            webhooks=tuple(action.webhook for action in said.actions if isinstance(action, Call)),
         )
 
     def fits(self, rank: Rank) -> bool:

@@ -213,7 +213,6 @@ class Alert:
         silenced_until: nobody is told of it before.
         acknowledged_at, acknowledged_by: when and who said that they see to it.
         told_at: when the last notice of it was given out, None if none was.
-        repeats: how often that was said again.
         stop_asked_at: when its run was asked to stop because of it; ``stop_heard_at``: when the run said that it knows;
             ``stop_obeyed_at``: when it ended so.
     """
@@ -252,7 +251,6 @@ class Alert:
     acknowledged_at: int | None = None
     acknowledged_by: str = ""
     told_at: int | None = None
-    repeats: int = 0
     stop_asked_at: int | None = None
     stop_heard_at: int | None = None
     stop_obeyed_at: int | None = None
@@ -267,8 +265,7 @@ class Alert:
     @property
     def notice(self) -> str:
         """Return by what a receiver knows the notice of its present state: the idempotency key."""
-        again = f"-{self.repeats}" if self.repeats and self.state == "firing" else ""
-        return f"{self.incident or f'{self.id}-{self.episode}'}-{self.state}{again}"
+        return f"{self.incident or f'{self.id}-{self.episode}'}-{self.state}"
 
     def encode(self) -> bytes:
         """Return the record's value."""
@@ -314,14 +311,12 @@ class Alert:
             cascade=_typed(record, "cascade", list),
             incident=_typed(record, "incident", str),
             acknowledged_by=_typed(record, "acknowledged_by", str),
-            repeats=_natural(record, "repeats"),
             **{name: _optional_integer(record, name) for name in _ALERT_TIMES},
         )
 
 
 _ALERT_BEFORE: dict[str, Any] = {
     "ranks": "", "mode": "notify", "flaps": 0, "part_of": "", "cascade": [], "incident": "", "acknowledged_by": "",
-    "repeats": 0,
 }  # fmt: skip
 _ALERT_TIMES = (
     "held_until", "kept_until", "silenced_until", "acknowledged_at", "told_at",
