@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from runwire.errors import ConfigError
 from runwire_alerting.declarations import Call, Declaration, Stop, Tag
+from runwire_alerting.detectors import DETECTORS
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
+from runwire_alerting.rules import detecting
 from runwire_alerting.rules.crash import Crash
 from runwire_alerting.rules.heartbeat import Heartbeat
 from runwire_alerting.rules.nonfinite import Nonfinite
@@ -18,9 +20,8 @@ from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
-KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in (Nonfinite, Crash, User, Stalled, Heartbeat)}
-#: Those that are on without a declaration.
-STANDARD = ("nonfinite", "crash", "user", "stalled", "heartbeat")
+_KINDS: tuple[type[Rule], ...] = (Nonfinite, Crash, User, Stalled, Heartbeat, *map(detecting.kind, DETECTORS))
+KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def standard(settings: Settings) -> dict[str, Declaration]:
     """
     for name in sorted(settings.stop - KINDS.keys()):
         raise ConfigError(f"RUNWIRE_ALERT_STOP is {name!r}: there is no such rule, only {', '.join(sorted(KINDS))}")
-    return {name: Declaration(name=name, actions=[Stop()] if name in settings.stop else []) for name in STANDARD}
+    return {
+        name: Declaration(name=name, actions=[Stop()] if name in settings.stop else [])
+        for name, kind in KINDS.items()
+        if kind.standard or name in settings.stop
+    }
 
 
 def rules(settings: Settings, given: Iterable[Declaration] = ()) -> list[Armed]:

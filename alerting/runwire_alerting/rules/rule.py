@@ -37,6 +37,8 @@ class Rule:
     name: ClassVar[str]
     #: What can be set of it.
     Params: ClassVar[type[BaseModel]] = Settable
+    #: Whether there is a rule of it without a declaration.
+    standard: ClassVar[bool] = True
     #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.
     follows: ClassVar[frozenset[str]] = frozenset()
     #: Whether its alerts are about a host: those of all runs there are one incident.
