@@ -41,6 +41,8 @@ class Fire:
     step: int | None = None
     value: float | None = None
     before: list[tuple[int, float]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -137,6 +139,8 @@ class Book:
                 step=fire.step,
                 value=fire.value,
                 before=fire.before,
+                tags=fire.tags,
+                console=fire.console,
                 caused_at=fire.caused_at,
             )
         )

@@ -24,7 +24,8 @@ from runwire.errors import WireError
 from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse
 from runwire_alerting import metrics, stops
 from runwire_alerting.history import History
-from runwire_alerting.notifiers.webhook import Webhook
+from runwire_alerting.notifiers import declaration
+from runwire_alerting.notifiers.receivers import receivers
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
@@ -90,7 +91,7 @@ def run(
 
     Args:
         kafka: "host:port" of the brokers, several with commas.
-        webhooks: where alerts are posted.
+        webhooks: where alerts are posted, besides where the settings say.
         datadir: a folder for Faust, made if need be; nothing of value lies there.
         server_url: where the page is, for links in notices.
         settings: numbers of the rules; None for the environment's.
@@ -130,7 +131,9 @@ class Alerting:
             poll_records=500,
         )
         self._settings = settings
-        self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
+        hooks = [*webhooks, *(url.get_secret_value() for url in settings.webhooks)]
+        declared = declaration.read(settings.file)
+        self._receivers = receivers(hooks, declared, settings, server_url, self._delivered)
         self._history = History(kafka, GROUP)
         self._watch = Watch(rules(settings))
         self._sight = Sight({}, _now())

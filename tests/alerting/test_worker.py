@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -186,6 +187,7 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
     assert key == f"{alert.id}-1-firing"
     fired_at = body.pop("fired_at")
     assert isinstance(fired_at, int)
+    assert base64.b64decode(body.pop("plot")).startswith(b"\x89PNG")
     assert body == {
         "title": "bold-mlp: train/loss is NaN at step 7",
         "text": f"bold-mlp ({run}) of digits, rank 0 on node-1: train/loss is NaN at step 7. "
@@ -193,6 +195,7 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
         "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
         "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
+        "tags": [], "action": "roll_back",
         "host": "node-1", "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
         "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
     }  # fmt: skip

@@ -198,6 +198,8 @@ class Alert:
         rank: of the first offender, where many ranks fail at once.
         attempt: whose doings made the present state; None for an attempt that is not known.
         before: (step, value) pairs before the one it is about, oldest first.
+        tags: the run's, when it fired.
+        console: the last lines that the process printed, oldest first.
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
         version: rises with each record of the id.
@@ -225,6 +227,8 @@ class Alert:
     caused_at: int | None = None
     resolved_at: int | None = None
     delivered_at: dict[str, int] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """Return the record's value."""
@@ -262,6 +266,8 @@ class Alert:
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
+            tags=_texts(record, "tags"),
+            console=_texts(record, "console"),
         )
 
 
@@ -324,6 +330,13 @@ def _pairs(record: dict[str, Any], key: str) -> list[tuple[int, float]]:
     if len(pairs) > BEFORE_MAX or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise WireError(f"{key} is not a list of at most {BEFORE_MAX} (step, value) pairs")
     return [(_integer({key: step}, key), number(value)) for step, value in pairs]
+
+
+def _texts(record: dict[str, Any], key: str) -> list[str]:
+    texts = record.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise WireError(f"{key} is {texts!r:.80}, expected a list of strings")
+    return texts
 
 
 def _typed(record: dict[str, Any], key: str, kind: type[_T]) -> _T:
