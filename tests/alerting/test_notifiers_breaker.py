@@ -30,14 +30,16 @@ def test_it_opens_after_failures_in_a_row_and_lets_one_probe_through(monkeypatch
     for failure in range(FAILURES_MAX):
         assert gate.wait(100) == 0
         assert not gate.open
-        gate.ask()
+        assert not gate.ask()
         gate.refused(100 + failure)
     assert gate.open
     assert gate.wait(104) == 10
     assert gate.wait(114) == 0
-    gate.ask()
+    assert gate.ask()
     assert gate.wait(114) == math.inf
-    gate.refused(115)
+    gate.refused(114.5)  # of before
+    assert gate.wait(114.5) == math.inf
+    gate.refused(115, probe=True)
     assert gate.wait(115) == 20
     gate.ask()
     gate.taken()
@@ -80,8 +82,7 @@ def test_an_hour_without_a_receiver_takes_some_hundred_probes_and_no_more() -> N
     gate, now, asked = Breaker(), 0.0, 0
     while now < 3600:
         now += gate.wait(now) + 0.01  # as long as a refused connection takes
-        gate.ask()
-        gate.refused(now)
+        gate.refused(now, probe=gate.ask())
         asked += 1
     assert asked < 250
     assert gate.wait(now) <= 60

@@ -40,18 +40,19 @@ class Breaker:
         """Return for how long nobody may ask; infinity while a probe is under way."""
         return math.inf if self._probing else max(self._until - now, 0.0)
 
-    def ask(self) -> None:
-        """Note that somebody asks."""
+    def ask(self) -> bool:
+        """Note that somebody asks. Return whether that is a probe, by which the breaker stays open or not."""
         self._probing = self.open
+        return self._probing
 
     def taken(self) -> None:
         """Note that the receiver took something."""
         self._failures, self._probing, self._until = 0, False, 0.0
 
-    def refused(self, now: float, retry_after: float | None = None) -> None:
-        """Note that it did not, and for how many seconds it asked to be left alone."""
+    def refused(self, now: float, retry_after: float | None = None, *, probe: bool = False) -> None:
+        """Note that it did not, when, for how many seconds it asked to be left alone, and whether it was a probe."""
         # What was asked before the breaker opened, and fails behind that, is the same failure.
-        if self._probing or not self.open:
+        if probe or not self.open:
             self._failures += 1
             self._probing = False
             if self.open:

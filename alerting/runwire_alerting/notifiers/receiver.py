@@ -178,14 +178,14 @@ class Receiver:
             if wait > 0:
                 return wait
             heapq.heappop(self._queue)
-            self._breaker.ask()
-            self._flying[id_] = asyncio.create_task(self._fly(owed), name=f"notice {id_}")
+            flight = self._fly(owed, probe=self._breaker.ask())
+            self._flying[id_] = asyncio.create_task(flight, name=f"notice {id_}")
         return math.inf
 
-    async def _fly(self, owed: _Owed) -> None:
+    async def _fly(self, owed: _Owed, *, probe: bool) -> None:
         id_ = owed.alert.id
         try:
-            await self._land(owed, await self._send(owed))
+            await self._land(owed, await self._send(owed), probe=probe)
         finally:
             # Nothing is awaited between the last look at what is owed and this, so `tell` cannot fall in between.
             del self._flying[id_]
@@ -202,7 +202,7 @@ class Receiver:
             # Only the kind of error is told: its text may hold an address with its secret.
             return Answer(f"failed by a mistake of Runwire's ({type(error).__name__})")
 
-    async def _land(self, owed: _Owed, answer: Answer) -> None:
+    async def _land(self, owed: _Owed, answer: Answer, *, probe: bool) -> None:
         alert = owed.alert
         if answer.taken:
             self._breaker.taken()
@@ -217,7 +217,7 @@ class Receiver:
             return
         now = time.monotonic()
         was_open = self._breaker.open
-        self._breaker.refused(now, answer.retry_after)
+        self._breaker.refused(now, answer.retry_after, probe=probe)
         if self._owed.get(alert.id) is not owed:
             return
         owed.attempts += 1
