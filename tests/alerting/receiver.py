@@ -33,15 +33,16 @@ class Receiver:
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     retry_after: str | None = None
     _end: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def _take(self, request: web.Request) -> web.Response:
-        key, body = request.headers["Idempotency-Key"], await request.json()
+        key, body = request.headers.get("Idempotency-Key", ""), await request.json()
         self.requests.append((dict(request.headers), await request.read()))
         self.asked.append(key)
         self.agents.add(request.headers["User-Agent"])
         if self.hangs:
             await self._end.wait()
-        statuses = self.statuses.get(body["run"])
+        statuses = self.statuses.get(body.get("run", ""))
         status = statuses.pop(0) if statuses else 200
         if status == 200:
             self.taken.append((key, body))
@@ -63,7 +64,7 @@ class Receiver:
 @contextmanager
 def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:
     """Have a receiver listen on a loopback port, a free one unless told, in a thread of its own."""
-    loop = asyncio.new_event_loop()
+    loop = receiver._loop = asyncio.new_event_loop()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver._take)
     runner = web.AppRunner(app, shutdown_timeout=0)

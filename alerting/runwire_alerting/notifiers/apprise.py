@@ -11,19 +11,23 @@ import asyncio
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from runwire_alerting.errors import ReceiverError
 from runwire_alerting.notifiers.channel import Answer
-from runwire_alerting.notifiers.notice import Notice
+from runwire_alerting.notifiers.notice import Notice, escaped, tame
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
 #: So many threads one notifier may have, answered or not.
 THREADS_MAX = 4
+_LATE_MAX = 64
+_LOGGER = "apprise"
 _REASON_MAX = 200
 #: Pieces of an address that are this short are no secret, and stand in many words.
 _PIECE_MIN = 4
@@ -67,7 +71,9 @@ class AppriseChannel:
         try:
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self._timeout)
         except asyncio.TimeoutError:
-            self._late = {key: one for key, one in self._late.items() if not one.done()} | {notice.key: future}
+            self._late[notice.key] = future
+            if len(self._late) > _LATE_MAX:  # of alerts that were over before they were asked for again
+                del self._late[next(iter(self._late))]
             return Answer(f"no answer within {self._timeout:g} s")
 
     async def close(self) -> None:
@@ -91,23 +97,26 @@ class AppriseChannel:
             future.set_result(Answer(f"failed ({type(error).__name__})"))
 
     def _notify(self, notice: Notice) -> Answer:
-        import apprise  # noqa: PLC0415 -- 160 ms and 16 MB, which only those pay who use it
+        from apprise import AppriseAttachment  # noqa: PLC0415 -- as below
         from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
 
-        formats = self._plugin.notify_format
-        form = formats if isinstance(formats, apprise.NotifyFormat) else formats[0]
+        form = self._plugin.resolve_format()
+        titled = self._plugin.title_maxlen > 0  # else the title becomes a part of the body
         body = {"html": notice.html, "markdown": notice.markdown}.get(form.value, notice.plain)
         attached = None
         if notice.plot is not None and self._plugin.attachment_support:
-            attached = [AttachMemory(notice.plot, name="metric.png", mimetype="image/png")]  # type: ignore[no-untyped-call]
-        sender = apprise.Apprise()
-        sender.add(self._plugin)
-        result = sender.notify(
-            body=body, title=notice.title, notify_type=_kind(notice), body_format=form, attach=attached
-        )
-        if result:
+            attached = AppriseAttachment()
+            attached.add(AttachMemory(notice.plot, name="metric.png", mimetype="image/png"))  # type: ignore[no-untyped-call]
+        with _listening() as said:
+            sent = self._plugin.notify(
+                title=tame(notice.title) if titled else escaped(notice.title, form.value),
+                body=body,
+                body_format=form,
+                notify_type=_kind(notice),
+                attach=attached,
+            )
+        if sent:
             return Answer("sent", taken=True)
-        said = [entry.message for each in result.results for entry in each.logs()]
         return Answer(self._masked(said[-1]) if said else "was not sent")
 
     def _masked(self, text: str) -> str:
@@ -116,11 +125,35 @@ class AppriseChannel:
         return " ".join(text.split())[:_REASON_MAX]
 
 
+class _Said(logging.Handler):
+    """Keeps what Apprise says in this thread: why something was not sent it tells nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Give the lines that Apprise says meanwhile in this thread."""
+    said = _Said()
+    logging.getLogger(_LOGGER).addHandler(said)
+    try:
+        yield said.lines
+    finally:
+        logging.getLogger(_LOGGER).removeHandler(said)
+
+
 def _plugin(url: str) -> NotifyBase | None:
-    import apprise  # noqa: PLC0415 -- as above
+    import apprise  # noqa: PLC0415 -- half a second and 34 MB, which only those pay who use it
 
     # What goes wrong is told by us; its own lines may hold an address.
-    logging.getLogger(apprise.LOGGER_NAME).propagate = False
+    logging.getLogger(_LOGGER).propagate = False
     asset = apprise.AppriseAsset(
         app_id="Runwire", app_desc="Runwire", app_url="", image_url_mask="", image_path_mask=False
     )

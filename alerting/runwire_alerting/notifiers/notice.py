@@ -27,7 +27,7 @@ _BREAKS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), "\n")
 #: Backslashes before these are CommonMark's escape.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
 #: What calls everybody on Slack, Discord and Teams, wherever it stands.
-_CALLS = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
+_CALLS = re.compile(r"(?<=@)(?=(?:everyone|here|channel|all)\b)|(?<=<)(?=!)", re.IGNORECASE)
 
 
 #: A sentence, or lines that stand as they are.
@@ -105,6 +105,16 @@ def clean(text: str) -> str:
     return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs"))
 
 
+def tame(text: str) -> str:
+    """Return a text that calls nobody."""
+    return _CALLS.sub("\u200b", text)
+
+
+def escaped(text: str, form: str) -> str:
+    """Return a text so that it means itself in a format: "html", "markdown", or plain."""
+    return html.escape(text) if form == "html" else _escaped(text) if form == "markdown" else tame(text)
+
+
 def cut(text: str, size: int) -> str:
     """Return the beginning of a text, of at most so many characters."""
     return text if len(text) <= size else text[: size - 1].rstrip() + "…"
@@ -146,7 +156,7 @@ def _markdown(parts: list[_Part], facts: _Facts) -> str:
 
 
 def _fenced(lines: list[str]) -> str:
-    text = _CALLS.sub("@\u200b", "\n".join(lines))
+    text = tame("\n".join(lines))
     # A fence is longer than any within (CommonMark 0.31.2, 4.5).
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}\n{text}\n{fence}"
@@ -165,7 +175,7 @@ def _html(parts: list[_Part], facts: _Facts) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _CALLS.sub("@\u200b", _MARKDOWN.sub(r"\\\1", text))
+    return tame(_MARKDOWN.sub(r"\\\1", text))
 
 
 def _time(ts: int) -> str:
