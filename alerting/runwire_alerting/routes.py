@@ -31,9 +31,11 @@ def _listed(given: Any) -> Any:
 
 def _clock(given: Any) -> Any:
     # YAML 1.1 reads 18:00 as a number to the base of 60, and 09:00 as a text.
-    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < _MINUTES:
-        return time(given // 60, given % 60)
-    return given
+    if not isinstance(given, int):
+        return given
+    if not 0 <= given < _MINUTES:
+        raise ValueError("write a time of the day as 09:00")
+    return time(given // 60, given % 60)
 
 
 def _zone(name: str) -> str:
