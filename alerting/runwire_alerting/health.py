@@ -6,7 +6,7 @@ No clock is read here: times are passed in, as microseconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 
@@ -34,6 +34,7 @@ class Rank:
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
             seconds it may be silent meanwhile.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        console: the last lines that it printed, if it was killed or failed.
     """
 
     run: str
@@ -59,6 +60,7 @@ class Rank:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    console: list[str] = field(default_factory=list)
 
     @property
     def moved(self) -> int:
@@ -130,6 +132,7 @@ class Health:
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
             rank.phase, rank.phase_since, rank.phase_limit = pulse.phase, pulse.phase_since, pulse.phase_limit
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
+        rank.console = pulse.console or rank.console
         if rank.ended is None and not pulse.alive:
             rank.ended = pulse.ended or "killed"
         return rank
@@ -154,6 +157,9 @@ class Health:
             rank.phase, rank.phase_since = phase if isinstance(phase, str) else None, event.ts
             rank.phase_limit = float(limit) if isinstance(limit, (int, float)) else None
         ended = _end(event)
+        lines = event.data.get("console") if ended is not None else None
+        if isinstance(lines, list):
+            rank.console = [line for line in lines if isinstance(line, str)]
         if ended is not None and not rank.said:
             rank.ended, rank.said = ended, True
         return rank

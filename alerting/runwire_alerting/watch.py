@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from runwire.wire import Alert, Event, Pulse
-from runwire_alerting.book import Book, Verdict
-from runwire_alerting.health import Health
+from runwire_alerting.book import Book, Fire, Verdict
+from runwire_alerting.health import Health, Rank
 from runwire_alerting.rules import Rule
 from runwire_alerting.rules.nonfinite import is_loss
 
@@ -41,7 +42,7 @@ class Watch:
             if rank.partition in seen:
                 for judge in self._on_tick:
                     for verdict in judge(rank, self.book, now, seen[rank.partition]):
-                        self._apply(verdict, now, changed)
+                        self._apply(_with_console(verdict, rank), now, changed)
         return changed
 
     def firing(self) -> dict[str, int]:
@@ -60,16 +61,23 @@ class Watch:
         if isinstance(record, Pulse):
             rank = self.health.pulse(record, partition, now)
             for judge_pulse in self._on_pulse:
-                yield from judge_pulse(record, rank, self.book)
+                yield from (_with_console(verdict, rank) for verdict in judge_pulse(record, rank, self.book))
         else:
             rank = self.health.event(record, partition, now)
             for judge_event in self._on_event:
-                yield from judge_event(record, rank, self.book)
+                yield from (_with_console(verdict, rank) for verdict in judge_event(record, rank, self.book))
 
     def _apply(self, verdict: Verdict, now: int, changed: list[Alert]) -> None:
         alert = self.book.apply(verdict, now)
         if alert is not None:
             changed.append(alert)
+
+
+def _with_console(verdict: Verdict, rank: Rank) -> Verdict:
+    """Add to what fires what its rank printed last, if that has ended badly."""
+    if isinstance(verdict, Fire) and rank.console:
+        return replace(verdict, console=rank.console)
+    return verdict
 
 
 def offenders_first(records: Records) -> Records:

@@ -49,7 +49,7 @@ class Event:
     until}, what ends it until then (microseconds) is no crash; exception {kind, message, traceback}; finish
     {exit_code}; lost {reason}, said by the shipper when the process went without a finish; dropped {rows, reason} and
     what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception, finish or lost that has
-    ``stopped: true`` was asked for or planned.
+    ``stopped: true`` was asked for or planned; one that was not has ``console``, the last lines that were printed.
     """
 
     type: EventType
@@ -121,6 +121,7 @@ class Pulse:
         phase_limit: how many seconds it may be silent meanwhile, None if it does not say.
         checkpoint_step: the step of the last checkpoint that it said was saved.
         checkpoint_at: when it said so.
+        console: in the last one of a process that was killed or failed, the last lines that it printed.
         metrics: by name.
     """
 
@@ -146,6 +147,7 @@ class Pulse:
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
     waiting_bytes: int = 0
+    console: list[str] = field(default_factory=list)
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -184,6 +186,7 @@ class Pulse:
             checkpoint_step=_optional_integer(record, "checkpoint_step"),
             checkpoint_at=_optional_integer(record, "checkpoint_at"),
             waiting_bytes=_natural(record, "waiting_bytes"),
+            console=_texts(record, "console"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
 
