@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
+from runwire_alerting.facts import Facts
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -35,6 +36,8 @@ class Rank:
             seconds it may be silent meanwhile.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
         console: the last lines that it printed, if it was killed or failed.
+        facts: what is known of its run.
+        seq: the last event's place in the rank's order.
     """
 
     run: str
@@ -61,6 +64,8 @@ class Rank:
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
     console: list[str] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+    seq: int = 0
 
     @property
     def moved(self) -> int:
@@ -91,6 +96,7 @@ class Health:
 
     def __init__(self) -> None:
         self._runs: dict[str, dict[int, Rank]] = {}
+        self._facts: dict[str, Facts] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
@@ -146,8 +152,10 @@ class Health:
             rank.partition, rank.arrived = partition, now
             if known is not None:
                 rank.project, rank.name, rank.host = known.project, known.name, known.host
+        rank.facts.event(event)
         if rank.attempt != attempt:
             return rank
+        rank.seq = max(rank.seq, event.seq)
         if event.type == "start":
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
@@ -164,17 +172,20 @@ class Health:
             rank.ended, rank.said = ended, True
         return rank
 
-    def forget(self, now: int) -> None:
-        """Drop ranks that ended, or were last heard of, long ago."""
+    def forget(self, now: int) -> list[Rank]:
+        """Drop ranks that ended, or were last heard of, long ago. Return them."""
         old = [rank for rank in self if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT)]
         for rank in old:
             ranks = self._runs[rank.run]
             del ranks[rank.rank]
             if not ranks:
                 del self._runs[rank.run]
+                self._facts.pop(rank.run, None)
+        return old
 
     def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        rank = Rank(run, number, attempt, watched=at, progressed=at)
+        facts = self._facts.setdefault(run, Facts())
+        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts)
         self._runs.setdefault(run, {})[number] = rank
         return rank
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
-
-RuleName = Literal["nonfinite", "crash", "stalled", "heartbeat", "user"]
 
 
 def _names(given: Any) -> Any:
@@ -49,16 +47,15 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="addresses, with blanks between them, where all alerts are posted"
     )
-    stop: Annotated[frozenset[RuleName], NoDecode, BeforeValidator(_names)] = Field(
+    stop: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         default=frozenset(), description="rules, with commas between them, whose alerts ask their run to stop"
     )
 
-    def stalled_limit(self, step_seconds_max: float | None) -> float:
-        """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
-        longest = step_seconds_max or 0.0
-        latest = max(self.stalled_after_max, self.stalled_after)
-        usual = min(max(self.stalled_factor * longest, self.stalled_after), latest)
-        return max(usual, 2 * longest)
+    def params(self, kind: str) -> dict[str, float]:
+        """Return what these settings say of a kind of rule; what its declaration sets comes before."""
+        if kind == "stalled":
+            return {name: getattr(self, f"stalled_{name}") for name in ("after", "after_max", "factor", "steps")}
+        return {"after": self.heartbeat_after} if kind == "heartbeat" else {}
 
 
 def load(**given: float | None) -> Settings:

@@ -21,11 +21,15 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting import metrics, stops
+from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
+from runwire.wire.directives import Directive
+from runwire_alerting import actions, metrics, rulesfile
+from runwire_alerting.bulletin import Bulletin
+from runwire_alerting.errors import RulesError
 from runwire_alerting.history import History
 from runwire_alerting.notifiers import declaration
-from runwire_alerting.notifiers.receivers import receivers
+from runwire_alerting.notifiers.receiver import Receiver
+from runwire_alerting.notifiers.receivers import receivers, webhook
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
@@ -70,6 +74,11 @@ class _Tick:
 class _Delivered:
     alert: Alert
     receiver: str
+
+
+@dataclass(frozen=True)
+class _Heard:
+    said: Directive | Alert
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,14 @@ class Alerting:
         declared = declaration.read(settings.file)
         self._receivers = receivers(hooks, declared, settings, server_url, self._delivered)
         self._history = History(kafka, GROUP)
-        self._watch = Watch(rules(settings))
+        self._server_url = server_url
+        #: By their addresses, those whom only some rules name.
+        self._called: dict[str, Receiver] = {}
+        self._bulletin = Bulletin(kafka)
+        #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
+        self._said: dict[str, Acknowledgement | Silence] = {}
+        self._rules = rules(settings)
+        self._watch = Watch(self._rules)
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._blind: set[int] = set()
@@ -145,6 +161,7 @@ class Alerting:
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._control = self.app.topic(CONTROL, internal=False)
+        self._events = self.app.topic(EVENTS, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -152,6 +169,8 @@ class Alerting:
         self.app.task(self._work)
         self.app.task(self._watch_partitions)
         self.app.task(self._clock)
+        self._connected = asyncio.Event()
+        self.app.task(self._follow)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
 
@@ -166,6 +185,10 @@ class Alerting:
     async def _work(self) -> None:
         with vital("handling records"):
             await self._history.start()
+            await self._bulletin.start()
+            for said in await self._bulletin.past():
+                self._obey(said, _now())
+            self._connected.set()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
                     await self._handle(kind, list(items))
@@ -189,13 +212,47 @@ class Alerting:
             self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
-            await self._tell(self._watch.tick(now, seen))
-            metrics.tell(self._watch, self._receivers, len(self._blind))
+            await self._tell(self._watch.tick(now, seen), now)
+            metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
+        elif kind is _Heard:
+            for item in items:
+                await self._tell(self._obey(item.said, now), now)
         else:
             await self._load(items[-1].partitions)
+
+    def _obey(self, said: Directive | Alert, now: int) -> list[Alert]:
+        """Go by what somebody or another worker said. Return the alerts that it changes."""
+        if isinstance(said, Alert):
+            if not self._mine(said):
+                self._watch.book.hear(said)
+            return []
+        if isinstance(said, RuleSet):
+            try:
+                self._rules = rules(self._settings, rulesfile.taken(said))
+            except RulesError as error:
+                _log.error("rules not taken over", by=said.by, reason=str(error))
+                return []
+            self._watch.arm(self._rules)
+            self._call()
+            _log.info("rules", by=said.by, names=[one.name for one in self._rules])
+            return []
+        self._said[said.key] = said
+        if isinstance(said, Silence):
+            return self._watch.book.silence(said, now)
+        return self._watch.book.acknowledge(said)
+
+    def _call(self) -> None:
+        """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
+        for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
+            if url not in self._called:
+                self._called[url] = webhook(url, self._settings, self._server_url, self._delivered)
+
+    def _mine(self, alert: Alert) -> bool:
+        counts = self._partitions.counts
+        return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
 
     async def _handle_came(self, items: list[_Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
@@ -212,7 +269,7 @@ class Alerting:
                     strays.append(said)
                 else:
                     refused.append((said, reason))
-        await self._tell(self._watch.read(read, now))
+        await self._tell(self._watch.read(read, now), now)
         letters = _letters(refused) + await self._strays.send_home(strays)
         await self._dead_letters.bury(letters, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
@@ -225,17 +282,30 @@ class Alerting:
                 event.ack()
                 self._lag.handled(message)
 
-    async def _tell(self, changed: list[Alert]) -> None:
+    async def _tell(self, changed: list[Alert], now: int) -> None:
         # First, so that it is asked again if this is cut short: once the alert is published nobody would.
-        for request in stops.requests(changed, self._settings.stop, self._watch.health):
-            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
-            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        await self._act(changed, now)
         await self._publish(changed)
         for alert in changed:
+            if alert.told_at is not None:  # what is owed of one that was told before is owed as it is now
+                for receiver in self._receivers_of(alert):
+                    receiver.tell(alert)
+            if alert.told_at != now:
+                continue
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
             metrics.ALERTS.labels(alert.rule, alert.state).inc()
-            for receiver in self._receivers:
-                receiver.tell(alert)
+
+    def _receivers_of(self, alert: Alert) -> list[Receiver]:
+        called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
+        return [*self._receivers, *(self._called[url] for url in called)]
+
+    async def _act(self, changed: list[Alert], now: int) -> None:
+        for request in actions.stops(changed, self._watch.health, now):
+            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
+            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        for event in actions.tags(changed, self._watch.policies, self._watch.health, now):
+            _log.info("tags", run=event.run, tags=event.data["tags"])
+            await (await self._events.send(key=event.run.encode(), value=event.encode()))
 
     async def _publish(self, alerts: list[Alert]) -> None:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
@@ -252,16 +322,18 @@ class Alerting:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
         began = time.monotonic()
         self._assigned = assigned
-        self._watch = Watch(rules(self._settings))
+        self._watch = watch = Watch(self._rules)
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
             alert = _alert(record.value)
-            if alert is not None and home(alert.run.encode(), counts[PULSE]) in mine:
-                self._watch.book.fold(alert)
+            if alert is not None:
+                (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         positions = await self._history.positions(everywhere)
-        changed = []
+        now, changed = _now(), []
+        for directive in self._said.values():
+            changed += self._obey(directive, now)
         window = 2 * self._settings.heartbeat_after
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
@@ -271,18 +343,26 @@ class Alerting:
                     continue
                 with suppress(WireError):
                     said = (Pulse if record.topic == PULSE else Event).parse(message.value or b"")
-                    changed += self._watch.read([(said, at)], _now())
+                    changed += watch.read([(said, at)], now)
+        await self._act(changed, now)
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
         self._blind = set(mine)
-        for receiver in self._receivers:
-            receiver.owe(self._watch.book)
+        told = [alert for alert in watch.book if alert.told_at is not None]
+        for receiver in (*self._receivers, *self._called.values()):
+            receiver.owe([alert for alert in told if receiver in self._receivers_of(alert)])
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
 
     async def _watch_partitions(self) -> None:
         with vital("watching the partitions"):
             await self._partitions.watch()
+
+    async def _follow(self) -> None:
+        with vital("reading what others say"):
+            await self._connected.wait()
+            async for said in self._bulletin.news():
+                await self._inbox.put(_Heard(said))
 
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
@@ -301,9 +381,10 @@ class Alerting:
             return None
 
     async def _close(self, *_: Any, **__: Any) -> None:
-        for receiver in self._receivers:
+        for receiver in (*self._receivers, *self._called.values()):
             await receiver.close()
         await self._history.stop()
+        await self._bulletin.stop()
 
 
 def _parse(event: Any) -> _Came:

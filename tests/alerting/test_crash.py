@@ -178,3 +178,12 @@ def test_the_last_lines_of_the_console_come_with_it_whichever_word_is_read_first
     [fired] = line.alerts
     assert fired.console == ["step 49", "step 50"]
     assert Alert.parse(fired.encode()) == fired
+
+
+def test_an_alert_has_the_runs_tags() -> None:
+    """Routes choose by them: those that the run had when it fired."""
+    line = Timeline()
+    line.read(0, event(0, "start", tags=["prod", "old"]), event(1, "tags", tags=["llm"], removed=["old"]))
+    line.live(1, 5)
+    line.read(5, event(5, "lost", reason="killed"))
+    assert line.alerts[0].tags == ["llm", "prod"]

@@ -84,6 +84,18 @@ def test_it_says_who_what_since_when_and_what_to_do() -> None:
     )
 
 
+def test_it_says_to_how_many_ranks_it_happened_and_what_followed() -> None:
+    """One notice for all: the ranks, and the alerts that are explained by it, of this run and of others."""
+    cascade = [
+        {"id": "1", "rule": "stalled", "run": "run-0", "ranks": "1-7", "caused_at": 1},
+        {"id": "2", "rule": "host_lost", "run": "other", "ranks": "0", "caused_at": 1},
+    ]
+    plain = compose(alert(ranks="0-511", cascade=cascade)).plain
+    assert "Ranks: 0-511\n" in plain
+    assert "Followed by: stalled on rank 1-7; host_lost on rank 0 of other\n" in plain
+    assert "Ranks" not in compose(alert(ranks="0")).plain
+
+
 def test_one_that_is_over_says_since_when_until_when_and_why() -> None:
     """A resolved notice says why, in a sentence of its own, and that nothing is to be done."""
     told = compose(resolved(alert(text="It crashed.\nValueError: no", fired_at=MORNING)))

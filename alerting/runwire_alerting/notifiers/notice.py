@@ -70,7 +70,7 @@ def compose(alert: Alert, server_url: str | None = None, repeat: int = 0, plot: 
         repeat: 0 when it is told at first, then counts up.
         plot: a PNG.
     """
-    key = f"{alert.id}-{alert.episode}-{alert.state}" + (f"-{repeat}" if repeat else "")
+    key = alert.notice + (f"-{repeat}" if repeat else "")
     before = "Resolved: " if alert.state == "resolved" else "Still: " if repeat else ""
     title = cut(" ".join(clean(before + alert.title).split()), TITLE_MAX)
     text = clean(alert.text)
@@ -81,10 +81,12 @@ def compose(alert: Alert, server_url: str | None = None, repeat: int = 0, plot: 
         ("Since", _time(alert.caused_at or alert.fired_at)),
         ("Until", _time(alert.resolved_at) if alert.resolved_at is not None else ""),
         ("Severity", f"{alert.severity}, by the rule {alert.rule}"),
+        ("Ranks", alert.ranks if alert.ranks != str(alert.rank) else ""),
+        ("Followed by", _followers(alert)),
         ("To do", WORDS[todo]),
         ("Page", url or ""),
     ]
-    facts = [(label, words) for label, words in facts if words]
+    facts = [(label, cut(clean(words), _LINE_MAX)) for label, words in facts if words]
     return Notice(
         key=key,
         alert=alert,
@@ -128,6 +130,15 @@ def _parts(text: str, alert: Alert) -> list[_Part]:
     if alert.state == "firing" and alert.console:
         parts += ["It printed last:", _last([clean(line) for line in alert.console], _CONSOLE_LINES_MAX)]
     return [part for part in parts if part]
+
+
+def _followers(alert: Alert) -> str:
+    """Return what came of it elsewhere, which is told with it and not by itself."""
+    told = []
+    for one in alert.cascade:
+        where = f" of {one.get('run')}" if one.get("run") != alert.run else ""
+        told.append(f"{one.get('rule')} on rank {one.get('ranks')}{where}")
+    return "; ".join(told)
 
 
 def _last(lines: list[str], count: int) -> list[str]:

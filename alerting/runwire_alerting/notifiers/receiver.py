@@ -111,7 +111,11 @@ class Receiver:
         if owed is None:
             self._owed.pop(alert.id, None)
             return
-        if alert.id not in self._owed and len(self._owed) >= OWED_MAX:
+        waits = self._owed.get(alert.id)
+        if waits is not None and (waits.alert.notice, waits.repeat) == (owed.alert.notice, owed.repeat):
+            waits.alert = alert  # the same notice, of which more is known: what was tried counts
+            return
+        if waits is None and len(self._owed) >= OWED_MAX:
             self._give_up(next(iter(self._owed.values())), f"more than {OWED_MAX} notices wait")
         self._owed[alert.id] = owed
         if alert.id not in self._flying:
@@ -145,7 +149,7 @@ class Receiver:
         told = alert.delivered_at.get(self.digest)
         if told is None:
             return _Owed(alert, 0, now, now)
-        if alert.state != "firing" or want.repeat is None:
+        if alert.standing != "firing" or want.repeat is None:
             return None
         # Counted from what is recorded, so that a repeat has the same key whoever sends it.
         after = told + want.repeat * _SECOND
@@ -240,4 +244,4 @@ class Receiver:
 
 
 def _changed_at(alert: Alert) -> int:
-    return alert.fired_at if alert.resolved_at is None else alert.resolved_at
+    return alert.told_at or alert.resolved_at or alert.fired_at

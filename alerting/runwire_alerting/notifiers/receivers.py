@@ -15,6 +15,9 @@ from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.routes import Routes
 from runwire_alerting.settings import Settings
 
+#: What is called with an alert and a receiver's digest when that took the notice.
+Delivered = Callable[[Alert, str], Awaitable[None]]
+
 
 def channel(name: str, declared: Declaration) -> Channel:
     """Return the way to a notifier.
@@ -36,7 +39,7 @@ def receivers(
     declared: Declared,
     settings: Settings,
     server_url: str | None,
-    delivered: Callable[[Alert, str], Awaitable[None]],
+    delivered: Delivered,
 ) -> list[Receiver]:
     """Return everybody who is told of alerts.
 
@@ -45,21 +48,29 @@ def receivers(
         declared: notifiers and routes.
         settings: the time-outs.
         server_url: where the page is, for links; None for no links.
-        delivered: called with an alert and a receiver's digest when it took the notice.
+        delivered: told of what is taken.
 
     Raises:
         ReceiverError: an address is none.
     """
-    make = partial(Receiver, settings=settings, server_url=server_url, delivered=delivered)
-    found = []
-    for url in dict.fromkeys(webhooks):
-        try:
-            hook = Webhook(url, settings.post_timeout)
-        except ReceiverError as error:
-            raise ReceiverError(f"--alert-webhook takes {error}") from None
-        found.append(make(hook.place, url, hook, wants=partial(Routes().want, hook.place)))
+    try:
+        found = [webhook(url, settings, server_url, delivered) for url in dict.fromkeys(webhooks)]
+    except ReceiverError as error:
+        raise ReceiverError(f"--alert-webhook takes {error}") from None
     for name, notifier in declared.notifiers.items():
+        way, wants = channel(name, notifier), partial(declared.routes.want, name)
+        told = partial(Receiver, settings=settings, server_url=server_url, delivered=delivered)
         # By its name: an address whose secret was changed is the same receiver, and is not told everything anew.
-        wants = partial(declared.routes.want, name)
-        found.append(make(name, f"notifier {name}", channel(name, notifier), wants=wants, plots=notifier.plot))
+        found.append(told(name, f"notifier {name}", way, wants=wants, plots=notifier.plot))
     return found
+
+
+def webhook(url: str, settings: Settings, server_url: str | None, delivered: Delivered) -> Receiver:
+    """Return a receiver that is told of all that it is offered, unsigned.
+
+    Raises:
+        ReceiverError: the address is none; the message says what is expected.
+    """
+    way = Webhook(url, settings.post_timeout)
+    wants = partial(Routes().want, way.place)
+    return Receiver(way.place, url, way, wants=wants, settings=settings, server_url=server_url, delivered=delivered)

@@ -92,6 +92,8 @@ def body(notice: Notice) -> bytes:
         "before": alert.before,
         "host": alert.host,
         "tags": alert.tags,
+        "ranks": alert.ranks,
+        "cascade": alert.cascade,
         "fired_at": alert.fired_at,
         "caused_at": alert.caused_at,
         "resolved_at": alert.resolved_at,

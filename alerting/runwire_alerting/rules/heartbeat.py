@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, ended, news
-from runwire_alerting.settings import Settings
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, ended, news
 
 #: So many pulses must be missing, however short the time that is set.
 _PULSES_MISSING = 3
@@ -21,9 +22,18 @@ class Heartbeat(Rule):
     """
 
     name = "heartbeat"
+    hostwide = True
+    follows = frozenset({"crash"})
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    class Params(Settable):
+        """How long a run may be silent."""
+
+        after: float = Field(
+            default=60.0, gt=0, description="seconds without a pulse after which a host is called lost"
+        )
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
 
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:
         """Judge a rank's silence."""
@@ -32,7 +42,7 @@ class Heartbeat(Rule):
             yield from ended(alert, rank, well=news(alert, rank, rank.heard), words="it is heard again.")
             return
         silence = (now - max(rank.arrived, seen)) / SECOND
-        if silence <= max(self._settings.heartbeat_after, _PULSES_MISSING * rank.interval):
+        if silence <= max(self._params.after, _PULSES_MISSING * rank.interval):
             return
         if rank.ended is not None or not news(alert, rank, rank.heard):
             return

@@ -8,7 +8,9 @@ by the alert's ``attempt`` and ``caused_at`` what it has spoken of before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeGuard
+from typing import Any, ClassVar, TypeGuard
+
+from pydantic import BaseModel, ConfigDict
 
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting.book import Book, Resolve, Verdict
@@ -17,15 +19,33 @@ from runwire_alerting.health import Rank
 SECOND = 1_000_000
 
 
+class Settable(BaseModel):
+    """The base of what can be set of a kind of rule: a field each, with default, bounds and description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 class Rule:
-    """The base of all rules; each method yields verdicts, and is called only if a rule has its own.
+    """The base of all kinds of rules; each method yields verdicts, and is called only if a rule has its own.
 
     They are called for every pulse and, each second, for every rank, so a rule first looks at what tells that all is
-    well. It keeps no rank: what comes of the same attempt changes it in place.
+    well. It keeps no rank: what comes of the same attempt changes it in place. An alert that does not count yet, for
+    its declaration says ``for``, is firing to it, and one that is kept firing is resolved: it judges what is so.
     """
 
-    #: The rule's name in alerts.
-    name: str
+    #: The kind's name, and a rule's in its alerts.
+    name: ClassVar[str]
+    #: What can be set of it.
+    Params: ClassVar[type[BaseModel]] = Settable
+    #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.
+    follows: ClassVar[frozenset[str]] = frozenset()
+    #: Whether its alerts are about a host: those of all runs there are one incident.
+    hostwide: ClassVar[bool] = False
+    #: Globs on the metrics that it judges; none: those that the kind is about.
+    metrics: tuple[str, ...] = ()
+
+    def __init__(self, params: Any = None) -> None:
+        """Take what was set, an object of the kind's `Params`."""
 
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a pulse; ``rank`` is its rank's health, which may already be of a later attempt."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, checkpoint, ended, news
-from runwire_alerting.settings import Settings
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, checkpoint, ended, news
 
 #: Of phases for which the run promises nothing: twenty minutes to set up and fifteen for a checkpoint are what
 #: launchers of large trainings allow (NeMo, DLRover); the others are ours.
@@ -23,9 +24,31 @@ class Stalled(Rule):
     """
 
     name = "stalled"
+    follows = frozenset({"nonfinite", "heartbeat", "host_lost", "gpu_xid"})
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    class Params(Settable):
+        """How long a run may pause; times in seconds."""
+
+        after: float = Field(
+            default=120.0, gt=0, description="a run is not called stalled before, however fast its steps were"
+        )
+        after_max: float = Field(
+            default=300.0,
+            gt=0,
+            description="... and is not later than this, unless its steps take that long (NCCL aborts at 600)",
+        )
+        factor: float = Field(default=5.0, ge=1, description="how many of its longest recent steps a run may pause")
+        steps: int = Field(default=5, ge=0, description="steps after which a run's pace is known")
+
+        def limit(self, step_seconds_max: float | None) -> float:
+            """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
+            longest = step_seconds_max or 0.0
+            latest = max(self.after_max, self.after)
+            usual = min(max(self.factor * longest, self.after), latest)
+            return max(usual, 2 * longest)
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
 
     def tick(self, rank: Rank, book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a rank's progress."""
@@ -35,10 +58,10 @@ class Stalled(Rule):
             return
         pause = (rank.sent - max(rank.moved, rank.watched)) / SECOND
         promised = _promised(rank)
-        limit = self._settings.stalled_limit(rank.step_seconds_max) if promised is None else promised
+        limit = self._params.limit(rank.step_seconds_max) if promised is None else promised
         if pause <= limit or rank.ended is not None or rank.sent == 0:
             return
-        if promised is None and rank.steps < self._settings.stalled_steps:
+        if promised is None and rank.steps < self._params.steps:
             return
         if not news(alert, rank, rank.moved) or _crashed_first(rank, book):
             return

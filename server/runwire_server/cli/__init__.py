@@ -21,6 +21,7 @@ from runwire_server.cli import (
     programs,
     ranks,
     retention,
+    rules,
     runs,
     sql,
     stop,
@@ -89,6 +90,7 @@ app.command(
 )(programs.server)
 
 app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
+app.add_typer(rules.rules, name="rules", rich_help_panel=_KEEP)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)

@@ -129,6 +129,23 @@ def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def rules(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of rules."""
+    table = _table("rule", "kind", "on", "where", "params", "then")
+    for one in found:
+        where = {name: told for name, told in one["where"].items() if told}
+        then = [str(next(iter(action.items()))) if action != {"stop": True} else "stop" for action in one["actions"]]
+        table.add_row(
+            escape(one["name"]),
+            escape(one["kind"]),
+            ("observe" if one["mode"] == "observe" else "yes") if one["enabled"] else "[dim]no[/]",
+            escape(" ".join(f"{name}={value(told)}" for name, told in where.items())) or _MISSING,
+            escape(" ".join(f"{name}={value(told)}" for name, told in one["params"].items())) or _MISSING,
+            escape(", ".join(then)) or _MISSING,
+        )
+    return table
+
+
 def logged(found: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of the tables that a run logged."""
     table = _table("table", "step", "rank", "rows", "columns", right={"step", "rank", "rows"})
