@@ -55,6 +55,7 @@ class Where(BaseModel):
         default=[], description="only these ranks"
     )
     metric: _Globs = Field(default=[], description="globs on metrics, for rules about metrics")
+    beside: str = Field(default="", description="a second metric, for rules that compare two")
 
     def fits(self, rank: Rank) -> bool:
         """Return whether a rank is one of those that are meant; ``metric`` is the rule's own to ask."""

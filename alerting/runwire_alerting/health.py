@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire_alerting.facts import Facts
@@ -38,6 +39,8 @@ class Rank:
         console: the last lines that it printed, if it was killed or failed.
         facts: what is known of its run.
         seq: the last event's place in the rank's order.
+        memory: what rules keep of it, by their names; it goes on with its next attempt.
+        kept: when that was kept elsewhere, see `runwire_alerting.memory`.
     """
 
     run: str
@@ -66,6 +69,8 @@ class Rank:
     console: list[str] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
     seq: int = 0
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    kept: int = 0
 
     @property
     def moved(self) -> int:
@@ -117,7 +122,7 @@ class Health:
         """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
         rank = self.get(pulse.run, pulse.rank)
         if rank is None or rank.attempt < pulse.attempt:
-            rank = self._begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
+            rank = self.begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
         elif rank.attempt > pulse.attempt or rank.sent > pulse.sent:
             return rank
         elif pulse.sent - rank.sent > _gap_max(pulse.interval):
@@ -148,7 +153,7 @@ class Health:
         attempt = event.seq >> ATTEMPT_SHIFT
         rank = known = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
-            rank = self._begin(event.run, event.rank, attempt, event.ts)
+            rank = self.begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
             if known is not None:
                 rank.project, rank.name, rank.host = known.project, known.name, known.host
@@ -183,9 +188,12 @@ class Health:
                 self._facts.pop(rank.run, None)
         return old
 
-    def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        facts = self._facts.setdefault(run, Facts())
+    def begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
+        """Return a rank of which nothing is known yet but when it began, in place of an earlier attempt's."""
+        facts, known = self._facts.setdefault(run, Facts()), self.get(run, number)
         rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts)
+        if known is not None:
+            rank.memory = known.memory
         self._runs.setdefault(run, {})[number] = rank
         return rank
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from runwire.wire import Alert, Event, Pulse
+from runwire_alerting import memory
 from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.declarations import Where
 from runwire_alerting.facts import SELECTED
@@ -46,6 +47,8 @@ class Watch:
     def __init__(self, armed: Sequence[Armed]) -> None:
         self.health = Health()
         self.book = Book()
+        #: The ranks of which the last tick thought that nothing more will come.
+        self.gone: list[Rank] = []
         self._faulty: set[str] = set()
         self.arm(armed)
 
@@ -81,13 +84,22 @@ class Watch:
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
         """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
         changed: list[Alert] = []
-        for rank in self.health.forget(now):
+        self.gone = self.health.forget(now)
+        for rank in self.gone:
             self._panels.pop((rank.run, rank.rank), None)
         for rank in self.health:
             if rank.partition in seen:
                 for rule in self._panel(rank).on_tick:
                     self._apply(rule.tick, (rank, self.book, now, seen[rank.partition]), now, changed)
         return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
+
+    def restore(self, value: bytes, now: int) -> None:
+        """Take in what another worker kept of a rank.
+
+        Raises:
+            WireError: it is no such record.
+        """
+        memory.restore(value, self.health, self._armed, now)
 
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each rule are firing."""

@@ -21,9 +21,9 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
+from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
 from runwire.wire.directives import Directive
-from runwire_alerting import actions, metrics, rulesfile
+from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
 from runwire_alerting.errors import RulesError
 from runwire_alerting.history import History
@@ -162,6 +162,7 @@ class Alerting:
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._control = self.app.topic(CONTROL, internal=False)
         self._events = self.app.topic(EVENTS, internal=False)
+        self._memory = self.app.topic(MEMORY, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -213,6 +214,7 @@ class Alerting:
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
             await self._tell(self._watch.tick(now, seen), now)
+            await self._keep(now)
             metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
@@ -253,6 +255,13 @@ class Alerting:
     def _mine(self, alert: Alert) -> bool:
         counts = self._partitions.counts
         return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
+
+    async def _keep(self, now: int) -> None:
+        """Keep what was learnt of some ranks, after whatever followed from it was published."""
+        told = [(memory.key(rank), memory.encode(rank)) for rank in memory.due(self._watch.health, now)]
+        forgotten = [(memory.key(rank), None) for rank in self._watch.gone]
+        sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
+        await asyncio.gather(*sent)
 
     async def _handle_came(self, items: list[_Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
@@ -332,9 +341,14 @@ class Alerting:
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         positions = await self._history.positions(everywhere)
         now, changed = _now(), []
+        kept = {record.key: record.value async for record in self._history.all(MEMORY)}
+        for key, value in kept.items():
+            if value is not None and home((key or b"").rpartition(b"/")[0], counts[PULSE]) in mine:
+                with suppress(WireError):
+                    watch.restore(value, now)
         for directive in self._said.values():
             changed += self._obey(directive, now)
-        window = 2 * self._settings.heartbeat_after
+        window = max(2 * self._settings.heartbeat_after, 2 * memory.SECONDS)
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
             for message in unpack([record])[0]:

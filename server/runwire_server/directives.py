@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runwire.errors import WireError
-from runwire.wire import DIRECTIVES, RuleSet, parse_directive
-from runwire.wire.directives import Directive
+from runwire.wire import DIRECTIVES, RuleSet, Silence, parse_directive
+from runwire.wire.directives import RULES, Directive
 from runwire_server import control
 
 if TYPE_CHECKING:
@@ -35,12 +35,18 @@ def declared(kafka: str) -> list[Declaration]:
     """
     from runwire_alerting import rulesfile  # noqa: PLC0415 - few servers ever need it
 
-    last: RuleSet | None = None
-    for value in _values(kafka):
-        with suppress(WireError):
-            directive = parse_directive(value)
-            last = directive if isinstance(directive, RuleSet) else last
-    return rulesfile.taken(last) if last else []
+    last = _current(kafka).get(RULES)
+    return rulesfile.taken(last) if isinstance(last, RuleSet) else []
+
+
+def silences(kafka: str, now: int) -> list[Silence]:
+    """Return the silences that hold at ``now``, those that end first first.
+
+    Raises:
+        KafkaUnavailableError: Kafka does not answer.
+    """
+    found = [one for one in _current(kafka).values() if isinstance(one, Silence) and one.until > now]
+    return sorted(found, key=lambda one: one.until)
 
 
 def shown(given: Sequence[Declaration]) -> list[dict[str, Any]]:
@@ -75,6 +81,16 @@ def _place(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
+def _current(kafka: str) -> dict[str, Directive]:
+    """Return of each key the last directive."""
+    found: dict[str, Directive] = {}
+    for value in _values(kafka):
+        with suppress(WireError):
+            directive = parse_directive(value)
+            found[directive.key] = directive
+    return found
+
+
 def _values(kafka: str) -> list[bytes]:
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
@@ -101,5 +117,7 @@ def _values(kafka: str) -> list[bytes]:
                 for records in consumer.poll(timeout_ms=_PATIENCE_MS).values():
                     found += [record.value for record in records if record.value]
     except (KafkaError, OSError, ValueError, AssertionError) as error:
-        raise control.KafkaUnavailableError(f"Kafka at {kafka} does not tell the rules ({error!r:.200})") from error
+        raise control.KafkaUnavailableError(
+            f"Kafka at {kafka} does not tell what was directed ({error!r:.200})"
+        ) from error
     return found

@@ -90,7 +90,7 @@ def _arm(declaration: Declaration, settings: Settings) -> Armed:
     if declaration.name != kind.name:  # its alerts are its own, and so is what it looks for in the book
         kind = type(kind.__name__, (kind,), {"name": declaration.name})
     rule = kind(kind.Params(**{**settings.params(declaration.judges), **declaration.params}))
-    rule.metrics = tuple(declaration.where.metric)
+    rule.metrics, rule.beside = tuple(declaration.where.metric), declaration.where.beside
     return Armed(declaration, rule)
 
 

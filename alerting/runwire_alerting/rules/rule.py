@@ -43,6 +43,8 @@ class Rule:
     hostwide: ClassVar[bool] = False
     #: Globs on the metrics that it judges; none: those that the kind is about.
     metrics: tuple[str, ...] = ()
+    #: Another metric, that it judges them by.
+    beside: str = ""
 
     def __init__(self, params: Any = None) -> None:
         """Take what was set, an object of the kind's `Params`."""
