@@ -12,6 +12,7 @@ import math
 from functools import lru_cache
 
 import structlog
+from PIL import Image, ImageDraw, ImageFont
 
 from runwire.wire import Alert
 
@@ -29,14 +30,21 @@ Points = tuple[tuple[int, float], ...]
 
 async def of(alert: Alert) -> bytes | None:
     """Return a PNG of an alert's metric; None if it has none, or if drawing takes too long."""
-    if len(alert.before) < 2 or alert.step is None or alert.value is None:
+    points = course(alert)
+    if len(points) < 2:
         return None
-    points = (*((step, value) for step, value in alert.before), (alert.step, alert.value))
     try:
         return await asyncio.wait_for(asyncio.to_thread(draw, points, alert.metric), SECONDS_MAX)
     except asyncio.TimeoutError:
         _log.warning("drawing took too long", alert=alert.id)
         return None
+
+
+def course(alert: Alert) -> Points:
+    """Return what is known of the course of an alert's metric, by rising step; nothing if it is about none."""
+    if alert.step is None or alert.value is None:
+        return ()
+    return (*((step, value) for step, value in alert.before), (alert.step, alert.value))
 
 
 @lru_cache(maxsize=64)  # several receivers, and several tries, take one picture
@@ -50,8 +58,6 @@ def draw(points: Points, label: str) -> bytes | None:
     Returns:
         None where fewer than two values are finite.
     """
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- most alerts have no metric
-
     finite = [(step, value) for step, value in points if math.isfinite(value)]
     if len(finite) < 2:
         return None
@@ -93,9 +99,9 @@ def draw(points: Points, label: str) -> bytes | None:
     return written.getvalue() if written.tell() <= BYTES_MAX else None
 
 
-def _dot(canvas: object, at: tuple[float, float], colour: str) -> None:
+def _dot(canvas: ImageDraw.ImageDraw, at: tuple[float, float], colour: str) -> None:
     x, y = at
-    canvas.ellipse([x - 2 * _SCALE, y - 2 * _SCALE, x + 2 * _SCALE, y + 2 * _SCALE], fill=colour)  # type: ignore[attr-defined]
+    canvas.ellipse([x - 2 * _SCALE, y - 2 * _SCALE, x + 2 * _SCALE, y + 2 * _SCALE], fill=colour)
 
 
 def _printable(label: str) -> str:
