@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from urllib.parse import quote
@@ -23,6 +22,8 @@ _LINE_MAX = 500
 
 #: What turns the order of letters around (Unicode, UAX #9); other invisible characters belong to scripts and emoji.
 _BIDI = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+#: Control characters (Unicode's category Cc) but the line's end and the tab, and halves of surrogates.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BREAKS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), "\n")
 #: Backslashes before these are CommonMark's escape.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
@@ -103,8 +104,7 @@ def compose(alert: Alert, server_url: str | None = None, repeat: int = 0, plot: 
 
 def clean(text: str) -> str:
     """Return a text with nothing in it that is no letter, mark, sign, blank or line's end."""
-    text = text.translate(_BREAKS).translate(_BIDI)
-    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs"))
+    return _UNPRINTABLE.sub("", text.translate(_BREAKS).translate(_BIDI))
 
 
 def tame(text: str) -> str:
