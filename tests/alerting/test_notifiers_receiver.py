@@ -151,6 +151,22 @@ def test_what_waits_for_a_dead_receiver_is_bounded(listen: Listen, monkeypatch: 
     asyncio.run(play())
 
 
+def test_what_was_just_taken_is_not_told_again_before_that_is_recorded(listen: Listen) -> None:
+    """An alert that grows while its delivery is on its way into the record is the same notice: it is not sent twice."""
+    hook = listen()
+
+    async def play() -> None:
+        async with offering(Webhook(hook.url, 5)) as (offered, deliveries):
+            offered.tell(alert(0))
+            await until(lambda: deliveries, "delivered")
+            offered.tell(replace(alert(0), version=2, ranks="0-511"))
+            offered.owe([replace(alert(0), version=3, ranks="0-1023"), alert(1)])
+            await until(lambda: len(deliveries) == 2, "the other one is delivered")
+
+    asyncio.run(play())
+    assert [body["run"] for _, body in hook.taken] == ["run-0", "run-1"]
+
+
 def test_it_is_told_again_while_it_fires_and_not_when_it_is_over(listen: Listen) -> None:
     """With a repeat interval each repeat has a key of its own and says so; the resolved notice ends them."""
     hook = listen()

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 import structlog
@@ -89,6 +89,9 @@ class Receiver:
         self._delivered = delivered
         self._breaker = Breaker()
         self._owed: dict[str, _Owed] = {}
+        #: By the alerts' ids: which notice was taken last, and when (microseconds since the epoch). The alert's record
+        #: does not know of it at once.
+        self._taken: dict[str, tuple[str, int]] = {}
         #: What is not under way, the first that is due at the top; entries that are owed no more stay until then.
         self._queue: list[tuple[float, int, _Owed]] = []
         self._order = count()
@@ -146,8 +149,9 @@ class Receiver:
         if want is None:
             return None
         now = time.monotonic()
-        told = alert.delivered_at.get(self.digest)
-        if told is None:
+        taken, at = self._taken.get(alert.id, ("", 0))
+        told = max(alert.delivered_at.get(self.digest, 0), at if taken == alert.notice else 0)
+        if not told:
             return _Owed(alert, 0, now, now)
         if alert.standing != "firing" or want.repeat is None:
             return None
@@ -213,11 +217,11 @@ class Receiver:
             NOTICES.labels(self.place, "taken").inc()
             if owed.repeat == 0:
                 NOTICE_SECONDS.observe(max(time.time() - _changed_at(alert) / _SECOND, 0.0))
+            self._note(alert)
             await self._delivered(alert, self.digest)
             if self._owed.get(alert.id) is owed:
                 del self._owed[alert.id]
-                told = round(time.time() * _SECOND)
-                self.tell(replace(alert, delivered_at={**alert.delivered_at, self.digest: told}))
+                self.tell(alert)  # it may be owed again, later
             return
         now = time.monotonic()
         was_open = self._breaker.open
@@ -233,6 +237,12 @@ class Receiver:
         if self._breaker.open and not was_open:
             _log.warning("receiver takes nothing: it is asked now and then", receiver=self.place)
         owed.due = now + pause(owed.attempts)
+
+    def _note(self, alert: Alert) -> None:
+        self._taken.pop(alert.id, None)
+        self._taken[alert.id] = alert.notice, round(time.time() * _SECOND)
+        if len(self._taken) > OWED_MAX:
+            del self._taken[next(iter(self._taken))]
 
     def _give_up(self, owed: _Owed, reason: str) -> None:
         NOTICES.labels(self.place, "given_up").inc()
