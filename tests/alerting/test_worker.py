@@ -195,7 +195,7 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
         "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
         "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
-        "host": "node-1", "tags": [], "action": "roll_back", "ranks": "0", "cascade": [],
+        "host": "node-1", "tags": [], "action": "roll_back", "ranks": "0", "cascade": [], "console": [],
         "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
         "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
     }  # fmt: skip

@@ -94,6 +94,7 @@ def body(notice: Notice) -> bytes:
         "tags": alert.tags,
         "ranks": alert.ranks,
         "cascade": alert.cascade,
+        "console": alert.console,
         "fired_at": alert.fired_at,
         "caused_at": alert.caused_at,
         "resolved_at": alert.resolved_at,
