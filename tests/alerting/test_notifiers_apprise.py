@@ -157,6 +157,23 @@ def test_the_loop_goes_on_while_apprise_waits(hook: Receiver) -> None:
     assert asyncio.run(play()) < 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cannot post to /t0ken/s%2Fcret",
+        "user us3r has no pa55word here",
+        "HTTPSConnectionPool(host='hooks.lab', port=9)",
+        "t0ken/s/cret?key=q3ery",
+    ],
+)
+def test_whatever_a_service_says_is_told_without_any_piece_of_its_address(said: str) -> None:
+    """Path, user, password, host and query, also as they are written in an address."""
+    way = AppriseChannel("json://us3r:pa55word@hooks.lab:99/t0ken/s%2Fcret?+X-Key=q3ery", 5)
+    masked = way._masked(said)
+    assert "…" in masked
+    assert not any(word in masked for word in ("us3r", "pa55word", "hooks.lab", "t0ken", "cret", "q3ery"))
+
+
 @pytest.mark.parametrize("url", ["nonsense://x", "slack://", "", "no address"])
 def test_an_address_that_apprise_does_not_know_is_refused_without_being_told(url: str) -> None:
     """The message says where to look, and holds nothing of the address."""

@@ -144,6 +144,16 @@ def test_whatever_a_run_is_called_steers_nothing_and_is_markup_nowhere(
 _STEER = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
+def test_what_turns_the_order_of_letters_around_is_gone() -> None:
+    """A name that reads from right to left would let a notice say what it does not; an emoji's joiner stays."""
+    evil = "".join(map(chr, [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x1B, 0x7F, 0x9B]))
+    told = compose(alert(title=f"a{evil}b", text=f"a{evil}b", console=[f"a{evil}b\u200d"]))
+    assert (told.title, told.text) == ("ab", "ab")
+    assert "\nab\u200d\n" in told.plain
+    for body in (told.plain, told.markdown, told.html):
+        assert not set(body) & set(evil)
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=st.text("ab`*_[]()<>!#|~\\&@-.1 \n", max_size=60), lines=st.lists(st.text("`a <", max_size=9), max_size=3))
 def test_markdown_has_no_element_that_a_run_wrote(text: str, lines: list[str]) -> None:
