@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, DIRECTIVES, Alert, parse_directive
@@ -27,6 +29,7 @@ class Bulletin:
 
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
+        self._stopped = False
 
     async def start(self) -> None:
         """Connect; to be called first, in the event loop."""
@@ -44,6 +47,7 @@ class Bulletin:
 
     async def stop(self) -> None:
         """Disconnect."""
+        self._stopped = True
         await self._consumer.stop()
 
     async def past(self) -> list[Directive | Alert]:
@@ -55,10 +59,11 @@ class Bulletin:
         return found
 
     async def news(self) -> AsyncIterator[Directive | Alert]:
-        """Yield what comes after `past`, for ever."""
-        while True:
-            for said in await self._read():
-                yield said
+        """Yield what comes after `past`, until `stop`."""
+        while not self._stopped:
+            with suppress(ConsumerStoppedError):
+                for said in await self._read():
+                    yield said
 
     async def _read(self) -> list[Directive | Alert]:
         found = []

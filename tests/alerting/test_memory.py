@@ -8,10 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from timeline import FINE, Timeline, event, micros, pulse, told
+from timeline import DAWN, FINE, Timeline, event, micros, pulse, told
 
 from runwire.errors import WireError
-from runwire.wire import MetricPulse
+from runwire.wire import Event, MetricPulse
 from runwire.wire.messages import Severity
 from runwire_alerting import memory, rulesfile
 from runwire_alerting import rules as kinds
@@ -89,7 +89,7 @@ def test_a_detector_judges_the_metrics_that_are_meant() -> None:
         ("name: rising, where: {metric: a*}", {}, {"acc"}),
     ):
         line = line_of(text)
-        line.read(1, pulse(1, metrics=logged(1.0)), event(1, "metric", **roles))
+        line.read(1, pulse(1, metrics=logged(1.0)), Event("metric", "run", 0, DAWN << 32, micros(1), dict(roles)))
         line.read(2, pulse(2, metrics=logged(1.0)))
         assert set(rank_of(line).memory["rising"].chosen) == metrics
     line = line_of()

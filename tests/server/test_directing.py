@@ -65,7 +65,7 @@ def test_a_file_with_a_mistake_is_refused_with_its_line_and_changes_nothing(
         assert refused.returncode == 2
         assert f"{file}:3: crash: for: expected a time" in refused.stderr
         assert "Traceback" not in refused.stderr
-    reply = httpx.put(f"{server.url}/api/rules", json={"text": file.read_text(), "source": "mine"})
+    reply = httpx.put(f"{server.url}/api/rules", json={"text": file.read_text(), "source": "mine"}, timeout=60)
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_rules")
     assert reply.json()["error"]["message"].startswith("mine:3: ")
     assert directives.declared(kafka) == []
@@ -108,10 +108,10 @@ def test_a_server_that_others_reach_takes_nothing_unless_it_is_told_to(
 ) -> None:
     """Reading goes on; rules, acknowledgements and silences are refused, for there are no users."""
     with serving.running(clickhouse, tmp_path, "--kafka", kafka, "--no-allow-alerts") as server:
-        assert httpx.get(f"{server.url}/api/rules").status_code == 200
-        refused = httpx.put(f"{server.url}/api/rules", json={"text": ""})
+        assert httpx.get(f"{server.url}/api/rules", timeout=60).status_code == 200
+        refused = httpx.put(f"{server.url}/api/rules", json={"text": ""}, timeout=60)
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "directing_off")
-        refused = httpx.post(f"{server.url}/api/silences", json={"match": {"run": "x"}, "seconds": 1})
+        refused = httpx.post(f"{server.url}/api/silences", json={"match": {"run": "x"}, "seconds": 1}, timeout=60)
         assert refused.status_code == 403
 
 
@@ -126,6 +126,6 @@ def test_the_store_tells_how_an_alert_stands_and_what_followed(clickhouse: str, 
     )  # fmt: skip
     assert Ingest(Session(clickhouse, serving._Impatient())).store([Message(ALERTS, 0, 0, None, alert.encode())]) == []
     with serving.running(clickhouse, tmp_path / "home") as server:
-        [told] = httpx.get(f"{server.url}/api/alerts/stands").json()["episodes"]
+        [told] = httpx.get(f"{server.url}/api/alerts/stands", timeout=60).json()["episodes"]
     assert (told["state"], told["ranks"], told["details"]["acknowledged_by"]) == ("acknowledged", "0-63", "ann")
     assert told["details"]["cascade"][0]["rule"] == "crash"

@@ -40,6 +40,11 @@ class Point(NamedTuple):
     max: float
     sum: float
 
+    @property
+    def mean(self) -> float:
+        """Return the mean of the finite values."""
+        return self.sum / self.count
+
 
 class Detector(Protocol):
     """What is asked of a detector: judgement of one metric's course.
