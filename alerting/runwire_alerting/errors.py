@@ -13,6 +13,10 @@ class ReceiverError(AlertingError, ConfigError):
     """A webhook's URL is none that a notice could be posted to."""
 
 
+class DeclarationError(AlertingError, ConfigError):
+    """A file of rules, routes and notifiers holds something that it must not; the message names file and line."""
+
+
 class RulesError(AlertingError, ConfigError):
     """A rules file holds what it must not.
 

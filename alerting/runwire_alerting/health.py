@@ -36,6 +36,7 @@ class Rank:
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
             seconds it may be silent meanwhile.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        console: the last lines that it printed, if it was killed or failed.
         facts: what is known of its run.
         seq: the last event's place in the rank's order.
         memory: what rules keep of it, by their names; it goes on with its next attempt.
@@ -65,6 +66,7 @@ class Rank:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    console: list[str] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
     seq: int = 0
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -141,6 +143,7 @@ class Health:
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
             rank.phase, rank.phase_since, rank.phase_limit = pulse.phase, pulse.phase_since, pulse.phase_limit
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
+        rank.console = pulse.console or rank.console
         if rank.ended is None and not pulse.alive:
             rank.ended = pulse.ended or "killed"
         return rank
@@ -167,6 +170,9 @@ class Health:
             rank.phase, rank.phase_since = phase if isinstance(phase, str) else None, event.ts
             rank.phase_limit = float(limit) if isinstance(limit, (int, float)) else None
         ended = _end(event)
+        lines = event.data.get("console") if ended is not None else None
+        if isinstance(lines, list):
+            rank.console = [line for line in lines if isinstance(line, str)]
         if ended is not None and not rank.said:
             rank.ended, rank.said = ended, True
         return rank
