@@ -5,8 +5,8 @@ No clock is read here: times are passed in, as microseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 
@@ -34,6 +34,7 @@ class Rank:
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
             seconds it may be silent meanwhile.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
     """
 
     run: str
@@ -59,6 +60,12 @@ class Rank:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    hosts: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def pause(self) -> float:
+        """Return for how many seconds it was silent when it was last heard, by its host's clock alone."""
+        return (self.sent - max(self.moved, self.watched)) / _SECOND
 
     @property
     def moved(self) -> int:
@@ -89,9 +96,14 @@ class Health:
 
     def __init__(self) -> None:
         self._runs: dict[str, dict[int, Rank]] = {}
+        self._hosts: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
+
+    def runs(self) -> Iterator[Sequence[Rank]]:
+        """Yield the ranks of each run, of which there is at least one."""
+        return (list(ranks.values()) for ranks in self._runs.values())
 
     def get(self, run: str, rank: int) -> Rank | None:
         """Return what is known of a rank."""
@@ -107,6 +119,7 @@ class Health:
 
     def pulse(self, pulse: Pulse, partition: int, now: int) -> Rank:
         """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
+        self._hosts[pulse.host] = now
         rank = self.get(pulse.run, pulse.rank)
         if rank is None or rank.attempt < pulse.attempt:
             rank = self._begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
@@ -166,9 +179,13 @@ class Health:
             del ranks[rank.rank]
             if not ranks:
                 del self._runs[rank.run]
+        if old:
+            known = {rank.host for rank in self}
+            for host in self._hosts.keys() - known:
+                del self._hosts[host]
 
     def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        rank = Rank(run, number, attempt, watched=at, progressed=at)
+        rank = Rank(run, number, attempt, watched=at, progressed=at, hosts=self._hosts)
         self._runs.setdefault(run, {})[number] = rank
         return rank
 

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
 
-RuleName = Literal["nonfinite", "crash", "stalled", "heartbeat", "user"]
+RuleName = Literal["nonfinite", "crash", "stalled", "host_lost", "user"]
 
 
 def _names(given: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting.book import Book, Verdict
-from runwire_alerting.health import Health
+from runwire_alerting.health import Health, Rank
 from runwire_alerting.rules import Rule
 from runwire_alerting.rules.nonfinite import is_loss
 
@@ -24,6 +24,7 @@ class Watch:
         self._on_pulse = [rule.pulse for rule in rules if type(rule).pulse is not Rule.pulse]
         self._on_event = [rule.event for rule in rules if type(rule).event is not Rule.event]
         self._on_tick = [rule.tick for rule in rules if type(rule).tick is not Rule.tick]
+        self._on_run = [rule.run for rule in rules if type(rule).run is not Rule.run]
 
     def read(self, records: Records, now: int) -> list[Alert]:
         """Take in records with their partitions, in order. Return the alerts that changed, in order."""
@@ -34,14 +35,14 @@ class Watch:
         return changed
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
-        """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
+        """Judge all runs of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
         changed: list[Alert] = []
         self.health.forget(now)
-        for rank in self.health:
-            if rank.partition in seen:
-                for judge in self._on_tick:
-                    for verdict in judge(rank, self.book, now, seen[rank.partition]):
-                        self._apply(verdict, now, changed)
+        for ranks in self.health.runs():
+            since = seen.get(ranks[0].partition)  # a run's records lie in one partition
+            if since is not None:
+                for verdict in self._judge_by_the_clock(ranks, now, since):
+                    self._apply(verdict, now, changed)
         return changed
 
     def firing(self) -> dict[str, int]:
@@ -65,6 +66,13 @@ class Watch:
             rank = self.health.event(record, partition, now)
             for judge_event in self._on_event:
                 yield from judge_event(record, rank, self.book)
+
+    def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int) -> Iterator[Verdict]:
+        for judge_run in self._on_run:
+            yield from judge_run(ranks, self.book, now, seen)
+        for rank in ranks:
+            for judge in self._on_tick:
+                yield from judge(rank, self.book, now, seen)
 
     def _apply(self, verdict: Verdict, now: int, changed: list[Alert]) -> None:
         alert = self.book.apply(verdict, now)

@@ -59,11 +59,11 @@ def test_silence_neither_fires_nor_resolves_a_stall() -> None:
     line = Timeline()
     line.live(1, 160, progressed=20)
     line.silence(160, 1000)
-    assert line.said == [("stalled", "firing", 1), ("heartbeat", "firing", 1)]
+    assert line.said == [("stalled", "firing", 1), ("host_lost", "firing", 1)]
     line = Timeline()
     line.live(1, 30)
     line.silence(30, 1000)
-    assert line.said == [("heartbeat", "firing", 1)]
+    assert line.said == [("host_lost", "firing", 1)]
 
 
 def test_a_host_that_slept_is_no_stalled_run() -> None:

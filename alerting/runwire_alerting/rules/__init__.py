@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runwire_alerting.rules.crash import Crash
-from runwire_alerting.rules.heartbeat import Heartbeat
+from runwire_alerting.rules.host_lost import HostLost
 from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.rule import Rule
 from runwire_alerting.rules.stalled import Stalled
@@ -13,7 +13,7 @@ from runwire_alerting.settings import Settings
 
 def rules(settings: Settings) -> list[Rule]:
     """Return the rules in the order in which they judge: a crash before the stall and the silence that it causes."""
-    return [Nonfinite(), Crash(), User(), Stalled(settings), Heartbeat(settings)]
+    return [Nonfinite(), Crash(), User(), Stalled(settings), HostLost(HostLost.Params(after=settings.heartbeat_after))]
 
 
 __all__ = ["Rule", "rules"]

@@ -7,14 +7,15 @@ by the alert's ``attempt`` and ``caused_at`` what it has spoken of before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeGuard
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, TypeGuard
 
 from runwire.wire import Alert, Event, Pulse
-from runwire_alerting.book import Book, Resolve, Verdict
+from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
 
 SECOND = 1_000_000
+_SPANS_MAX = 20
 
 
 class Rule:
@@ -25,7 +26,9 @@ class Rule:
     """
 
     #: The rule's name in alerts.
-    name: str
+    name: ClassVar[str]
+    #: Whether its alerts are recorded and shown, and no receiver is told: what it speaks of needs nobody's doing.
+    observed: ClassVar[bool] = False
 
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a pulse; ``rank`` is its rank's health, which may already be of a later attempt."""
@@ -42,6 +45,21 @@ class Rule:
         everything that Kafka holds of it has been read; ``seen`` is since when.
         """
         yield from ()
+
+    def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
+        """Judge a run by all of its ranks that are known, in no order and at least one; called as `tick` is."""
+        yield from ()
+
+    def fire(self, rank: Rank, **said: Any) -> Fire:
+        """Return the verdict that something is wrong with a rank; ``said`` are the fields of `Fire` that say what."""
+        about: dict[str, Any] = {
+            "attempt": rank.attempt,
+            "project": rank.project,
+            "name": rank.name,
+            "host": rank.host,
+            "step": rank.step,
+        }
+        return Fire(rule=self.name, run=rank.run, rank=rank.rank, **(about | said))
 
 
 def outlived(alert: Alert | None, attempt: int) -> TypeGuard[Alert]:
@@ -60,6 +78,19 @@ def ended(alert: Alert, rank: Rank, *, well: bool, words: str) -> Iterator[Verdi
         yield Resolve(alert, rank.attempt, f"the run ended ({rank.ended}).")
     elif well:
         yield Resolve(alert, rank.attempt, words)
+
+
+def numbers(ranks: Iterable[Rank]) -> str:
+    """Return the ranks' numbers in words, as "rank 3" or "ranks 0-7, 12"."""
+    spans: list[list[int]] = []
+    for number in sorted(rank.rank for rank in ranks):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans[:_SPANS_MAX])
+    more = ", …" if len(spans) > _SPANS_MAX else ""
+    return f"{'rank' if len(spans) == 1 and spans[0][0] == spans[0][1] else 'ranks'} {words}{more}"
 
 
 def checkpoint(rank: Rank, ts: int) -> str:

@@ -19,7 +19,7 @@ class Stalled(Rule):
 
     A run that says what it does (``run.phase``) is held to what it promises for that, and begin and end of a phase
     count as progress. A run whose pulses stop is not called stalled, nor is a stalled one called well: that is
-    `Heartbeat`'s to tell.
+    `HostLost`'s to tell.
     """
 
     name = "stalled"
