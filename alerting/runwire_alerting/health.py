@@ -17,6 +17,8 @@ _GAP_SECONDS = 10.0
 _GAP_INTERVALS = 5.0
 #: An ended rank is kept this long, so that what comes late finds whom it is about.
 _ENDED_KEPT = 600 * _SECOND
+#: So many names of phases are remembered (they may be made of a counter).
+_PHASES_MAX = 32
 _SILENT_KEPT = 24 * 3600 * _SECOND
 
 
@@ -33,6 +35,7 @@ class Rank:
         waiting_bytes: how much of it waits in its spool.
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
             seconds it may be silent meanwhile.
+        phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
     """
@@ -58,6 +61,7 @@ class Rank:
     phase: str | None = None
     phase_since: int = 0
     phase_limit: float | None = None
+    phases: dict[str, float] = field(default_factory=dict)
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
@@ -141,7 +145,7 @@ class Health:
         rank.waiting_bytes = pulse.waiting_bytes
         # An event may have told of the next phase before, for it comes by another topic.
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
-            rank.phase, rank.phase_since, rank.phase_limit = pulse.phase, pulse.phase_since, pulse.phase_limit
+            _enter(rank, pulse.phase, pulse.phase_since, pulse.phase_limit)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
         if rank.ended is None and not pulse.alive:
             rank.ended = pulse.ended or "killed"
@@ -150,12 +154,10 @@ class Health:
     def event(self, event: Event, partition: int, now: int) -> Rank:
         """Take in an event. Return what is known of its rank then, which may be of a later attempt than the event's."""
         attempt = event.seq >> ATTEMPT_SHIFT
-        rank = known = self.get(event.run, event.rank)
+        rank = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
             rank = self._begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
-            if known is not None:
-                rank.project, rank.name, rank.host = known.project, known.name, known.host
         if rank.attempt != attempt:
             return rank
         if event.type == "start":
@@ -164,8 +166,8 @@ class Health:
             )
         if event.type == "phase" and event.ts >= rank.phase_since:
             phase, limit = event.data.get("phase"), event.data.get("limit")
-            rank.phase, rank.phase_since = phase if isinstance(phase, str) else None, event.ts
-            rank.phase_limit = float(limit) if isinstance(limit, (int, float)) else None
+            seconds = float(limit) if isinstance(limit, (int, float)) else None
+            _enter(rank, phase if isinstance(phase, str) else None, event.ts, seconds)
         ended = _end(event)
         if ended is not None and not rank.said:
             rank.ended, rank.said = ended, True
@@ -186,12 +188,23 @@ class Health:
 
     def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
         rank = Rank(run, number, attempt, watched=at, progressed=at, hosts=self._hosts)
+        known = self.get(run, number)
+        if known is not None:
+            rank.project, rank.name, rank.host = known.project, known.name, known.host
+            rank.phases = known.phases
         self._runs.setdefault(run, {})[number] = rank
         return rank
 
 
 def _gap_max(interval: float) -> float:
     return max(_GAP_SECONDS, _GAP_INTERVALS * interval) * _SECOND
+
+
+def _enter(rank: Rank, phase: str | None, since: int, limit: float | None) -> None:
+    """Take in what a rank does from ``since`` on, and how long it did what that ends."""
+    if since > rank.phase_since and rank.phase is not None and len(rank.phases) < _PHASES_MAX:
+        rank.phases[rank.phase] = max(rank.phases.get(rank.phase, 0.0), (since - rank.phase_since) / _SECOND)
+    rank.phase, rank.phase_since, rank.phase_limit = phase, since, limit
 
 
 def _end(event: Event) -> str | None:

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
 
-RuleName = Literal["nonfinite", "crash", "stalled", "host_lost", "user"]
+RuleName = Literal[
+    "nonfinite", "crash", "ranks_disagree", "phase_overrun", "stalled", "slow_start", "host_lost", "user"
+]
 
 
 def _names(given: Any) -> Any:

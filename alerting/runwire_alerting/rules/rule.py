@@ -16,6 +16,9 @@ from runwire_alerting.health import Rank
 
 SECOND = 1_000_000
 _SPANS_MAX = 20
+#: What is wrong with one rank and makes the others wait for it.
+_STANDS_STILL = ("ranks_disagree", "phase_overrun")
+_WENT = ("crash", "restarting", "host_lost")
 
 
 class Rule:
@@ -99,6 +102,19 @@ def checkpoint(rank: Rank, ts: int) -> str:
         return ""
     minutes = max(ts - rank.checkpoint_at, 0) / SECOND / 60
     return f" Its last checkpoint is of step {rank.checkpoint_step}, saved {minutes:.0f} min before."
+
+
+def explained(rank: Rank, book: Book) -> bool:
+    """Return whether a rank waits for another one: one that stands still, or one that went no earlier than its last
+    step.
+
+    By our clock alone, for theirs differ; so the last step is known to a second.
+    """
+    if any(book.firing(rank.run, cause) for cause in _STANDS_STILL):
+        return True
+    went_on = rank.arrived - (rank.sent - rank.progressed)
+    grace = round(2 * (rank.step_seconds_max or 0) * SECOND) + SECOND
+    return any(alert.fired_at + grace >= went_on for cause in _WENT for alert in book.firing(rank.run, cause))
 
 
 def joined(alerts: Iterable[Alert], rank: int, ts: int) -> bool:
