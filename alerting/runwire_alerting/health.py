@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
+from runwire_alerting.facts import Facts
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -37,6 +38,8 @@ class Rank:
             seconds it may be silent meanwhile.
         phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        facts: what is known of its run.
+        seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
     """
 
@@ -64,6 +67,8 @@ class Rank:
     phases: dict[str, float] = field(default_factory=dict)
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    facts: Facts = field(default_factory=Facts)
+    seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
@@ -101,6 +106,7 @@ class Health:
     def __init__(self) -> None:
         self._runs: dict[str, dict[int, Rank]] = {}
         self._hosts: dict[str, int] = {}
+        self._facts: dict[str, Facts] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
@@ -158,8 +164,10 @@ class Health:
         if rank is None or rank.attempt < attempt:
             rank = self._begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
+        rank.facts.event(event)
         if rank.attempt != attempt:
             return rank
+        rank.seq = max(rank.seq, event.seq)
         if event.type == "start":
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
@@ -173,21 +181,24 @@ class Health:
             rank.ended, rank.said = ended, True
         return rank
 
-    def forget(self, now: int) -> None:
-        """Drop ranks that ended, or were last heard of, long ago."""
+    def forget(self, now: int) -> list[Rank]:
+        """Drop ranks that ended, or were last heard of, long ago. Return them."""
         old = [rank for rank in self if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT)]
         for rank in old:
             ranks = self._runs[rank.run]
             del ranks[rank.rank]
             if not ranks:
                 del self._runs[rank.run]
+                self._facts.pop(rank.run, None)
         if old:
             known = {rank.host for rank in self}
             for host in self._hosts.keys() - known:
                 del self._hosts[host]
+        return old
 
     def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        rank = Rank(run, number, attempt, watched=at, progressed=at, hosts=self._hosts)
+        facts = self._facts.setdefault(run, Facts())
+        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, hosts=self._hosts)
         known = self.get(run, number)
         if known is not None:
             rank.project, rank.name, rank.host = known.project, known.name, known.host

@@ -21,8 +21,11 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting import metrics, stops
+from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse, RuleSet
+from runwire.wire.directives import Directive
+from runwire_alerting import metrics, rulesfile, stops
+from runwire_alerting.bulletin import Bulletin
+from runwire_alerting.errors import RulesError
 from runwire_alerting.history import History
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.rules import rules
@@ -69,6 +72,11 @@ class _Tick:
 class _Delivered:
     alert: Alert
     receiver: str
+
+
+@dataclass(frozen=True)
+class _Directed:
+    directive: Directive
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,9 @@ class Alerting:
         self._settings = settings
         self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
         self._history = History(kafka, GROUP)
-        self._watch = Watch(rules(settings))
+        self._bulletin = Bulletin(kafka)
+        self._rules = rules(settings)
+        self._watch = Watch(self._rules)
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._blind: set[int] = set()
@@ -149,6 +159,8 @@ class Alerting:
         self.app.task(self._work)
         self.app.task(self._watch_partitions)
         self.app.task(self._clock)
+        self._connected = asyncio.Event()
+        self.app.task(self._follow)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
 
@@ -163,6 +175,10 @@ class Alerting:
     async def _work(self) -> None:
         with vital("handling records"):
             await self._history.start()
+            await self._bulletin.start()
+            for directive in await self._bulletin.past():
+                self._obey(directive)
+            self._connected.set()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
                     await self._handle(kind, list(items))
@@ -191,8 +207,21 @@ class Alerting:
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
+        elif kind is _Directed:
+            for item in items:
+                self._obey(item.directive)
         else:
             await self._load(items[-1].partitions)
+
+    def _obey(self, directive: Directive) -> None:
+        if isinstance(directive, RuleSet):
+            try:
+                self._rules = rules(self._settings, rulesfile.taken(directive))
+            except RulesError as error:
+                _log.error("rules not taken over", by=directive.by, reason=str(error))
+                return
+            self._watch.arm(self._rules)
+            _log.info("rules", by=directive.by, names=[one.name for one in self._rules])
 
     async def _handle_came(self, items: list[_Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
@@ -249,7 +278,7 @@ class Alerting:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
         began = time.monotonic()
         self._assigned = assigned
-        self._watch = Watch(rules(self._settings))
+        self._watch = Watch(self._rules)
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
@@ -281,6 +310,12 @@ class Alerting:
         with vital("watching the partitions"):
             await self._partitions.watch()
 
+    async def _follow(self) -> None:
+        with vital("reading directives"):
+            await self._connected.wait()
+            async for directive in self._bulletin.news():
+                await self._inbox.put(_Directed(directive))
+
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
             self._watchdog.start()
@@ -301,6 +336,7 @@ class Alerting:
         for receiver in self._receivers:
             await receiver.close()
         await self._history.stop()
+        await self._bulletin.stop()
 
 
 def _parse(event: Any) -> _Came:

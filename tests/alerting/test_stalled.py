@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from timeline import Timeline, micros, pulse
 
-from runwire_alerting.settings import Settings
+from runwire_alerting.rules.stalled import Stalled
 
 
 def fired_at(line: Timeline) -> list[float]:
@@ -30,7 +30,7 @@ def test_a_fast_run_that_hangs_fires_after_two_minutes_and_resolves_when_it_move
 )
 def test_the_limit_follows_the_runs_own_pace(longest: float | None, limit: float) -> None:
     """Five of the longest recent steps, at least 120 s, at most 300 s (before NCCL aborts), never below two."""
-    assert Settings().stalled_limit(longest) == limit
+    assert Stalled.Params().limit(longest) == limit
 
 
 def test_checkpoints_and_slow_steps_are_no_stall() -> None:

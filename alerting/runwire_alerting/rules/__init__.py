@@ -1,7 +1,13 @@
-"""The rules, one a file; `rules` lists those that are on."""
+"""The rules, one kind a file; `rules` makes those that are on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runwire.errors import ConfigError
+from runwire_alerting.declarations import Declaration, Stop
+from runwire_alerting.health import Rank
 from runwire_alerting.rules.crash import Crash
 from runwire_alerting.rules.host_lost import HostLost
 from runwire_alerting.rules.nonfinite import Nonfinite
@@ -13,19 +19,72 @@ from runwire_alerting.rules.stalled import Stalled
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
-
-def rules(settings: Settings) -> list[Rule]:
-    """Return the rules in the order in which they judge: a crash before the stall and the silence that it causes."""
-    return [
-        Nonfinite(),
-        Crash(),
-        User(),
-        RanksDisagree(RanksDisagree.Params()),
-        PhaseOverrun(PhaseOverrun.Params()),
-        Stalled(settings),
-        SlowStart(SlowStart.Params()),
-        HostLost(HostLost.Params(after=settings.heartbeat_after)),
-    ]
+#: In the order in which they judge: a crash before the stall and the silence that it causes.
+KINDS: dict[str, type[Rule]] = {
+    kind.name: kind for kind in (Nonfinite, Crash, User, RanksDisagree, PhaseOverrun, Stalled, SlowStart, HostLost)
+}
+#: Those that are on without a declaration.
+STANDARD = tuple(KINDS)
 
 
-__all__ = ["Rule", "rules"]
+@dataclass(frozen=True)
+class Armed:
+    """A declaration, and who judges by it."""
+
+    declaration: Declaration
+    rule: Rule
+
+    @property
+    def name(self) -> str:
+        """Return the rule's name."""
+        return self.declaration.name
+
+    def fits(self, rank: Rank) -> bool:
+        """Return whether it judges a rank."""
+        return self.declaration.where.fits(rank)
+
+
+def standard(settings: Settings) -> dict[str, Declaration]:
+    """Return the declarations that hold without a file, by name.
+
+    Raises:
+        ConfigError: the settings name a rule that there is not.
+    """
+    for name in sorted(settings.stop - KINDS.keys()):
+        raise ConfigError(f"RUNWIRE_ALERT_STOP is {name!r}: there is no such rule, only {', '.join(sorted(KINDS))}")
+    return {
+        name: Declaration(
+            name=name,
+            mode="observe" if KINDS[name].observed else "notify",
+            actions=[Stop()] if name in settings.stop else [],
+        )
+        for name in STANDARD
+    }
+
+
+def rules(settings: Settings, given: Iterable[Declaration] = ()) -> list[Armed]:
+    """Return the rules that are on, in the order in which they judge.
+
+    Args:
+        settings: defaults of the kinds' params.
+        given: what was declared, checked; each in place of the standard rule of its name.
+
+    Raises:
+        ConfigError: the settings name a rule that there is not.
+    """
+    own = {declaration.name: declaration for declaration in given}
+    on = [declaration for declaration in {**standard(settings), **own}.values() if declaration.enabled]
+    places = list(KINDS)
+    return [_arm(one, settings) for one in sorted(on, key=lambda one: places.index(one.judges))]
+
+
+def _arm(declaration: Declaration, settings: Settings) -> Armed:
+    kind = KINDS[declaration.judges]
+    if declaration.name != kind.name:  # its alerts are its own, and so is what it looks for in the book
+        kind = type(kind.__name__, (kind,), {"name": declaration.name})
+    rule = kind(kind.Params(**{**settings.params(declaration.judges), **declaration.params}))
+    rule.metrics = tuple(declaration.where.metric)
+    return Armed(declaration, rule)
+
+
+__all__ = ["KINDS", "Armed", "Rule", "rules", "standard"]

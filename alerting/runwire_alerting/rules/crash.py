@@ -20,6 +20,7 @@ class Crash(Rule):
     """Fires once an attempt; the rank's next attempt resolves it."""
 
     name = "crash"
+    follows = frozenset({"nonfinite", "host_lost"})
 
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge how a process ended, and that a next one started."""

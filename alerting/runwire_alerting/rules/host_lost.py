@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from runwire_alerting.book import Book, Verdict
+from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, ended, news, numbers
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, ended, news, numbers
 
 #: So many pulses must be missing, however short the time that is set.
 _PULSES_MISSING = 3
@@ -31,16 +32,16 @@ class HostLost(Rule):
     Example::
 
         rules:
-          - kind: host_lost
-            after: 2m
+          - name: host_lost
+            params: {after: 2m}
     """
 
     name = "host_lost"
 
-    class Params(BaseModel, frozen=True, extra="forbid"):
+    class Params(Settable):
         """What can be set."""
 
-        after: float = Field(default=60.0, gt=0, description="without a pulse for so many seconds a host is lost")
+        after: Seconds = Field(default=60.0, gt=0, description="without a pulse for so many seconds a host is lost")
 
     def __init__(self, params: Params) -> None:
         self._params = params

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from runwire.wire import MetricPulse, Pulse
@@ -23,7 +24,7 @@ class Nonfinite(Rule):
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge the losses of a pulse."""
         for metric, seen in pulse.metrics.items():
-            if not is_loss(metric):
+            if not self._judges(metric, rank):
                 continue
             if seen.nonfinite:
                 yield from self._fire(pulse, rank, metric, seen, book)
@@ -31,6 +32,11 @@ class Nonfinite(Rule):
                 own = book.own(pulse.run, self.name, pulse.rank, metric)
                 if outlived(own, pulse.attempt):
                     yield Resolve(own, pulse.attempt, f"the run was resumed, and {metric} is a number again.")
+
+    def _judges(self, metric: str, rank: Rank) -> bool:
+        if self.metrics:
+            return any(fnmatchcase(metric, glob) for glob in self.metrics)
+        return is_loss(metric) or rank.facts.roles.get(metric) == "loss"
 
     def _fire(self, pulse: Pulse, rank: Rank, metric: str, seen: MetricPulse, book: Book) -> Iterator[Verdict]:
         first = seen.first_nonfinite or {"step": pulse.step or 0, "ts": pulse.sent, "value": seen.last, "before": []}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from runwire_alerting.book import Book, Verdict
+from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import Rule, checkpoint, ended, explained, news
+from runwire_alerting.rules.rule import Rule, Settable, checkpoint, ended, explained, news
 
 #: What is usual for a first one, seconds. Launchers of large trainings allow twenty minutes to set up and fifteen for a
 #: checkpoint (NeMo, DLRover), of which a first one may take twice as long; the others are ours.
@@ -32,17 +33,17 @@ class PhaseOverrun(Rule):
     Example::
 
         rules:
-          - kind: phase_overrun
-            factor: 5
+          - name: phase_overrun
+            params: {factor: 5}
     """
 
     name = "phase_overrun"
 
-    class Params(BaseModel, frozen=True, extra="forbid"):
+    class Params(Settable):
         """What can be set."""
 
         factor: float = Field(default=3.0, ge=1, description="so many times its longest so far a phase may take")
-        least: float = Field(default=300.0, gt=0, description="... and no less than so many seconds")
+        least: Seconds = Field(default=300.0, gt=0, description="... and no less than so many seconds")
 
     def __init__(self, params: Params) -> None:
         self._params = params

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from runwire_alerting.book import Book, Verdict
+from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import Rule, ended, explained, news, numbers
+from runwire_alerting.rules.rule import Rule, Settable, ended, explained, news, numbers
 
 #: A rank's pace is known after so many steps.
 _STEPS_KNOWN = 5
@@ -34,18 +35,17 @@ class RanksDisagree(Rule):
     Example::
 
         rules:
-          - kind: ranks_disagree
-            after: 3m
-            steps: 10
+          - name: ranks_disagree
+            params: {after: 3m, steps: 10}
     """
 
     name = "ranks_disagree"
 
-    class Params(BaseModel, frozen=True, extra="forbid"):
+    class Params(Settable):
         """What can be set."""
 
         steps: int = Field(default=2, ge=1, description="peers may be ahead by so many steps")
-        after: float = Field(default=60.0, gt=0, description="... or have gone on for so many seconds")
+        after: Seconds = Field(default=60.0, gt=0, description="... or have gone on for so many seconds")
 
     def __init__(self, params: Params) -> None:
         self._params = params

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeGuard
 
+from pydantic import BaseModel, ConfigDict
+
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
@@ -21,17 +23,33 @@ _STANDS_STILL = ("ranks_disagree", "phase_overrun")
 _WENT = ("crash", "restarting", "host_lost")
 
 
+class Settable(BaseModel):
+    """The base of what can be set of a kind of rule: a field each, with default, bounds and description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 class Rule:
-    """The base of all rules; each method yields verdicts, and is called only if a rule has its own.
+    """The base of all kinds of rules; each method yields verdicts, and is called only if a rule has its own.
 
     They are called for every pulse and, each second, for every rank, so a rule first looks at what tells that all is
-    well. It keeps no rank: what comes of the same attempt changes it in place.
+    well. It keeps no rank: what comes of the same attempt changes it in place. An alert that does not count yet, for
+    its declaration says ``for``, is firing to it, and one that is kept firing is resolved: it judges what is so.
     """
 
-    #: The rule's name in alerts.
+    #: The kind's name, and a rule's in its alerts.
     name: ClassVar[str]
-    #: Whether its alerts are recorded and shown, and no receiver is told: what it speaks of needs nobody's doing.
+    #: What can be set of it.
+    Params: ClassVar[type[BaseModel]] = Settable
+    #: Whether, unless declared otherwise, its alerts are recorded and nobody is told: they are nobody's to act upon.
     observed: ClassVar[bool] = False
+    #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.
+    follows: ClassVar[frozenset[str]] = frozenset()
+    #: Globs on the metrics that it judges; none: those that the kind is about.
+    metrics: tuple[str, ...] = ()
+
+    def __init__(self, params: Any = None) -> None:
+        """Take what was set, an object of the kind's `Params`."""
 
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge a pulse; ``rank`` is its rank's health, which may already be of a later attempt."""
@@ -56,13 +74,14 @@ class Rule:
     def fire(self, rank: Rank, **said: Any) -> Fire:
         """Return the verdict that something is wrong with a rank; ``said`` are the fields of `Fire` that say what."""
         about: dict[str, Any] = {
+            "rule": self.name,
             "attempt": rank.attempt,
             "project": rank.project,
             "name": rank.name,
             "host": rank.host,
             "step": rank.step,
         }
-        return Fire(rule=self.name, run=rank.run, rank=rank.rank, **(about | said))
+        return Fire(run=rank.run, rank=rank.rank, **(about | said))
 
 
 def outlived(alert: Alert | None, attempt: int) -> TypeGuard[Alert]:

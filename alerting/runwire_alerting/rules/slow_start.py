@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from runwire_alerting.book import Book, Verdict
+from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import SECOND, Rule, ended
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, ended
 
 
 class SlowStart(Rule):
@@ -27,16 +28,16 @@ class SlowStart(Rule):
     Example::
 
         rules:
-          - kind: slow_start
-            after: 1h
+          - name: slow_start
+            params: {after: 1h}
     """
 
     name = "slow_start"
 
-    class Params(BaseModel, frozen=True, extra="forbid"):
+    class Params(Settable):
         """What can be set."""
 
-        after: float = Field(default=1200.0, gt=0, description="within so many seconds a run makes its first step")
+        after: Seconds = Field(default=1200.0, gt=0, description="within so many seconds a run makes its first step")
 
     def __init__(self, params: Params) -> None:
         self._params = params

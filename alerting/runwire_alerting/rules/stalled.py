@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pydantic import Field
+
 from runwire_alerting.book import Book, Verdict
+from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import Rule, checkpoint, ended, explained, news
-from runwire_alerting.settings import Settings
+from runwire_alerting.rules.rule import Rule, Settable, checkpoint, ended, explained, news
 
 
 class Stalled(Rule):
@@ -29,14 +31,36 @@ class Stalled(Rule):
     Example::
 
         rules:
-          - kind: stalled
-            after: 10m
+          - name: stalled
+            params: {after: 10m}
     """
 
     name = "stalled"
+    follows = frozenset({"nonfinite", "crash", "restarting", "host_lost", "ranks_disagree", "phase_overrun"})
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    class Params(Settable):
+        """How long a run may pause; times in seconds."""
+
+        after: Seconds = Field(
+            default=120.0, gt=0, description="a run is not called stalled before, however fast its steps were"
+        )
+        after_max: Seconds = Field(
+            default=300.0,
+            gt=0,
+            description="... and is not later than this, unless its steps take that long (NCCL aborts at 600)",
+        )
+        factor: float = Field(default=5.0, ge=1, description="how many of its longest recent steps a run may pause")
+        steps: int = Field(default=5, ge=0, description="steps after which a run's pace is known")
+
+        def limit(self, step_seconds_max: float | None) -> float:
+            """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
+            longest = step_seconds_max or 0.0
+            latest = max(self.after_max, self.after)
+            usual = min(max(self.factor * longest, self.after), latest)
+            return max(usual, 2 * longest)
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
 
     def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge the progress of a run's ranks. While one is in a phase, as a checkpoint, the others may wait for it."""
@@ -49,10 +73,10 @@ class Stalled(Rule):
         if alert is not None and alert.state == "firing":
             yield from ended(alert, rank, well=news(alert, rank, rank.moved), words=f"it goes on, at step {rank.step}.")
             return
-        limit = self._settings.stalled_limit(rank.step_seconds_max)
+        limit = self._params.limit(rank.step_seconds_max)
         if rank.pause <= limit or rank.ended is not None or rank.sent == 0:
             return
-        if rank.steps < self._settings.stalled_steps or waits:
+        if rank.steps < self._params.steps or waits:
             return
         if not news(alert, rank, rank.moved) or explained(rank, book):
             return

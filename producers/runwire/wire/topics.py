@@ -34,6 +34,7 @@ CONSOLE = "runwire.console"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
 CONTROL = "runwire.control"
+DIRECTIVES = "runwire.directives"
 DEAD_LETTER = "runwire.dead-letter"
 
 #: Those whose partitions become more together. Artifacts are few, and each needs all that was logged of its name in one
@@ -51,6 +52,8 @@ TOPICS = (
     Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
     # Requests to runs, a few a day: each host's shipper reads all of them.
     Topic(CONTROL, 1, {"retention.ms": str(7 * _DAY_MS)}),
+    # What people tell alerting, a few records a day: each of its workers reads all of them.
+    Topic(DIRECTIVES, 1, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
     # A record as large as may be must still fit once it has headers that say why it is here.
     Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(2 << 20)}),
 )
