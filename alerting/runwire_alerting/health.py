@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
+from runwire_alerting.course import Course
 from runwire_alerting.facts import Facts
 
 _SECOND = 1_000_000
@@ -38,7 +39,11 @@ class Rank:
             seconds it may be silent meanwhile.
         phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        restarts, restarts_max: how often its launcher has started the job anew, and does at most; None if not known.
+        stage: its rank in pipeline parallelism, None if not known.
+        planned: why it is about to be stopped, if it said so.
         facts: what is known of its run.
+        course: how far its run came in all attempts.
         seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
     """
@@ -67,7 +72,12 @@ class Rank:
     phases: dict[str, float] = field(default_factory=dict)
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    restarts: int | None = None
+    restarts_max: int | None = None
+    stage: int | None = None
+    planned: str | None = None
     facts: Facts = field(default_factory=Facts)
+    course: Course = field(default_factory=Course)
     seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -80,6 +90,11 @@ class Rank:
     def moved(self) -> int:
         """Return when it last went on: by a step, or to another phase."""
         return max(self.progressed, self.phase_since)
+
+    @property
+    def restarts_left(self) -> bool:
+        """Return whether its launcher is to start the job anew if it crashes."""
+        return self.restarts is not None and self.restarts_max is not None and self.restarts < self.restarts_max
 
     @property
     def label(self) -> str:
@@ -107,6 +122,7 @@ class Health:
         self._runs: dict[str, dict[int, Rank]] = {}
         self._hosts: dict[str, int] = {}
         self._facts: dict[str, Facts] = {}
+        self._courses: dict[str, Course] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
@@ -153,8 +169,10 @@ class Health:
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
             _enter(rank, pulse.phase, pulse.phase_since, pulse.phase_limit)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
+        rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
+        rank.course.reach(pulse.step, pulse.checkpoint_step, now)
         if rank.ended is None and not pulse.alive:
-            rank.ended = pulse.ended or "killed"
+            self._end(rank, pulse.ended or "killed", now)
         return rank
 
     def event(self, event: Event, partition: int, now: int) -> Rank:
@@ -172,13 +190,17 @@ class Health:
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
             )
+            rank.restarts, rank.restarts_max = _restarts(event.data.get("restarts"))
         if event.type == "phase" and event.ts >= rank.phase_since:
             phase, limit = event.data.get("phase"), event.data.get("limit")
             seconds = float(limit) if isinstance(limit, (int, float)) else None
             _enter(rank, phase if isinstance(phase, str) else None, event.ts, seconds)
-        ended = _end(event)
+        if event.type == "planned_stop":
+            rank.planned = str(event.data.get("reason") or "planned")
+        ended = _ending(event)
         if ended is not None and not rank.said:
-            rank.ended, rank.said = ended, True
+            self._end(rank, ended, now)
+            rank.said = True
         return rank
 
     def forget(self, now: int) -> list[Rank]:
@@ -194,11 +216,20 @@ class Health:
             known = {rank.host for rank in self}
             for host in self._hosts.keys() - known:
                 del self._hosts[host]
+            # A run may wait for hours until it is started anew.
+            for run in self._courses.keys() - self._runs.keys():
+                if now - self._courses[run].touched > _SILENT_KEPT:
+                    del self._courses[run]
         return old
 
+    def _end(self, rank: Rank, ended: str, now: int) -> None:
+        rank.ended = ended
+        if ended in ("killed", "failed") and not rank.course.counted(rank.attempt):
+            rank.course.died(rank.rank, rank.host, self.attempt(rank.run), now)
+
     def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        facts = self._facts.setdefault(run, Facts())
-        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, hosts=self._hosts)
+        facts, course = self._facts.setdefault(run, Facts()), self._courses.setdefault(run, Course())
+        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, course=course, hosts=self._hosts)
         known = self.get(run, number)
         if known is not None:
             rank.project, rank.name, rank.host = known.project, known.name, known.host
@@ -218,7 +249,13 @@ def _enter(rank: Rank, phase: str | None, since: int, limit: float | None) -> No
     rank.phase, rank.phase_since, rank.phase_limit = phase, since, limit
 
 
-def _end(event: Event) -> str | None:
+def _restarts(told: object) -> tuple[int | None, int | None]:
+    if isinstance(told, dict) and isinstance(told.get("count"), int) and isinstance(told.get("max"), int):
+        return told["count"], told["max"]
+    return None, None
+
+
+def _ending(event: Event) -> str | None:
     if event.type in _ENDS and event.data.get("stopped") is True:
         return "stopped"  # whoever asked for it, or planned it, knows
     if event.type == "lost":

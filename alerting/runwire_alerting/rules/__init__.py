@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from runwire.errors import ConfigError
 from runwire_alerting.declarations import Declaration, Stop
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.crash import Crash
+from runwire_alerting.rules.crash import Crash, Restarting
 from runwire_alerting.rules.host_lost import HostLost
 from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.phase_overrun import PhaseOverrun
+from runwire_alerting.rules.preempted import Preempted
 from runwire_alerting.rules.ranks_disagree import RanksDisagree
+from runwire_alerting.rules.restart_without_progress import RestartStorm, RestartWithoutProgress
 from runwire_alerting.rules.rule import Rule
 from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
@@ -21,7 +23,21 @@ from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
 KINDS: dict[str, type[Rule]] = {
-    kind.name: kind for kind in (Nonfinite, Crash, User, RanksDisagree, PhaseOverrun, Stalled, SlowStart, HostLost)
+    kind.name: kind
+    for kind in (
+        Nonfinite,
+        Crash,
+        Restarting,
+        Preempted,
+        RestartWithoutProgress,
+        RestartStorm,
+        User,
+        RanksDisagree,
+        PhaseOverrun,
+        Stalled,
+        SlowStart,
+        HostLost,
+    )
 }
 #: Those that are on without a declaration.
 STANDARD = tuple(KINDS)

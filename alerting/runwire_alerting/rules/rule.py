@@ -18,6 +18,7 @@ from runwire_alerting.health import Rank
 
 SECOND = 1_000_000
 _SPANS_MAX = 20
+_LATE = 600 * SECOND
 #: What is wrong with one rank and makes the others wait for it.
 _STANDS_STILL = ("ranks_disagree", "phase_overrun")
 _WENT = ("crash", "restarting", "host_lost")
@@ -136,9 +137,15 @@ def explained(rank: Rank, book: Book) -> bool:
     return any(alert.fired_at + grace >= went_on for cause in _WENT for alert in book.firing(rank.run, cause))
 
 
-def joined(alerts: Iterable[Alert], rank: int, ts: int) -> bool:
+def joined(alerts: Iterable[Alert], rank: Rank, ts: int) -> bool:
     """Return whether what happened to ``rank`` at ``ts`` belongs to another rank's alert that is over.
 
-    Whoever resolved that alert began (``attempt`` is a Unix second) after what it was about.
+    Whoever resolved that alert began (``attempt`` is a Unix second) after what it was about. Since hosts' clocks differ
+    that is looked at only while late words may come: some minutes, by our clock.
     """
-    return any(alert.rank != rank and ts < (alert.attempt or 0) * SECOND for alert in alerts)
+    return any(
+        alert.rank != rank.rank
+        and ts < (alert.attempt or 0) * SECOND
+        and rank.arrived < (alert.resolved_at or 0) + _LATE
+        for alert in alerts
+    )

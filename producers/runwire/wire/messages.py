@@ -41,15 +41,15 @@ _metric = lru_cache(1 << 14)(check_metric)
 class Event:
     """Something that happened to a run.
 
-    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
-    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
-    step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
-    checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
-    alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a request to stop; planned_stop {reason,
-    until}, what ends it until then (microseconds) is no crash; exception {kind, message, traceback}; finish
-    {exit_code}; lost {reason}, said by the shipper when the process went without a finish; dropped {rows, reason} and
-    what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception, finish or lost that has
-    ``stopped: true`` was asked for or planned.
+    ``data`` by type: start {project, name, config, tags, host, pid, command, parallel {pipeline, …}, restarts {count,
+    max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}; tags {tags: [...], removed:
+    [...]}; metric {name: {summary, goal, step_metric, role, …}}; phase {phase, limit}, what it does from here on and
+    how long it may be silent meanwhile; checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name,
+    version, digest}, which the run uses; alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a
+    request to stop; planned_stop {reason, until}, what ends it until then (microseconds) is no crash; exception {kind,
+    message, traceback}; finish {exit_code}; lost {reason}, said by the shipper when the process went without a finish;
+    dropped {rows, reason} and what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception,
+    finish or lost that has ``stopped: true`` was asked for or planned.
     """
 
     type: EventType
@@ -121,6 +121,9 @@ class Pulse:
         phase_limit: how many seconds it may be silent meanwhile, None if it does not say.
         checkpoint_step: the step of the last checkpoint that it said was saved.
         checkpoint_at: when it said so.
+        restarts: how often its launcher has started the job's processes anew, None if it does not say.
+        restarts_max: how often it does so at most, None if it does not say.
+        stage: its rank in pipeline parallelism, None if it does not say.
         metrics: by name.
     """
 
@@ -145,6 +148,9 @@ class Pulse:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    restarts: int | None = None
+    restarts_max: int | None = None
+    stage: int | None = None
     waiting_bytes: int = 0
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
@@ -183,6 +189,9 @@ class Pulse:
             phase_limit=_optional_number(record, "phase_limit"),
             checkpoint_step=_optional_integer(record, "checkpoint_step"),
             checkpoint_at=_optional_integer(record, "checkpoint_at"),
+            restarts=_optional_integer(record, "restarts"),
+            restarts_max=_optional_integer(record, "restarts_max"),
+            stage=_optional_integer(record, "stage"),
             waiting_bytes=_natural(record, "waiting_bytes"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
