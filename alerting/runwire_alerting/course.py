@@ -28,6 +28,14 @@ class Death(NamedTuple):
     checkpoint: int | None
 
 
+class Gpu(NamedTuple):
+    """Whose a GPU is: the rank's, by NVML's number on the host."""
+
+    rank: int
+    number: int
+    uuid: str
+
+
 @dataclass(slots=True)
 class Course:
     """One run's way.
@@ -36,12 +44,14 @@ class Course:
         step: the furthest step of any rank and attempt, None before the first.
         checkpoint: the furthest checkpoint that it said was saved.
         deaths: one an attempt that crashed, oldest first.
+        gpus: by host and place, see `place`.
         touched: when it was last added to, by our clock.
     """
 
     step: int | None = None
     checkpoint: int | None = None
     deaths: list[Death] = field(default_factory=list)
+    gpus: dict[tuple[str, str], Gpu] = field(default_factory=dict)
     touched: int = 0
 
     def reach(self, step: int | None, checkpoint: int | None, now: int) -> None:
@@ -70,3 +80,9 @@ class Course:
 
     def _mark(self, death: Death) -> int | None:
         return death.step if self.checkpoint is None else death.checkpoint
+
+
+def place(pci: str) -> str:
+    """Return a GPU's PCI address as domain, bus and device, which NVML and the kernel's log write differently."""
+    domain, _, rest = pci.lower().partition(":")
+    return f"{domain.lstrip('0') or '0'}:{rest.partition('.')[0]}"

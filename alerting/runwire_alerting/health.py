@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
-from runwire_alerting.course import Course
+from runwire_alerting.course import Course, Gpu, place
 from runwire_alerting.facts import Facts
+from runwire_alerting.machine import Machine, sampled
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -44,6 +45,7 @@ class Rank:
         planned: why it is about to be stopped, if it said so.
         facts: what is known of its run.
         course: how far its run came in all attempts.
+        machine: what its samples said, None before the first.
         seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
     """
@@ -78,6 +80,7 @@ class Rank:
     planned: str | None = None
     facts: Facts = field(default_factory=Facts)
     course: Course = field(default_factory=Course)
+    machine: Machine | None = None
     seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -170,6 +173,9 @@ class Health:
             _enter(rank, pulse.phase, pulse.phase_since, pulse.phase_limit)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
         rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
+        if sampled(pulse.metrics):
+            rank.machine = rank.machine or Machine()
+            rank.machine.take(pulse.sent, pulse.metrics)
         rank.course.reach(pulse.step, pulse.checkpoint_step, now)
         if rank.ended is None and not pulse.alive:
             self._end(rank, pulse.ended or "killed", now)
@@ -195,6 +201,8 @@ class Health:
             phase, limit = event.data.get("phase"), event.data.get("limit")
             seconds = float(limit) if isinstance(limit, (int, float)) else None
             _enter(rank, phase if isinstance(phase, str) else None, event.ts, seconds)
+        if event.type == "about":
+            _note_gpus(rank, event.data.get("gpus"))
         if event.type == "planned_stop":
             rank.planned = str(event.data.get("reason") or "planned")
         ended = _ending(event)
@@ -253,6 +261,13 @@ def _restarts(told: object) -> tuple[int | None, int | None]:
     if isinstance(told, dict) and isinstance(told.get("count"), int) and isinstance(told.get("max"), int):
         return told["count"], told["max"]
     return None, None
+
+
+def _note_gpus(rank: Rank, told: object) -> None:
+    for gpu in told if isinstance(told, list) else []:
+        if isinstance(gpu, dict) and isinstance(gpu.get("pci"), str) and isinstance(gpu.get("index"), int):
+            whose = Gpu(rank.rank, gpu["index"], str(gpu.get("uuid") or ""))
+            rank.course.gpus[rank.host, place(gpu["pci"])] = whose
 
 
 def _ending(event: Event) -> str | None:

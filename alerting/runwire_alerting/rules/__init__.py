@@ -9,6 +9,8 @@ from runwire.errors import ConfigError
 from runwire_alerting.declarations import Declaration, Stop
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.crash import Crash, Restarting
+from runwire_alerting.rules.gpu_idle import GpuIdle
+from runwire_alerting.rules.gpu_xid import GpuXid
 from runwire_alerting.rules.host_lost import HostLost
 from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.phase_overrun import PhaseOverrun
@@ -37,6 +39,8 @@ KINDS: dict[str, type[Rule]] = {
         Stalled,
         SlowStart,
         HostLost,
+        GpuXid,
+        GpuIdle,
     )
 }
 #: Those that are on without a declaration.

@@ -72,17 +72,18 @@ class Rule:
         """Judge a run by all of its ranks that are known, in no order and at least one; called as `tick` is."""
         yield from ()
 
-    def fire(self, rank: Rank, **said: Any) -> Fire:
+    def fire(self, rank: Rank, /, **said: Any) -> Fire:
         """Return the verdict that something is wrong with a rank; ``said`` are the fields of `Fire` that say what."""
         about: dict[str, Any] = {
             "rule": self.name,
+            "rank": rank.rank,
             "attempt": rank.attempt,
             "project": rank.project,
             "name": rank.name,
             "host": rank.host,
             "step": rank.step,
         }
-        return Fire(run=rank.run, rank=rank.rank, **(about | said))
+        return Fire(run=rank.run, **(about | said))
 
 
 def outlived(alert: Alert | None, attempt: int) -> TypeGuard[Alert]:

@@ -45,11 +45,11 @@ class Event:
     max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}; tags {tags: [...], removed:
     [...]}; metric {name: {summary, goal, step_metric, role, …}}; phase {phase, limit}, what it does from here on and
     how long it may be silent meanwhile; checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name,
-    version, digest}, which the run uses; alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a
-    request to stop; planned_stop {reason, until}, what ends it until then (microseconds) is no crash; exception {kind,
-    message, traceback}; finish {exit_code}; lost {reason}, said by the shipper when the process went without a finish;
-    dropped {rows, reason} and what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception,
-    finish or lost that has ``stopped: true`` was asked for or planned.
+    version, digest}, which the run uses; alert {title, text, level, xid {code, pci}, of a GPU's fault}; stopping {by,
+    reason, asked_at}, the answer to a request to stop; planned_stop {reason, until}, what ends it until then
+    (microseconds) is no crash; exception {kind, message, traceback}; finish {exit_code}; lost {reason}, said by the
+    shipper when the process went without a finish; dropped {rows, reason} and what else is known of the loss; media: a
+    `runwire.wire.media.MediaItem`. An exception, finish or lost that has ``stopped: true`` was asked for or planned.
     """
 
     type: EventType
