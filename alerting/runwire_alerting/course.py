@@ -54,13 +54,15 @@ class Course:
     gpus: dict[tuple[str, str], Gpu] = field(default_factory=dict)
     touched: int = 0
 
-    def reach(self, step: int | None, checkpoint: int | None, now: int) -> None:
-        """Take in how far a rank is."""
-        if step is not None and (self.step is None or step > self.step):
-            self.step = step
-        if checkpoint is not None and (self.checkpoint is None or checkpoint > self.checkpoint):
-            self.checkpoint = checkpoint
+    def reach(self, attempt: int, step: int | None, checkpoint: int | None, now: int) -> None:
+        """Take in how far an attempt of a rank is; what comes after the word of its death is told of that, too."""
         self.touched = now
+        further = step is not None and (self.step is None or step > self.step)
+        newer = checkpoint is not None and (self.checkpoint is None or checkpoint > self.checkpoint)
+        if further or newer:
+            self.step, self.checkpoint = step if further else self.step, checkpoint if newer else self.checkpoint
+            if self.counted(attempt):
+                self.deaths[-1] = self.deaths[-1]._replace(step=self.step, checkpoint=self.checkpoint)
 
     def counted(self, attempt: int) -> bool:
         """Return whether the death of a rank's attempt belongs to one that is known: the first of a launch counts."""

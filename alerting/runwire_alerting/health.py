@@ -176,7 +176,7 @@ class Health:
         if sampled(pulse.metrics):
             rank.machine = rank.machine or Machine()
             rank.machine.take(pulse.sent, pulse.metrics)
-        rank.course.reach(pulse.step, pulse.checkpoint_step, now)
+        rank.course.reach(rank.attempt, pulse.step, pulse.checkpoint_step, now)
         if rank.ended is None and not pulse.alive:
             self._end(rank, pulse.ended or "killed", now)
         return rank

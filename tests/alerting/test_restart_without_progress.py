@@ -86,6 +86,17 @@ def test_what_is_read_again_is_not_counted_twice() -> None:
     assert loops(line) == [("restart_without_progress", "firing")]
 
 
+def test_a_last_pulse_after_the_word_of_a_death_tells_how_far_that_attempt_came() -> None:
+    """Events and pulses come by different topics: the last steps of the first attempt are not the second's progress."""
+    line = Timeline()
+    for begin in (0, 300, 600):
+        line.read(begin + 1, pulse(begin + 1, attempt=begin, step=140))
+        line.read(begin + 2, event(begin + 2, "lost", attempt=begin))
+        line.read(begin + 2, pulse(begin + 2, attempt=begin, step=150, alive=False, ended="killed"))
+        line.tick(begin + 3)
+    assert loops(line) == [("restart_without_progress", "firing")]
+
+
 def test_five_crashes_in_half_an_hour_are_a_storm_and_a_long_life_resolves_it() -> None:
     """Though each attempt came further."""
     line = Timeline()
