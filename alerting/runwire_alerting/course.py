@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: So many deaths of a run are remembered.
 _DEATHS_MAX = 20
@@ -79,6 +79,23 @@ class Course:
         """
         marks = [self._mark(death) for death in self.deaths]
         return self.deaths[marks.index(marks[-1]) :] if marks else []
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is kept of it elsewhere, as JSON."""
+        gpus = [[*where, *gpu] for where, gpu in self.gpus.items()]
+        return {"step": self.step, "checkpoint": self.checkpoint, "deaths": self.deaths, "gpus": gpus}
+
+    def load(self, told: dict[str, Any]) -> None:
+        """Take in what was kept; of what several ranks' records say the furthest holds.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not what `dump` returns.
+        """
+        self.reach(0, told["step"], told["checkpoint"], self.touched)
+        deaths = [Death(*death) for death in told["deaths"]]
+        if [death.at for death in deaths[-1:]] > [death.at for death in self.deaths[-1:]]:
+            self.deaths = deaths
+        self.gpus |= {(host, where): Gpu(*gpu) for host, where, *gpu in told["gpus"]}
 
     def _mark(self, death: Death) -> int | None:
         return death.step if self.checkpoint is None else death.checkpoint

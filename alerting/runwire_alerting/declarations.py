@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from runwire.wire.messages import Severity
 from runwire_alerting.health import Rank
@@ -55,6 +55,7 @@ class Where(BaseModel):
         default=[], description="only these ranks"
     )
     metric: _Globs = Field(default=[], description="globs on metrics, for rules about metrics")
+    beside: str = Field(default="", description="a second metric, for rules that compare two")
 
     def fits(self, rank: Rank) -> bool:
         """Return whether a rank is one of those that are meant; ``metric`` is the rule's own to ask."""
@@ -89,6 +90,11 @@ def _holds(wanted: Any, value: Any) -> bool:
     }[sign]  # fmt: skip
 
 
+def _web(address: str) -> str:
+    TypeAdapter(AnyHttpUrl).validate_python(address)
+    return address
+
+
 class Stop(BaseModel):
     """Ask the run to stop, once an episode."""
 
@@ -107,7 +113,7 @@ class Call(BaseModel):
     """Post this rule's alerts to an address of its own, besides the receivers of all alerts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    webhook: Annotated[AnyHttpUrl, AfterValidator(str), PlainSerializer(str)]
+    webhook: Annotated[str, AfterValidator(_web)]
 
 
 def _action(given: Any) -> Any:
@@ -136,7 +142,6 @@ class Declaration(BaseModel):
     params: dict[str, Any] = {}
     for_: Seconds = Field(default=0.0, alias="for", description="so long it must hold before it fires")
     keep_firing_for: Seconds = Field(default=0.0, description="so long it must be over before it resolves")
-    repeat: Seconds = Field(default=0.0, description="tell again after so long if nobody acknowledged it; 0: never")
     mode: Literal["notify", "observe"] = "notify"
     actions: list[Action] = []
 

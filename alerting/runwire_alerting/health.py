@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire_alerting.course import Course, Gpu, place
@@ -48,6 +49,8 @@ class Rank:
         machine: what its samples said, None before the first.
         seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
+        memory: what rules keep of it, by their names; it goes on with its next attempt.
+        kept: when that was kept elsewhere, see `runwire_alerting.memory`.
     """
 
     run: str
@@ -83,6 +86,8 @@ class Rank:
     machine: Machine | None = None
     seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    kept: int = 0
 
     @property
     def pause(self) -> float:
@@ -151,7 +156,7 @@ class Health:
         self._hosts[pulse.host] = now
         rank = self.get(pulse.run, pulse.rank)
         if rank is None or rank.attempt < pulse.attempt:
-            rank = self._begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
+            rank = self.begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
         elif rank.attempt > pulse.attempt or rank.sent > pulse.sent:
             return rank
         elif pulse.sent - rank.sent > _gap_max(pulse.interval):
@@ -186,7 +191,7 @@ class Health:
         attempt = event.seq >> ATTEMPT_SHIFT
         rank = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
-            rank = self._begin(event.run, event.rank, attempt, event.ts)
+            rank = self.begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
         rank.facts.event(event)
         if rank.attempt != attempt:
@@ -235,13 +240,14 @@ class Health:
         if ended in ("killed", "failed") and not rank.course.counted(rank.attempt):
             rank.course.died(rank.rank, rank.host, self.attempt(rank.run), now)
 
-    def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
+    def begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
+        """Return a rank of which nothing is known yet but when it began, in place of an earlier attempt's."""
         facts, course = self._facts.setdefault(run, Facts()), self._courses.setdefault(run, Course())
         rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, course=course, hosts=self._hosts)
         known = self.get(run, number)
         if known is not None:
             rank.project, rank.name, rank.host = known.project, known.name, known.host
-            rank.phases = known.phases
+            rank.phases, rank.memory = known.phases, known.memory
         self._runs.setdefault(run, {})[number] = rank
         return rank
 

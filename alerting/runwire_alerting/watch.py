@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import structlog
 
 from runwire.wire import Alert, Event, Pulse
+from runwire_alerting import memory
 from runwire_alerting.book import Book, Verdict
 from runwire_alerting.declarations import Where
 from runwire_alerting.facts import SELECTED
@@ -15,6 +17,8 @@ from runwire_alerting.metrics import RULE_FAULTS
 from runwire_alerting.rules import Armed, Rule
 from runwire_alerting.rules.nonfinite import is_loss
 
+#: The events by which a run answers a request to stop.
+ANSWERS = frozenset({"stopping", "finish", "exception", "lost"})
 Records = Sequence[tuple[Pulse | Event, int]]
 
 _log = structlog.get_logger(__name__)
@@ -43,15 +47,21 @@ class Watch:
     def __init__(self, armed: Sequence[Armed]) -> None:
         self.health = Health()
         self.book = Book()
+        #: The ranks of which the last tick thought that nothing more will come.
+        self.gone: list[Rank] = []
         self._faulty: set[str] = set()
         self.arm(armed)
 
     def arm(self, armed: Sequence[Armed]) -> None:
         """Go by other rules from here on; what is known of runs and alerts stays."""
         self._armed = armed
+        #: By the rules' names.
+        self.policies = {one.name: one.policy for one in armed}
+        self.book.arm(self.policies)
         self._all = _Panel(armed)
         self._choosy = any(one.declaration.where != Where() for one in armed)
-        self._panels: dict[tuple[str, int], _Panel] = {}
+        #: By run and rank: project and name as they were when these rules were chosen.
+        self._panels: dict[tuple[str, int], tuple[tuple[str, str], _Panel]] = {}
 
     def read(self, records: Records, now: int) -> list[Alert]:
         """Take in records with their partitions, in order. Return the alerts that changed, in order."""
@@ -60,25 +70,36 @@ class Watch:
             if isinstance(record, Pulse):
                 rank = self.health.pulse(record, partition, now)
                 for rule in self._panel(rank).on_pulse:
-                    self._apply(rule, rule.pulse(record, rank, self.book), now, changed)
+                    self._apply(rule.pulse, (record, rank, self.book), now, changed)
             else:
                 rank = self.health.event(record, partition, now)
                 if record.type in SELECTED:
                     self._forget_panels(record.run)
+                if record.type in ANSWERS:
+                    changed += self.book.answered(record)
                 for rule in self._panel(rank).on_event:
-                    self._apply(rule, rule.event(record, rank, self.book), now, changed)
-        return changed
+                    self._apply(rule.event, (record, rank, self.book), now, changed)
+        return [self.book.settle(alert) for alert in changed]
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
         """Judge all runs of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
         changed: list[Alert] = []
-        for rank in self.health.forget(now):
+        self.gone = self.health.forget(now)
+        for rank in self.gone:
             self._panels.pop((rank.run, rank.rank), None)
         for ranks in self.health.runs():
             since = seen.get(ranks[0].partition)  # a run's records lie in one partition
             if since is not None:
                 self._judge_by_the_clock(ranks, now, since, changed)
-        return changed
+        return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
+
+    def restore(self, value: bytes, now: int) -> None:
+        """Take in what another worker kept of a rank.
+
+        Raises:
+            WireError: it is no such record.
+        """
+        memory.restore(value, self.health, self._armed, now)
 
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each rule are firing."""
@@ -95,36 +116,40 @@ class Watch:
     def _panel(self, rank: Rank) -> _Panel:
         if not self._choosy:
             return self._all
-        panel = self._panels.get((rank.run, rank.rank))
-        if panel is None:
-            panel = _Panel(one for one in self._armed if one.fits(rank))
-            self._panels[rank.run, rank.rank] = panel
-        return panel
+        called = (rank.project, rank.name)
+        known = self._panels.get((rank.run, rank.rank))
+        if known is None or known[0] != called:
+            known = called, _Panel(one for one in self._armed if one.fits(rank))
+            self._panels[rank.run, rank.rank] = known
+        return known[1]
 
     def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int, changed: list[Alert]) -> None:
         for rule in self._all.on_run:
             judged = [rank for rank in ranks if rule in self._panel(rank).on_run] if self._choosy else ranks
             if judged:
-                self._apply(rule, rule.run(judged, self.book, now, seen), now, changed)
+                self._apply(rule.run, (judged, self.book, now, seen), now, changed)
         for rank in ranks:
             for rule in self._panel(rank).on_tick:
-                self._apply(rule, rule.tick(rank, self.book, now, seen), now, changed)
+                self._apply(rule.tick, (rank, self.book, now, seen), now, changed)
 
     def _forget_panels(self, run: str) -> None:
         for place in [place for place in self._panels if place[0] == run]:
             del self._panels[place]
 
-    def _apply(self, rule: Rule, verdicts: Iterator[Verdict], now: int, changed: list[Alert]) -> None:
+    def _apply(
+        self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
+    ) -> None:
         try:
-            for verdict in verdicts:
+            for verdict in judge(*what):
                 alert = self.book.apply(verdict, now)
                 if alert is not None:
                     changed.append(alert)
         except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
-            RULE_FAULTS.labels(rule.name).inc()
-            if rule.name not in self._faulty:  # it would be the same at each pulse
-                self._faulty.add(rule.name)
-                _log.exception("a rule failed", rule=rule.name)
+            name = getattr(getattr(judge, "__self__", None), "name", "unknown")
+            RULE_FAULTS.labels(name).inc()
+            if name not in self._faulty:  # it would be the same at each pulse
+                self._faulty.add(name)
+                _log.exception("a rule failed", rule=name)
 
 
 def offenders_first(records: Records) -> Records:

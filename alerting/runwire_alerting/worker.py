@@ -21,9 +21,9 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse, RuleSet
+from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
 from runwire.wire.directives import Directive
-from runwire_alerting import metrics, rulesfile, stops
+from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
 from runwire_alerting.errors import RulesError
 from runwire_alerting.history import History
@@ -75,8 +75,8 @@ class _Delivered:
 
 
 @dataclass(frozen=True)
-class _Directed:
-    directive: Directive
+class _Heard:
+    said: Directive | Alert
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,12 @@ class Alerting:
         self._settings = settings
         self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
         self._history = History(kafka, GROUP)
+        self._server_url = server_url
+        #: By their addresses, those whom only some rules name.
+        self._called: dict[str, Webhook] = {}
         self._bulletin = Bulletin(kafka)
+        #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
+        self._said: dict[str, Acknowledgement | Silence] = {}
         self._rules = rules(settings)
         self._watch = Watch(self._rules)
         self._sight = Sight({}, _now())
@@ -152,6 +157,8 @@ class Alerting:
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._control = self.app.topic(CONTROL, internal=False)
+        self._events = self.app.topic(EVENTS, internal=False)
+        self._memory = self.app.topic(MEMORY, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -176,8 +183,8 @@ class Alerting:
         with vital("handling records"):
             await self._history.start()
             await self._bulletin.start()
-            for directive in await self._bulletin.past():
-                self._obey(directive)
+            for said in await self._bulletin.past():
+                self._obey(said, _now())
             self._connected.set()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
@@ -202,26 +209,55 @@ class Alerting:
             self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
-            await self._tell(self._watch.tick(now, seen))
-            metrics.tell(self._watch, self._receivers, len(self._blind))
+            await self._tell(self._watch.tick(now, seen), now)
+            await self._keep(now)
+            metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
         elif kind is _Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
-        elif kind is _Directed:
+        elif kind is _Heard:
             for item in items:
-                self._obey(item.directive)
+                await self._tell(self._obey(item.said, now), now)
         else:
             await self._load(items[-1].partitions)
 
-    def _obey(self, directive: Directive) -> None:
-        if isinstance(directive, RuleSet):
+    def _obey(self, said: Directive | Alert, now: int) -> list[Alert]:
+        """Go by what somebody or another worker said. Return the alerts that it changes."""
+        if isinstance(said, Alert):
+            if not self._mine(said):
+                self._watch.book.hear(said)
+            return []
+        if isinstance(said, RuleSet):
             try:
-                self._rules = rules(self._settings, rulesfile.taken(directive))
+                self._rules = rules(self._settings, rulesfile.taken(said))
             except RulesError as error:
-                _log.error("rules not taken over", by=directive.by, reason=str(error))
-                return
+                _log.error("rules not taken over", by=said.by, reason=str(error))
+                return []
             self._watch.arm(self._rules)
-            _log.info("rules", by=directive.by, names=[one.name for one in self._rules])
+            self._call()
+            _log.info("rules", by=said.by, names=[one.name for one in self._rules])
+            return []
+        self._said[said.key] = said
+        if isinstance(said, Silence):
+            return self._watch.book.silence(said, now)
+        return self._watch.book.acknowledge(said)
+
+    def _call(self) -> None:
+        """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
+        for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
+            if url not in self._called:
+                self._called[url] = Webhook(url, self._settings, self._server_url, self._delivered)
+
+    def _mine(self, alert: Alert) -> bool:
+        counts = self._partitions.counts
+        return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
+
+    async def _keep(self, now: int) -> None:
+        """Keep what was learnt of some ranks, after whatever followed from it was published."""
+        told = [(memory.key(rank), memory.encode(rank)) for rank in memory.due(self._watch.health, now)]
+        forgotten = [(memory.key(rank), None) for rank in self._watch.gone]
+        sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
+        await asyncio.gather(*sent)
 
     async def _handle_came(self, items: list[_Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
@@ -238,7 +274,7 @@ class Alerting:
                     strays.append(said)
                 else:
                     refused.append((said, reason))
-        await self._tell(self._watch.read(read, now))
+        await self._tell(self._watch.read(read, now), now)
         letters = _letters(refused) + await self._strays.send_home(strays)
         await self._dead_letters.bury(letters, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
@@ -251,17 +287,30 @@ class Alerting:
                 event.ack()
                 self._lag.handled(message)
 
-    async def _tell(self, changed: list[Alert]) -> None:
+    async def _tell(self, changed: list[Alert], now: int) -> None:
         # First, so that it is asked again if this is cut short: once the alert is published nobody would.
-        for request in stops.requests(changed, self._settings.stop, self._watch.health):
-            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
-            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        await self._act(changed, now)
         await self._publish(changed)
         for alert in changed:
+            if alert.told_at is not None:  # what is owed of one that was told before is owed as it is now
+                for receiver in self._receivers_of(alert):
+                    receiver.tell(alert)
+            if alert.told_at != now:
+                continue
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
             metrics.ALERTS.labels(alert.rule, alert.state).inc()
-            for receiver in self._receivers:
-                receiver.tell(alert)
+
+    def _receivers_of(self, alert: Alert) -> list[Webhook]:
+        called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
+        return [*self._receivers, *(self._called[url] for url in called)]
+
+    async def _act(self, changed: list[Alert], now: int) -> None:
+        for request in actions.stops(changed, self._watch.health, now):
+            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
+            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        for event in actions.tags(changed, self._watch.policies, self._watch.health, now):
+            _log.info("tags", run=event.run, tags=event.data["tags"])
+            await (await self._events.send(key=event.run.encode(), value=event.encode()))
 
     async def _publish(self, alerts: list[Alert]) -> None:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
@@ -278,17 +327,24 @@ class Alerting:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
         began = time.monotonic()
         self._assigned = assigned
-        self._watch = Watch(self._rules)
+        self._watch = watch = Watch(self._rules)
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
             alert = _alert(record.value)
-            if alert is not None and home(alert.run.encode(), counts[PULSE]) in mine:
-                self._watch.book.fold(alert)
+            if alert is not None:
+                (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         positions = await self._history.positions(everywhere)
-        changed = []
-        window = 2 * self._settings.heartbeat_after
+        now, changed = _now(), []
+        kept = {record.key: record.value async for record in self._history.all(MEMORY)}
+        for key, value in kept.items():
+            if value is not None and home((key or b"").rpartition(b"/")[0], counts[PULSE]) in mine:
+                with suppress(WireError):
+                    watch.restore(value, now)
+        for directive in self._said.values():
+            changed += self._obey(directive, now)
+        window = max(2 * self._settings.heartbeat_after, 2 * memory.SECONDS)
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
             for message in unpack([record])[0]:
@@ -297,12 +353,14 @@ class Alerting:
                     continue
                 with suppress(WireError):
                     said = (Pulse if record.topic == PULSE else Event).parse(message.value or b"")
-                    changed += self._watch.read([(said, at)], _now())
+                    changed += watch.read([(said, at)], now)
+        await self._act(changed, now)
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
         self._blind = set(mine)
-        for receiver in self._receivers:
-            receiver.owe(self._watch.book)
+        told = [alert for alert in watch.book if alert.told_at is not None]
+        for receiver in (*self._receivers, *self._called.values()):
+            receiver.owe([alert for alert in told if receiver in self._receivers_of(alert)])
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
 
@@ -311,10 +369,10 @@ class Alerting:
             await self._partitions.watch()
 
     async def _follow(self) -> None:
-        with vital("reading directives"):
+        with vital("reading what others say"):
             await self._connected.wait()
-            async for directive in self._bulletin.news():
-                await self._inbox.put(_Directed(directive))
+            async for said in self._bulletin.news():
+                await self._inbox.put(_Heard(said))
 
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
@@ -333,7 +391,7 @@ class Alerting:
             return None
 
     async def _close(self, *_: Any, **__: Any) -> None:
-        for receiver in self._receivers:
+        for receiver in (*self._receivers, *self._called.values()):
             await receiver.close()
         await self._history.stop()
         await self._bulletin.stop()

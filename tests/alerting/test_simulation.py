@@ -25,6 +25,7 @@ from typing import Any
 from zlib import crc32
 
 from timeline import FINE, SETTINGS, event, micros, nan_loss, pulse
+from timeline import told as notices_among
 
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting.rules import rules
@@ -370,14 +371,26 @@ def simulate(day: Day) -> list[Alert]:
 def test_a_day_of_a_thousand_runs_makes_exactly_the_alerts_that_it_asks_for() -> None:
     """None is missing, none comes twice, none is false; and precision and recall are printed by rule."""
     day = Day(SEED)
-    told: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for alert in simulate(day):
-        told[alert.rule, alert.run].append(alert.state)
+    alerts = simulate(day)
+    told = transitions(alerts)
     print(*report(day.expected, told), sep="\n")  # noqa: T201 -- what the test is run for by hand
     wrong = {key for key in told.keys() | day.expected.keys() if told.get(key) != day.expected.get(key)}
     assert {key: (told.get(key), day.expected.get(key)) for key in sorted(wrong)} == {}
+    notices = Counter((alert.notice, alert.state) for alert in notices_among(alerts))
+    assert [notice for notice, count in notices.items() if count > 1] == []
     firing = Counter(rule for rule, _ in told)
     assert (firing["stalled"], firing["nonfinite"], firing["host_lost"]) == (STALLS, NANS, DEAD_HOSTS * RUNS_A_HOST)
+
+
+def transitions(alerts: list[Alert]) -> dict[tuple[str, str], list[str]]:
+    """Return by rule and run the states that its alerts took; a record that only tells more of a state is none."""
+    last: dict[str, tuple[int, str]] = {}
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for alert in alerts:
+        if last.get(alert.id) != (alert.episode, alert.state):
+            last[alert.id] = alert.episode, alert.state
+            told[alert.rule, alert.run].append(alert.state)
+    return told
 
 
 def report(expected: dict[tuple[str, str], list[str]], told: dict[tuple[str, str], list[str]]) -> Iterator[str]:

@@ -60,7 +60,7 @@ class Host:
         first = {"step": 7, "ts": sent, "value": float("nan"), "before": [(5, 1.5), (6, 2.5)]}
         loss = MetricPulse(3, 2.5, 1.5, 2.5, 4.0, nonfinite=int(nan), first_nonfinite=first if nan else None)
         given: dict[str, Any] = {
-            "project": "digits", "name": "bold-mlp", "host": "node-1", "pid": 7, "rank": 0, "interval": 1.0,
+            "project": "digits", "name": "bold-mlp", "host": f"node-{run}", "pid": 7, "rank": 0, "interval": 1.0,
             "alive": True, "started": sent, "progressed": sent, "step": 7, "steps": 50, "step_seconds_max": 0.01,
             "metrics": {"train/loss": loss}, **more,
         }  # fmt: skip
@@ -188,12 +188,13 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
     assert isinstance(fired_at, int)
     assert body == {
         "title": "bold-mlp: train/loss is NaN at step 7",
-        "text": f"bold-mlp ({run}) of digits, rank 0 on node-1: train/loss is NaN at step 7. "
+        "text": f"bold-mlp ({run}) of digits, rank 0 on node-{run}: train/loss is NaN at step 7. "
         "Before: 5: 1.5, 6: 2.5 (step: value).",
         "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
         "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
-        "host": "node-1", "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
+        "host": f"node-{run}", "ranks": "0", "cascade": [],
+        "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
         "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
     }  # fmt: skip
     assert all(agent.startswith("runwire-alerting/") for agent in hook.agents)

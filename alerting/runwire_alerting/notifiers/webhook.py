@@ -142,7 +142,7 @@ class Webhook:
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=not local)
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": f"{alert.id}-{alert.episode}-{alert.state}",
+            "Idempotency-Key": alert.notice,
             "User-Agent": f"runwire-alerting/{version('runwire')}",
         }
         try:
@@ -174,6 +174,8 @@ def body(alert: Alert, server_url: str | None = None) -> bytes:
         "value": alert.value,
         "before": alert.before,
         "host": alert.host,
+        "ranks": alert.ranks,
+        "cascade": alert.cascade,
         "fired_at": alert.fired_at,
         "caused_at": alert.caused_at,
         "resolved_at": alert.resolved_at,
@@ -186,7 +188,7 @@ def body(alert: Alert, server_url: str | None = None) -> bytes:
 
 
 def _changed_at(alert: Alert) -> int:
-    return alert.fired_at if alert.resolved_at is None else alert.resolved_at
+    return alert.told_at or alert.fired_at
 
 
 def _place(url: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runwire.errors import ConfigError
-from runwire_alerting.declarations import Declaration, Stop
+from runwire_alerting.declarations import Call, Declaration, Stop, Tag
 from runwire_alerting.health import Rank
+from runwire_alerting.policy import SECOND, Policy
 from runwire_alerting.rules.crash import Crash, Restarting
 from runwire_alerting.rules.gpu_idle import GpuIdle
 from runwire_alerting.rules.gpu_xid import GpuXid
@@ -59,6 +60,24 @@ class Armed:
         """Return the rule's name."""
         return self.declaration.name
 
+    @property
+    def policy(self) -> Policy:
+        """Return what holds for its alerts."""
+        said, kind = self.declaration, type(self.rule)
+        hold, keep = (round(time * SECOND) for time in (said.for_, said.keep_firing_for))
+        return Policy(
+            kind=said.judges,
+            hold=hold,
+            keep=keep,
+            severity=said.severity,
+            mode=said.mode,
+            follows=kind.follows,
+            hostwide=kind.hostwide,
+            stop=any(isinstance(action, Stop) for action in said.actions),
+            tags=tuple(action.tag for action in said.actions if isinstance(action, Tag)),
+            webhooks=tuple(action.webhook for action in said.actions if isinstance(action, Call)),
+        )
+
     def fits(self, rank: Rank) -> bool:
         """Return whether it judges a rank."""
         return self.declaration.where.fits(rank)
@@ -103,7 +122,7 @@ def _arm(declaration: Declaration, settings: Settings) -> Armed:
     if declaration.name != kind.name:  # its alerts are its own, and so is what it looks for in the book
         kind = type(kind.__name__, (kind,), {"name": declaration.name})
     rule = kind(kind.Params(**{**settings.params(declaration.judges), **declaration.params}))
-    rule.metrics = tuple(declaration.where.metric)
+    rule.metrics, rule.beside = tuple(declaration.where.metric), declaration.where.beside
     return Armed(declaration, rule)
 
 

@@ -42,7 +42,7 @@ class Crash(Rule):
     """
 
     name = "crash"
-    follows = frozenset({"nonfinite", "host_lost"})
+    follows = frozenset({"nonfinite", "gpu_xid"})
     _severity: ClassVar[Severity] = "critical"
 
     class Params(Settable):
@@ -131,7 +131,7 @@ class Restarting(Crash):
 
     name = "restarting"
     observed = True
-    follows = frozenset({"nonfinite", "host_lost"})
+    follows = frozenset({"nonfinite", "gpu_xid"})
     _severity: ClassVar[Severity] = "info"
 
     def _concerns(self, rank: Rank, book: Book) -> bool:

@@ -37,6 +37,7 @@ class HostLost(Rule):
     """
 
     name = "host_lost"
+    hostwide = True
 
     class Params(Settable):
         """What can be set."""

@@ -46,8 +46,12 @@ class Rule:
     observed: ClassVar[bool] = False
     #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.
     follows: ClassVar[frozenset[str]] = frozenset()
+    #: Whether its alerts are about a host: those of all runs there are one incident.
+    hostwide: ClassVar[bool] = False
     #: Globs on the metrics that it judges; none: those that the kind is about.
     metrics: tuple[str, ...] = ()
+    #: Another metric, that it judges them by.
+    beside: str = ""
 
     def __init__(self, params: Any = None) -> None:
         """Take what was set, an object of the kind's `Params`."""

@@ -36,7 +36,7 @@ class Stalled(Rule):
     """
 
     name = "stalled"
-    follows = frozenset({"nonfinite", "crash", "restarting", "host_lost", "ranks_disagree", "phase_overrun"})
+    follows = frozenset({"nonfinite", "host_lost", "gpu_xid"})
 
     class Params(Settable):
         """How long a run may pause; times in seconds."""

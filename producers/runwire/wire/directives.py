@@ -13,6 +13,8 @@ from runwire.errors import WireError
 from runwire.wire.json import dumps
 from runwire.wire.messages import VERSION, _choice, _natural, _record, _typed
 
+#: The key of the one record of rules.
+RULES = "rules"
 #: Whoever directs may give so many characters as who they are, and as why.
 BY_MAX, COMMENT_MAX = 200, 500
 
@@ -34,7 +36,7 @@ class RuleSet:
     @property
     def key(self) -> str:
         """Return the record's key."""
-        return "rules"
+        return RULES
 
     def encode(self) -> bytes:
         """Return the record's value."""

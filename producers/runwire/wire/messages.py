@@ -25,7 +25,8 @@ EventType = Literal[
     "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "stopping",
     "planned_stop", "exception", "finish", "lost", "dropped", "media",
 ]  # fmt: skip
-AlertState = Literal["firing", "resolved"]
+AlertState = Literal["pending", "firing", "resolved"]
+Mode = Literal["notify", "observe"]
 Severity = Literal["info", "warning", "critical"]
 
 #: An alert shows at most so many values before the one that it is about.
@@ -210,6 +211,19 @@ class Alert:
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
         version: rises with each record of the id.
+        ranks: all ranks to which the same happened, as ``0-511,513``.
+        mode: "observe" where nobody is to be told.
+        held_until: of a pending alert: when it fires if it holds until then.
+        kept_until: of a firing alert: it is over, and is resolved then unless it comes again.
+        flaps: how often it came again shortly after it was over.
+        part_of: the id of the alert that explains this one, of which nobody is told by itself; "" for none.
+        cascade: what followed from it: {id, rule, run, ranks, caused_at}, in the order of their begin.
+        incident: under what its notices are known, "" for its id and episode.
+        silenced_until: nobody is told of it before.
+        acknowledged_at, acknowledged_by: when and who said that they see to it.
+        told_at: when the last notice of it was given out, None if none was.
+        stop_asked_at: when its run was asked to stop because of it; ``stop_heard_at``: when the run said that it knows;
+            ``stop_obeyed_at``: when it ended so.
     """
 
     id: str
@@ -234,6 +248,33 @@ class Alert:
     caused_at: int | None = None
     resolved_at: int | None = None
     delivered_at: dict[str, int] = field(default_factory=dict)
+    ranks: str = ""
+    mode: Mode = "notify"
+    held_until: int | None = None
+    kept_until: int | None = None
+    flaps: int = 0
+    part_of: str = ""
+    cascade: list[dict[str, Any]] = field(default_factory=list)
+    incident: str = ""
+    silenced_until: int | None = None
+    acknowledged_at: int | None = None
+    acknowledged_by: str = ""
+    told_at: int | None = None
+    stop_asked_at: int | None = None
+    stop_heard_at: int | None = None
+    stop_obeyed_at: int | None = None
+
+    @property
+    def standing(self) -> str:
+        """Return how people call its state: pending, firing, acknowledged, silenced or resolved."""
+        if self.state != "firing":
+            return self.state
+        return "acknowledged" if self.acknowledged_at else "silenced" if self.silenced_until else "firing"
+
+    @property
+    def notice(self) -> str:
+        """Return by what a receiver knows the notice of its present state: the idempotency key."""
+        return f"{self.incident or f'{self.id}-{self.episode}'}-{self.state}"
 
     def encode(self) -> bytes:
         """Return the record's value."""
@@ -246,7 +287,8 @@ class Alert:
         Raises:
             WireError: it is no alert.
         """
-        record = _record(value)
+        # What a record of before does not hold is as it was then.
+        record = {**_ALERT_BEFORE, **_record(value)}
         delivered = _typed(record, "delivered_at", dict)
         return cls(
             id=_typed(record, "id", str),
@@ -271,7 +313,24 @@ class Alert:
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
+            ranks=_typed(record, "ranks", str),
+            mode=_choice(record, "mode", get_args(Mode)),
+            flaps=_natural(record, "flaps"),
+            part_of=_typed(record, "part_of", str),
+            cascade=_typed(record, "cascade", list),
+            incident=_typed(record, "incident", str),
+            acknowledged_by=_typed(record, "acknowledged_by", str),
+            **{name: _optional_integer(record, name) for name in _ALERT_TIMES},
         )
+
+
+_ALERT_BEFORE: dict[str, Any] = {
+    "ranks": "", "mode": "notify", "flaps": 0, "part_of": "", "cascade": [], "incident": "", "acknowledged_by": "",
+}  # fmt: skip
+_ALERT_TIMES = (
+    "held_until", "kept_until", "silenced_until", "acknowledged_at", "told_at",
+    "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
+)  # fmt: skip
 
 
 def encode_pulse(

@@ -21,6 +21,7 @@ from runwire_server.cli import (
     programs,
     ranks,
     retention,
+    rules,
     runs,
     sql,
     stop,
@@ -61,7 +62,6 @@ app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project 
 )
 app.command(rich_help_panel=_VIEW, epilog="example: runwire table brisk-otter predictions -n 50")(table.table)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire console brisk-otter --rank 3 --follow")(console.console)
-app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
@@ -88,7 +88,9 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+app.add_typer(alerts.alerts, name="alerts", rich_help_panel=_VIEW)
 app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
+app.add_typer(rules.rules, name="rules", rich_help_panel=_KEEP)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)
 app.add_typer(dead_letters.dead_letter, name="dead-letter", rich_help_panel=_KAFKA)
