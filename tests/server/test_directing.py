@@ -21,7 +21,7 @@ from runwire_stream.ingest import Ingest
 
 RULES = """
 rules:
-  - {name: heartbeat, enabled: false}
+  - {name: host_lost, enabled: false}
   - name: nonfinite
     actions: [stop, {webhook: "https://user:pa55@example.org/t0ken?key=s3cret"}]
 """
@@ -43,14 +43,14 @@ def test_a_file_is_applied_and_its_rules_are_listed_without_secrets(
     file = tmp_path / "rules.yaml"
     file.write_text(RULES)
     applied = runwire("rules", "apply", str(file), server=server.url)
-    assert (applied.returncode, applied.stdout.partition(";")[0]) == (0, "applied nonfinite, heartbeat")
+    assert (applied.returncode, applied.stdout.partition(";")[0]) == (0, "applied nonfinite, host_lost")
     listed = runwire("rules", "ls", "--json", server=server.url).stdout
     told = {one["name"]: one for one in json.loads(listed)}
-    assert told["heartbeat"]["enabled"] is False
+    assert told["host_lost"]["enabled"] is False
     assert told["nonfinite"]["actions"] == [{"stop": True}, {"webhook": "https://example.org"}]
     assert told["stalled"]["params"]["after"] == 120
     assert not any(secret in listed for secret in ("pa55", "t0ken", "s3cret"))
-    assert [one.name for one in directives.declared(kafka)] == ["heartbeat", "nonfinite"]
+    assert [one.name for one in directives.declared(kafka)] == ["host_lost", "nonfinite"]
     assert "nonfinite" in runwire("rules", "ls", server=server.url).stdout
 
 
