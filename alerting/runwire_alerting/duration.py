@@ -1,4 +1,4 @@
-"""Spans of time as people write them: ``30s``, ``5m``, ``2h``, ``1d``, or a number of seconds."""
+"""Spans of time as people write them: ``30s``, ``5m``, ``1h 30m``, ``1d``, or a number of seconds."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ def seconds(given: Any) -> Any:
     """
     if not isinstance(given, str):
         return given
-    found = _WRITTEN.fullmatch(given.strip())
-    if found is None:
+    if not given.strip() or _WRITTEN.sub("", given).strip():
         raise ValueError("write a time as 30s, 5m, 2h or 1d, or as a number of seconds")
-    return float(found[1]) * _UNITS[found[2]]
+    return sum(float(number) * _UNITS[unit] for number, unit in _WRITTEN.findall(given))
 
 
 #: Seconds, more than none.
