@@ -18,16 +18,9 @@ from itertools import chain
 from runwire.wire import Acknowledgement, Alert, Event, Silence, dumps
 from runwire.wire.messages import Severity
 from runwire_alerting import ranks as sets
-from runwire_alerting.policy import SECOND, Policy, flaps, silences
+from runwire_alerting.incidents import Incidents, judged
+from runwire_alerting.policy import PLAIN, Policy, flaps, silences
 
-#: What follows from a cause within this time after it (a collective's time-out is 10 minutes, or 30) is its doing ...
-_CASCADE = 1800 * SECOND
-#: ... and so is what began a moment before it: clocks differ, and a stall counts from the last step.
-_BEFORE = 600 * SECOND
-#: What a cause explained is told by itself if it still stands so long after the cause is over.
-_GRACE = 60 * SECOND
-#: Runs of one host that were last heard of within this time are lost with it.
-_TOGETHER = 60 * SECOND
 _CASCADE_MAX = 50
 
 
@@ -75,7 +68,6 @@ class Resolve:
 
 
 Verdict = Fire | Resolve
-_PLAIN = Policy()
 
 
 class Book:
@@ -85,7 +77,7 @@ class Book:
         self._alerts: dict[str, Alert] = {}
         #: By run, then by rule and metric, then by id. Most runs have none, and all are asked about at each pulse.
         self._runs: dict[str, dict[tuple[str, str], dict[str, Alert]]] = {}
-        self._abroad: dict[str, Alert] = {}
+        self._incidents = Incidents(self._alerts)
         self._policies: Mapping[str, Policy] = {}
         self._silences: dict[str, Silence] = {}
         #: Those to which time does something.
@@ -101,11 +93,11 @@ class Book:
 
     def arm(self, policies: Mapping[str, Policy]) -> None:
         """Go by other policies, by the rules' names."""
-        self._policies = policies
+        self._policies = self._incidents.policies = policies
 
     def of(self, run: str, rule: str, metric: str = "") -> list[Alert]:
         """Return a rule's alerts about a run and metric, of whatever rank and state, as rules see them."""
-        return [_judged(alert) for alert in self._runs.get(run, {}).get((rule, metric), {}).values()]
+        return [judged(alert) for alert in self._runs.get(run, {}).get((rule, metric), {}).values()]
 
     def own(self, run: str, rule: str, rank: int, metric: str = "") -> Alert | None:
         """Return a rule's alert about one rank, as rules see it. Rules that use ``which`` have more than one."""
@@ -116,7 +108,7 @@ class Book:
     def firing(self, run: str, rule: str) -> list[Alert]:
         """Return a rule's alerts about a run that are firing, as rules see them, of whatever metric and rank."""
         known = self._runs.get(run, {}).items()
-        alerts = (_judged(alert) for (name, _), alerts in known if name == rule for alert in alerts.values())
+        alerts = (judged(alert) for (name, _), alerts in known if name == rule for alert in alerts.values())
         return [alert for alert in alerts if alert.state == "firing"]
 
     def fold(self, alert: Alert) -> None:
@@ -127,9 +119,7 @@ class Book:
 
     def hear(self, alert: Alert) -> None:
         """Take in a record of a run that another worker watches: what is about a host concerns runs here, too."""
-        known = self._abroad.get(alert.id)
-        if alert.incident and (known is None or known.version < alert.version):
-            self._abroad[alert.id] = alert
+        self._incidents.hear(alert)
 
     def apply(self, verdict: Verdict, now: int) -> Alert | None:
         """Return the alert's new state, or None where the verdict changes nothing."""
@@ -210,9 +200,9 @@ class Book:
                 return None
         id_ = fire.id
         known = self._alerts.get(id_)
-        if known is not None and _judged(known).state == "firing":
+        if known is not None and judged(known).state == "firing":
             return None
-        policy = self._policies.get(fire.rule, _PLAIN)
+        policy = self._policies.get(fire.rule, PLAIN)
         told = {
             "attempt": fire.attempt, "title": fire.title, "text": fire.text, "step": fire.step, "value": fire.value,
             "before": fire.before, "caused_at": fire.caused_at, "tags": fire.tags, "console": fire.console,
@@ -245,7 +235,8 @@ class Book:
 
     def _begin(self, alert: Alert, now: int) -> Alert:
         """Have an alert fire: as a part of the incident that explains it, silenced, or told."""
-        cause = self._cause(alert)
+        run = chain.from_iterable(alerts.values() for alerts in self._runs.get(alert.run, {}).values())
+        cause = self._incidents.cause(alert, run)
         if cause is not None:
             if cause.id in self._alerts:
                 self._grown.add(cause.id)
@@ -256,24 +247,24 @@ class Book:
         """Give out the notice that an alert fires, if somebody is to be told and was not."""
         if alert.standing != "firing" or alert.mode == "observe" or alert.part_of or alert.told_at is not None:
             return alert
-        policy = self._policies.get(alert.rule, _PLAIN)
+        policy = self._policies.get(alert.rule, PLAIN)
         return self._change(
             alert,
             told_at=now,
-            incident=self._incident(alert, policy),
+            incident=self._incidents.name(alert),
             stop_asked_at=now if policy.stop else None,
         )
 
     def _resolve(self, resolve: Resolve, now: int) -> Alert | None:
         alert = self._alerts.get(resolve.alert.id)
-        if alert is None or _judged(alert).state != "firing" or alert.episode != resolve.alert.episode:
+        if alert is None or judged(alert).state != "firing" or alert.episode != resolve.alert.episode:
             return None
         alert = replace(
             alert,
             attempt=alert.attempt if resolve.attempt is None else resolve.attempt,
             text=f"{alert.text}\nResolved: {resolve.reason}",
         )
-        keep = self._policies.get(alert.rule, _PLAIN).keeps(alert)
+        keep = self._policies.get(alert.rule, PLAIN).keeps(alert)
         if keep and alert.state == "firing":
             return self._change(alert, kept_until=now + keep)
         return self._end(alert, now)
@@ -299,54 +290,9 @@ class Book:
             return alert
         if alert.silenced_until is not None and alert.silenced_until <= now:
             alert = self._tell(self._change(alert, silenced_until=self._silenced(alert, now)), now)
-        if alert.part_of and self._unexplained(alert, now):
+        if alert.part_of and self._incidents.unexplained(alert, now):
             alert = self._tell(self._change(alert, part_of=""), now)
         return alert
-
-    def _cause(self, alert: Alert) -> Alert | None:
-        """Return the alert that explains one that fires, the first cause where there is a chain."""
-        policy = self._policies.get(alert.rule, _PLAIN)
-        at = alert.caused_at or alert.fired_at
-        if policy.follows:
-            for one in chain.from_iterable(alerts.values() for alerts in self._runs.get(alert.run, {}).values()):
-                kind = self._policies.get(one.rule, _PLAIN).kind or one.rule
-                since = one.caused_at or one.fired_at
-                if (
-                    kind in policy.follows
-                    and one.mode == "notify"
-                    and _judged(one).state == "firing"
-                    and since - _BEFORE <= at <= since + _CASCADE
-                ):
-                    return self._alerts.get(one.part_of, one)
-        if policy.hostwide and alert.host:
-            for one in self._host(alert):
-                told = one.state == "firing" and one.told_at is not None and not one.part_of
-                if told and abs(at - (one.caused_at or one.fired_at)) <= _TOGETHER:
-                    return one
-        return None
-
-    def _host(self, alert: Alert) -> Iterator[Alert]:
-        """Yield the alerts, here and abroad, by which somebody was told of this alert's host, too."""
-        for one in chain(self._alerts.values(), self._abroad.values()):
-            if one.incident and (one.rule, one.host) == (alert.rule, alert.host) and one.id != alert.id:
-                yield one
-
-    def _incident(self, alert: Alert, policy: Policy) -> str:
-        """Return under what the alert's notices are known.
-
-        Two workers may find at the same moment that a host is lost on which runs of both are: each tells of it, by the
-        same name, so receivers take it once.
-        """
-        if not policy.hostwide or not alert.host:
-            return ""
-        host = identity(alert.rule, "", alert.host, None)
-        own = [alert] if alert.incident else []
-        numbers = [int(one.incident.rpartition("-")[2]) for one in chain(own, self._host(alert))]
-        return f"{host}-{max(numbers, default=0) + 1}"
-
-    def _unexplained(self, alert: Alert, now: int) -> bool:
-        cause = self._alerts.get(alert.part_of) or self._abroad.get(alert.part_of)
-        return cause is None or (cause.state == "resolved" and (cause.resolved_at or 0) + _GRACE <= now)
 
     def _silenced(self, alert: Alert, now: int) -> int | None:
         return max((one.until for one in self._silences.values() if silences(one, alert, now)), default=None)
@@ -362,7 +308,7 @@ class Book:
     def _grow(self, alert: Alert) -> Alert:
         self._grown.discard(alert.id)
         parts = [one for alerts in self._runs[alert.run].values() for one in alerts.values() if one.part_of == alert.id]
-        if self._policies.get(alert.rule, _PLAIN).hostwide:
+        if self._policies.get(alert.rule, PLAIN).hostwide:
             parts = [one for one in self._alerts.values() if one.part_of == alert.id]
         told = [
             {"id": one.id, "rule": one.rule, "run": one.run, "ranks": one.ranks, "caused_at": one.caused_at}
@@ -390,12 +336,3 @@ class Book:
             self._ranks.pop(alert.id, None)
             self._grown.discard(alert.id)
         return alert
-
-
-def _judged(alert: Alert) -> Alert:
-    """Return an alert as rules see it."""
-    if alert.state == "pending":
-        return replace(alert, state="firing")
-    if alert.kept_until is not None and alert.state == "firing":
-        return replace(alert, state="resolved")
-    return alert

@@ -51,6 +51,10 @@ class Policy:
         return max(self.keep, min(_FLAP_HOLD << min(extra, 16), _FLAP_HOLD_MAX) if extra >= 0 else 0)
 
 
+#: What holds for alerts of a rule that is not declared any more.
+PLAIN = Policy()
+
+
 def flaps(known: Alert | None, now: int) -> int:
     """Return how often in a row an alert has come again shortly after its end, if it comes again now."""
     if known is None or known.resolved_at is None or now - known.resolved_at > _FLAP_WINDOW:

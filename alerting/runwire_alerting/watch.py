@@ -147,11 +147,14 @@ class Watch:
     def _apply(
         self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
     ) -> None:
+        for verdict in self._verdicts(judge, what):
+            alert = self.book.apply(self._told(verdict), now)
+            if alert is not None:
+                changed.append(alert)
+
+    def _verdicts(self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...]) -> Iterator[Verdict]:
         try:
-            for verdict in judge(*what):
-                alert = self.book.apply(self._told(verdict), now)
-                if alert is not None:
-                    changed.append(alert)
+            yield from judge(*what)
         except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
             name = getattr(getattr(judge, "__self__", None), "name", "unknown")
             RULE_FAULTS.labels(name).inc()

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
 from runwire_alerting.errors import DeclarationError
 from runwire_alerting.history import History
+from runwire_alerting.inbox import Assigned, Came, Delivered, Heard, Tick, letters, parse, read_alert
 from runwire_alerting.notifiers import declaration
 from runwire_alerting.notifiers.receiver import Receiver
 from runwire_alerting.notifiers.receivers import receivers, webhook
@@ -54,36 +54,6 @@ _LOOK_SECONDS_MAX = 3.0
 _STUCK_SECONDS_MAX = 60.0
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class _Came:
-    """A Faust event: the messages that it brought, parsed, and those that cannot be read."""
-
-    event: Any
-    read: list[tuple[Message, Pulse | Event]]
-    refused: list[tuple[Message, str]]
-
-
-@dataclass(frozen=True)
-class _Tick:
-    ends: dict[TopicPartition, int] | None
-
-
-@dataclass(frozen=True)
-class _Delivered:
-    alert: Alert
-    receiver: str
-
-
-@dataclass(frozen=True)
-class _Heard:
-    said: Directive | Alert
-
-
-@dataclass(frozen=True)
-class _Assigned:
-    partitions: frozenset[TopicPartition]
 
 
 def run(
@@ -181,7 +151,7 @@ class Alerting:
         return self._lag.lacks() or (f"not all is seen of partitions {sorted(blind)}" if blind else None)
 
     async def _receive(self, event: Any) -> None:
-        await self._inbox.put(_parse(event))
+        await self._inbox.put(parse(event))
 
     async def _work(self) -> None:
         with vital("handling records"):
@@ -196,7 +166,7 @@ class Alerting:
 
     async def _take(self) -> list[Any]:
         batch = [await self._inbox.get(), *self._waiting()]
-        if any(self._watch.company(said) for item in batch if isinstance(item, _Came) for _, said in item.read):
+        if any(self._watch.company(said) for item in batch if isinstance(item, Came) for _, said in item.read):
             await asyncio.sleep(_COMPANY_SECONDS)
             batch += self._waiting()
         return batch
@@ -206,9 +176,9 @@ class Alerting:
 
     async def _handle(self, kind: type, items: list[Any]) -> None:
         now = _now()
-        if kind is _Came:
+        if kind is Came:
             await self._handle_came([item for item in items if self._partitions.present(item.event)], now)
-        elif kind is _Tick:
+        elif kind is Tick:
             seen = self._sight.look(items[-1].ends, now)
             self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
@@ -216,10 +186,10 @@ class Alerting:
             await self._tell(self._watch.tick(now, seen), now)
             await self._keep(now)
             metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
-        elif kind is _Delivered:
+        elif kind is Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
-        elif kind is _Heard:
+        elif kind is Heard:
             for item in items:
                 await self._tell(self._obey(item.said, now), now)
         else:
@@ -263,7 +233,7 @@ class Alerting:
         sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
         await asyncio.gather(*sent)
 
-    async def _handle_came(self, items: list[_Came], now: int) -> None:
+    async def _handle_came(self, items: list[Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
         refused: list[tuple[Message, str]] = []
         strays: list[Message] = []
@@ -279,8 +249,8 @@ class Alerting:
                 else:
                     refused.append((said, reason))
         await self._tell(self._watch.read(read, now), now)
-        letters = _letters(refused) + await self._strays.send_home(strays)
-        await self._dead_letters.bury(letters, sum(len(item.read) + len(item.refused) for item in items))
+        dead = letters(refused) + await self._strays.send_home(strays)
+        await self._dead_letters.bury(dead, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
 
     def _acknowledge(self, events: list[Any], now: int) -> None:
@@ -321,11 +291,11 @@ class Alerting:
         await asyncio.gather(*sent)
 
     async def _delivered(self, alert: Alert, receiver: str) -> None:
-        await self._inbox.put(_Delivered(alert, receiver))
+        await self._inbox.put(Delivered(alert, receiver))
 
     async def _on_assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
         places = frozenset(TopicPartition(place.topic, place.partition) for place in assigned)
-        await self._inbox.put(_Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
+        await self._inbox.put(Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
 
     async def _load(self, assigned: frozenset[TopicPartition]) -> None:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
@@ -335,7 +305,7 @@ class Alerting:
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
-            alert = _alert(record.value)
+            alert = read_alert(record.value)
             if alert is not None:
                 (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
@@ -376,14 +346,14 @@ class Alerting:
         with vital("reading what others say"):
             await self._connected.wait()
             async for said in self._bulletin.news():
-                await self._inbox.put(_Heard(said))
+                await self._inbox.put(Heard(said))
 
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
             self._watchdog.start()
             while not self.app.should_stop:
                 self._watchdog.beat()
-                await self._inbox.put(_Tick(await self._ends()))
+                await self._inbox.put(Tick(await self._ends()))
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def _ends(self) -> dict[TopicPartition, int] | None:
@@ -399,34 +369,6 @@ class Alerting:
             await receiver.close()
         await self._history.stop()
         await self._bulletin.stop()
-
-
-def _parse(event: Any) -> _Came:
-    messages, refused = unpack([event.message])
-    kind = Pulse if event.message.topic == PULSE else Event
-    read: list[tuple[Message, Pulse | Event]] = []
-    for message in messages:
-        try:
-            read.append((message, kind.parse(message.value or b"")))
-        except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
-            refused.append((message, str(error)))
-    return _Came(event, read, refused)
-
-
-def _letters(refused: list[tuple[Message, str]]) -> list[tuple[Message, str]]:
-    """Return what is ours to bury: the stream reads events, too, and buries those that cannot be read."""
-    for message, reason in refused:
-        if message.topic != PULSE:
-            _log.warning("unreadable event", reason=reason, partition=message.partition, offset=message.offset)
-    return [letter for letter in refused if letter[0].topic == PULSE]
-
-
-def _alert(value: bytes | None) -> Alert | None:
-    try:
-        return Alert.parse(value or b"")
-    except WireError as error:
-        _log.warning("unreadable alert", reason=str(error))
-        return None
 
 
 def _now() -> int:
