@@ -28,6 +28,8 @@ from runwire_alerting import rulesfile
 from runwire_server import directives
 
 Listen = Callable[..., Receiver]
+#: These runs say a word now and then, which is no silence to be told of.
+PATIENT = {"RUNWIRE_ALERT_HEARTBEAT_AFTER": "3600"}
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_rules_that_are_applied_hold_at_once_and_after_a_restart(
     read of a directive stops nothing.
     """
     hook = listen()
-    worker = start(hook.url)
+    worker = start(hook.url, **PATIENT)
     host.send(DIRECTIVES, "rules", b"no json")
     direct(ruleset(f"rules: [{{name: mine, kind: nonfinite, severity: info, where: {{run: '{run}*', metric: acc}}}}]"))
     until(lambda: "mine" in worker.log.read_text(), "taken over")
@@ -60,7 +62,7 @@ def test_rules_that_are_applied_hold_at_once_and_after_a_restart(
     host.pulse(run, metrics={"acc": nan})
     until(lambda: hook.of(run), "notice")
     worker.kill()
-    start(hook.url)
+    start(hook.url, **PATIENT)
     host.pulse(f"{run}-2", metrics={"acc": nan})
     until(lambda: hook.of(f"{run}-2"), "notice after the restart")
     [(_, told)] = hook.of(run)
@@ -76,7 +78,7 @@ def test_a_silenced_alert_is_told_when_the_silence_ends_whoever_watches_then(
 ) -> None:
     """Recorded as silenced and told to nobody; the worker is killed, the silence ended, and the next one tells."""
     hook, node = listen(), Host(kafka)
-    worker = start(hook.url)
+    worker = start(hook.url, **PATIENT)
     direct(Silence(run, {"run": run}, now() + 3600 * SECOND, "ann", now()))
     node.pulse(f"{run}-other", nan=True)
     until(lambda: hook.of(f"{run}-other"), "another run's notice")
@@ -85,7 +87,7 @@ def test_a_silenced_alert_is_told_when_the_silence_ends_whoever_watches_then(
     assert published(kafka, run)[-1].standing == "silenced"
     worker.kill()
     direct(Silence(run, {"run": run}, now(), "ann", now()))
-    start(hook.url)
+    start(hook.url, **PATIENT)
     until(lambda: hook.of(run), "notice")
     node.producer.close()
     assert [told["state"] for _, told in hook.of(run)] == ["firing"]
@@ -100,13 +102,13 @@ def test_an_acknowledgement_is_recorded_and_known_to_the_next_worker(
 ) -> None:
     """Who sees to it stands in the record, also where that was said while nobody watched; its end is told."""
     hook, node = listen(), Host(kafka)
-    worker = start(hook.url)
+    worker = start(hook.url, **PATIENT)
     node.pulse(run, nan=True)
     until(lambda: hook.of(run), "notice")
     worker.kill()
     [alert] = {one.id for one in published(kafka, run)}
     direct(Acknowledgement(alert, 1, "ann", now()))
-    start(hook.url)
+    start(hook.url, **PATIENT)
     until(lambda: published(kafka, run)[-1].acknowledged_by == "ann", "acknowledged")
     node.attempt += 100
     node.pulse(run)
@@ -124,7 +126,7 @@ def test_a_rule_stops_and_tags_its_run_and_calls_a_webhook_of_its_own(
 ) -> None:
     """Once each, besides the notice to the receivers of all; what another rule finds is not told to that webhook."""
     hook, called, node = listen(), listen(), Host(kafka)
-    worker = start(hook.url)
+    worker = start(hook.url, **PATIENT)
     actions = f"[stop, {{tag: nan}}, {{webhook: '{called.url}'}}]"
     direct(ruleset(f"rules: [{{name: nonfinite, where: {{run: '{run}'}}, actions: {actions}}}]"))
     until(lambda: "event=rules" in worker.log.read_text(), "taken over")
