@@ -31,7 +31,7 @@ def store(clickhouse: str, project: str, run: str) -> None:
     times = [BEGIN + step + (400 if step > 200 else 0) for step in range(1, 301)]
     records = [Message(EVENTS, 0, 0, None, Event("start", run, 0, seq, BEGIN * SECOND, {"project": project}).encode())]
     for rank in range(2):
-        losses = [math.nan if rank == 1 and step >= 100 else 1.0 for step in range(1, 301)]
+        losses = [math.nan if rank == 1 and step >= 100 else 1 + 1 / step for step in range(1, 301)]
         planes = [
             array("Q", range(seq + 1, seq + 301)), array("q", range(1, 301)),
             array("q", [at * SECOND for at in times]), array("d", losses),
@@ -102,5 +102,5 @@ def test_pulses_of_the_past_hold_what_was_logged(clickhouse: str) -> None:
     assert counts == {0: 300, 1: 300}
     first = next(one.metrics["train/loss"].first_nonfinite for one in told if one.rank == 1 and one.step == 100)
     assert first is not None
-    assert (first["step"], first["before"][-1]) == (100, (99, 1.0))
+    assert (first["step"], first["before"][-1]) == (100, (99, 1 + 1 / 99))
     assert max(one.steps for one in told) == 300
