@@ -292,13 +292,12 @@ class Cluster:
         watch = self.watches[worker] = Watch(rules(SETTINGS))
         mine = {place for place, owner in self.owner.items() if owner == worker}
         for alert in self.published:
-            if partition(alert.run) in mine:
-                watch.book.fold(Alert.parse(alert.encode()))
+            (watch.book.fold if partition(alert.run) in mine else watch.book.hear)(Alert.parse(alert.encode()))
         for oldest in (now - WINDOW - UNCOMMITTED, now - UNCOMMITTED):  # read back; handled, and not committed
             for place in mine:
                 for at, record in self.recent[place]:
                     if at > oldest:
-                        self.published += watch.read([(record, place)], micros(now))
+                        self._publish(worker, watch.read([(record, place)], micros(now)))
         self.since[worker] = now + 2
 
     def leave(self, _: float, __: object) -> None:
@@ -327,14 +326,22 @@ class Cluster:
         kept.append((at, record))
         if len(kept) > 200 and kept[100][0] < at - WINDOW - UNCOMMITTED:
             del kept[:100]
-        self.published += self.watches[self.owner[place]].read([(record, place)], micros(now))
+        worker = self.owner[place]
+        self._publish(worker, self.watches[worker].read([(record, place)], micros(now)))
 
     def strike(self, now: float, run: str) -> None:
         """Let the clock of a run's worker strike, or of all for no run."""
         for worker in [self.owner[partition(run)]] if run else range(WORKERS):
             if self.backlog is None and now >= self.since[worker]:
                 seen = {place: micros(self.since[worker]) for place, owner in self.owner.items() if owner == worker}
-                self.published += self.watches[worker].tick(micros(now), seen)
+                self._publish(worker, self.watches[worker].tick(micros(now), seen))
+
+    def _publish(self, worker: int, alerts: list[Alert]) -> None:
+        self.published += alerts
+        for alert in alerts:  # all read what is about hosts, which have runs everywhere
+            for other, watch in self.watches.items():
+                if other != worker:
+                    watch.book.hear(alert)
 
 
 def partition(run: str) -> int:

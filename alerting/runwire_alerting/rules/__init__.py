@@ -9,10 +9,15 @@ from runwire.errors import ConfigError
 from runwire_alerting.declarations import Call, Declaration, Stop, Tag
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
+from runwire_alerting.rules.checkpoint_overdue import CheckpointOverdue
 from runwire_alerting.rules.crash import Crash, Restarting
+from runwire_alerting.rules.disk_full import DiskFull
+from runwire_alerting.rules.finished import Finished
 from runwire_alerting.rules.gpu_idle import GpuIdle
 from runwire_alerting.rules.gpu_xid import GpuXid
 from runwire_alerting.rules.host_lost import HostLost
+from runwire_alerting.rules.input_bottleneck import InputBottleneck
+from runwire_alerting.rules.memory_creep import MemoryCreep
 from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.phase_overrun import PhaseOverrun
 from runwire_alerting.rules.preempted import Preempted
@@ -21,6 +26,8 @@ from runwire_alerting.rules.restart_without_progress import RestartStorm, Restar
 from runwire_alerting.rules.rule import Rule
 from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
+from runwire_alerting.rules.straggler import Straggler
+from runwire_alerting.rules.suspect_node import SuspectNode
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
@@ -42,10 +49,17 @@ KINDS: dict[str, type[Rule]] = {
         HostLost,
         GpuXid,
         GpuIdle,
+        Straggler,
+        CheckpointOverdue,
+        SuspectNode,
+        DiskFull,
+        MemoryCreep,
+        InputBottleneck,
+        Finished,
     )
 }
 #: Those that are on without a declaration.
-STANDARD = tuple(KINDS)
+STANDARD = tuple(name for name in KINDS if name != "finished")
 
 
 @dataclass(frozen=True)
