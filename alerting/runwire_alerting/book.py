@@ -56,6 +56,8 @@ class Fire:
     step: int | None = None
     value: float | None = None
     before: list[tuple[int, float]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -213,7 +215,7 @@ class Book:
         policy = self._policies.get(fire.rule, _PLAIN)
         told = {
             "attempt": fire.attempt, "title": fire.title, "text": fire.text, "step": fire.step, "value": fire.value,
-            "before": fire.before, "caused_at": fire.caused_at,
+            "before": fire.before, "caused_at": fire.caused_at, "tags": fire.tags, "console": fire.console,
         }  # fmt: skip
         if known is not None and known.state == "firing":  # it was over, and not for long enough
             return self._change(known, **told, kept_until=None, flaps=known.flaps + 1)

@@ -43,6 +43,7 @@ class Rank:
         phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
         checkpoint_gap: the most steps between two of them, in earlier attempts too; None before the second.
+        console: the last lines that it printed, if it was killed or failed.
         restarts, restarts_max: how often its launcher has started the job anew, and does at most; None if not known.
         stage: its rank in pipeline parallelism, None if not known.
         planned: why it is about to be stopped, if it said so.
@@ -81,6 +82,7 @@ class Rank:
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
     checkpoint_gap: int | None = None
+    console: list[str] = field(default_factory=list)
     restarts: int | None = None
     restarts_max: int | None = None
     stage: int | None = None
@@ -185,6 +187,7 @@ class Health:
             gap = (pulse.checkpoint_step or 0) - rank.checkpoint_step
             rank.checkpoint_gap = max(gap, rank.checkpoint_gap or 0)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
+        rank.console = pulse.console or rank.console
         rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
         local = pulse.metrics.get(LOCAL)
         if local is not None:
@@ -223,6 +226,9 @@ class Health:
         if event.type == "planned_stop":
             rank.planned = str(event.data.get("reason") or "planned")
         ended = _ending(event)
+        lines = event.data.get("console") if ended is not None else None
+        if isinstance(lines, list):
+            rank.console = [line for line in lines if isinstance(line, str)]
         if ended is not None and not rank.said:
             self._end(rank, ended, now)
             rank.said = True

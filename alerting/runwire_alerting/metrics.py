@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
-    from runwire_alerting.notifiers.webhook import Webhook
+    from runwire_alerting.notifiers.receiver import Receiver
     from runwire_alerting.watch import Watch
 
 ALERTS = Counter(
@@ -40,7 +40,7 @@ _SPOOL_WAITING_BYTES = Gauge(
 )
 
 
-def tell(watch: Watch, receivers: Iterable[Webhook], blind: int) -> None:
+def tell(watch: Watch, receivers: Iterable[Receiver], blind: int) -> None:
     """Note what holds now; called about once a second.
 
     Args:

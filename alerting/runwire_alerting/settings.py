@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
@@ -12,6 +13,10 @@ from runwire.errors import ConfigError
 
 def _names(given: Any) -> Any:
     return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+
+
+def _words(given: Any) -> Any:
+    return given.split() if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -38,6 +43,10 @@ class Settings(BaseSettings):
         default=7200.0, gt=0, description="how long a notice is offered to a receiver that takes none"
     )
     post_timeout: float = Field(default=5.0, gt=0, description="how long a receiver may take to answer")
+    file: Path | None = Field(default=None, description="the YAML file that says notifiers and routes")
+    webhooks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="addresses, with blanks between them, where all alerts are posted"
+    )
     stop: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         default=frozenset(), description="rules, with commas between them, whose alerts ask their run to stop"
     )

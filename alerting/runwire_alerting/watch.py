@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting import memory
-from runwire_alerting.book import Book, Verdict
+from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.declarations import Where
 from runwire_alerting.facts import SELECTED
 from runwire_alerting.health import Health, Rank
@@ -136,12 +137,19 @@ class Watch:
         for place in [place for place in self._panels if place[0] == run]:
             del self._panels[place]
 
+    def _told(self, verdict: Verdict) -> Verdict:
+        """Add to what fires the run's tags, and what its rank printed last if that has ended badly."""
+        rank = self.health.get(verdict.run, verdict.rank) if isinstance(verdict, Fire) else None
+        if rank is None or not isinstance(verdict, Fire):
+            return verdict
+        return replace(verdict, tags=sorted(rank.facts.tags), console=rank.console)
+
     def _apply(
         self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
     ) -> None:
         try:
             for verdict in judge(*what):
-                alert = self.book.apply(verdict, now)
+                alert = self.book.apply(self._told(verdict), now)
                 if alert is not None:
                     changed.append(alert)
         except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more

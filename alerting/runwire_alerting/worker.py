@@ -25,9 +25,11 @@ from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement
 from runwire.wire.directives import Directive
 from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
-from runwire_alerting.errors import RulesError
+from runwire_alerting.errors import DeclarationError
 from runwire_alerting.history import History
-from runwire_alerting.notifiers.webhook import Webhook
+from runwire_alerting.notifiers import declaration
+from runwire_alerting.notifiers.receiver import Receiver
+from runwire_alerting.notifiers.receivers import receivers, webhook
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
@@ -98,7 +100,7 @@ def run(
 
     Args:
         kafka: "host:port" of the brokers, several with commas.
-        webhooks: where alerts are posted.
+        webhooks: where alerts are posted, besides where the settings say.
         datadir: a folder for Faust, made if need be; nothing of value lies there.
         server_url: where the page is, for links in notices.
         settings: numbers of the rules; None for the environment's.
@@ -138,11 +140,13 @@ class Alerting:
             poll_records=500,
         )
         self._settings = settings
-        self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
+        hooks = [*webhooks, *(url.get_secret_value() for url in settings.webhooks)]
+        declared = declaration.read(settings.file)
+        self._receivers = receivers(hooks, declared, settings, server_url, self._delivered)
         self._history = History(kafka, GROUP)
         self._server_url = server_url
         #: By their addresses, those whom only some rules name.
-        self._called: dict[str, Webhook] = {}
+        self._called: dict[str, Receiver] = {}
         self._bulletin = Bulletin(kafka)
         #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
         self._said: dict[str, Acknowledgement | Silence] = {}
@@ -230,7 +234,7 @@ class Alerting:
         if isinstance(said, RuleSet):
             try:
                 self._rules = rules(self._settings, rulesfile.taken(said))
-            except RulesError as error:
+            except DeclarationError as error:
                 _log.error("rules not taken over", by=said.by, reason=str(error))
                 return []
             self._watch.arm(self._rules)
@@ -246,7 +250,7 @@ class Alerting:
         """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
         for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
             if url not in self._called:
-                self._called[url] = Webhook(url, self._settings, self._server_url, self._delivered)
+                self._called[url] = webhook(url, self._settings, self._server_url, self._delivered)
 
     def _mine(self, alert: Alert) -> bool:
         counts = self._partitions.counts
@@ -300,7 +304,7 @@ class Alerting:
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
             metrics.ALERTS.labels(alert.rule, alert.state).inc()
 
-    def _receivers_of(self, alert: Alert) -> list[Webhook]:
+    def _receivers_of(self, alert: Alert) -> list[Receiver]:
         called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
         return [*self._receivers, *(self._called[url] for url in called)]
 

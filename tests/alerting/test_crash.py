@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from timeline import Timeline, event, micros, pulse
 
-from runwire.wire import Event, Pulse
+from runwire.wire import Alert, Event, Pulse
 
 
 def test_an_exception_fires_with_its_text() -> None:
@@ -167,6 +167,28 @@ def test_what_is_read_again_turns_nothing_back() -> None:
     line.live(51, 54, attempt=50)
     line.read(54, pulse(40, alive=False, ended="killed"))
     assert line.alerts == []
+
+
+@pytest.mark.parametrize("first", ["event", "pulse"])
+def test_the_last_lines_of_the_console_come_with_it_whichever_word_is_read_first(first: str) -> None:
+    """A killed process's event and its last pulse both tell what it printed: the alert has it, and is one."""
+    line = Timeline()
+    line.live(0, 5)
+    words = [event(5, "lost", reason="killed", console=["step 49", "step 50"]),
+             pulse(5, alive=False, ended="killed", console=["step 49", "step 50"])]  # fmt: skip
+    line.read(5, *(words if first == "event" else words[::-1]))
+    [fired] = line.alerts
+    assert fired.console == ["step 49", "step 50"]
+    assert Alert.parse(fired.encode()) == fired
+
+
+def test_an_alert_has_the_runs_tags() -> None:
+    """Routes choose by them: those that the run had when it fired."""
+    line = Timeline()
+    line.read(0, event(0, "start", tags=["prod", "old"]), event(1, "tags", tags=["llm"], removed=["old"]))
+    line.live(1, 5)
+    line.read(5, event(5, "lost", reason="killed"))
+    assert line.alerts[0].tags == ["llm", "prod"]
 
 
 def torchrun(at: float, count: int, most: int, **more: Any) -> Pulse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -186,6 +187,7 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
     assert key == f"{alert.id}-1-firing"
     fired_at = body.pop("fired_at")
     assert isinstance(fired_at, int)
+    assert base64.b64decode(body.pop("plot")).startswith(b"\x89PNG")
     assert body == {
         "title": "bold-mlp: train/loss is NaN at step 7",
         "text": f"bold-mlp ({run}) of digits, rank 0 on node-{run}: train/loss is NaN at step 7. "
@@ -193,7 +195,7 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
         "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
         "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
-        "host": f"node-{run}", "ranks": "0", "cascade": [],
+        "host": f"node-{run}", "tags": [], "action": "roll_back", "ranks": "0", "cascade": [], "console": [],
         "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
         "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
     }  # fmt: skip
@@ -584,3 +586,30 @@ def test_wrong_settings_are_told_in_one_sentence(
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_says_who_is_told_of_what(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str, tmp_path: Path
+) -> None:
+    """A NaN goes to the signed webhook of its route, a message to the other one, and each nowhere else."""
+    pager, chat = listen(), listen()
+    file = tmp_path / "alerts.yaml"
+    file.write_text(f"""
+notifiers:
+  pager: {{url: "{pager.url}", secret: "${{PAGER_SECRET}}"}}
+  chat: {{url: "{chat.url}"}}
+routes:
+  - {{to: pager, severity: critical, project: [dig*]}}
+  - {{to: chat}}
+""")
+    worker = start(RUNWIRE_ALERT_FILE=str(file), PAGER_SECRET="s3cret-of-twenty-four-bytes-or-more")
+    host.pulse(run)
+    host.event(run, "alert", title="look", level="info")
+    host.pulse(run, nan=True)
+    until(lambda: pager.of(run) and chat.of(run), "both told")
+    assert [body["rule"] for _, body in pager.of(run)] == ["nonfinite"]
+    assert [body["rule"] for _, body in chat.of(run)] == ["user"]
+    headers, _ = next(came for came in pager.requests if run.encode() in came[1])
+    assert headers["webhook-signature"].startswith("v1,")
+    assert not any("webhook-signature" in came for came, _ in chat.requests)
+    assert "s3cret" not in worker.log.read_text()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from runwire.errors import ConfigError
 from runwire_alerting.declarations import Call, Declaration, Stop, Tag
+from runwire_alerting.detectors import DETECTORS
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
+from runwire_alerting.rules import detecting
 from runwire_alerting.rules.checkpoint_overdue import CheckpointOverdue
 from runwire_alerting.rules.crash import Crash, Restarting
 from runwire_alerting.rules.disk_full import DiskFull
@@ -32,34 +34,12 @@ from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
-KINDS: dict[str, type[Rule]] = {
-    kind.name: kind
-    for kind in (
-        Nonfinite,
-        Crash,
-        Restarting,
-        Preempted,
-        RestartWithoutProgress,
-        RestartStorm,
-        User,
-        RanksDisagree,
-        PhaseOverrun,
-        Stalled,
-        SlowStart,
-        HostLost,
-        GpuXid,
-        GpuIdle,
-        Straggler,
-        CheckpointOverdue,
-        SuspectNode,
-        DiskFull,
-        MemoryCreep,
-        InputBottleneck,
-        Finished,
-    )
-}
-#: Those that are on without a declaration.
-STANDARD = tuple(name for name in KINDS if name != "finished")
+_KINDS: tuple[type[Rule], ...] = (
+    Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree, PhaseOverrun,
+    Stalled, SlowStart, HostLost, GpuXid, GpuIdle, Straggler, CheckpointOverdue, SuspectNode, DiskFull, MemoryCreep,
+    InputBottleneck, Finished, *map(detecting.kind, DETECTORS),
+)  # fmt: skip
+KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True)
@@ -108,10 +88,11 @@ def standard(settings: Settings) -> dict[str, Declaration]:
     return {
         name: Declaration(
             name=name,
-            mode="observe" if KINDS[name].observed else "notify",
+            mode="observe" if kind.observed else "notify",
             actions=[Stop()] if name in settings.stop else [],
         )
-        for name in STANDARD
+        for name, kind in KINDS.items()
+        if kind.standard or name in settings.stop
     }
 
 

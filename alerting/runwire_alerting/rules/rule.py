@@ -42,6 +42,8 @@ class Rule:
     name: ClassVar[str]
     #: What can be set of it.
     Params: ClassVar[type[BaseModel]] = Settable
+    #: Whether there is a rule of it without a declaration.
+    standard: ClassVar[bool] = True
     #: Whether, unless declared otherwise, its alerts are recorded and nobody is told: they are nobody's to act upon.
     observed: ClassVar[bool] = False
     #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.

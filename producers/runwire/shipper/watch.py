@@ -16,6 +16,7 @@ from zlib import crc32
 from runwire.shipper import slots
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
+from runwire.shipper.tail import last_lines
 from runwire.shipper.vitals import Progress, Vitals
 from runwire.spool import TERMINATED, Damage, Item, Meta, Position, Reader, Rows, Told
 from runwire.wire import EVENTS, PULSE, Event, MetricPulse
@@ -102,6 +103,7 @@ class Watch:
         self.due = self._next_turn = 0.0
         self._fresh = True
         self.items: list[Item] = []
+        self._console: list[str] = []
         self.alerting = 0
 
     @property
@@ -214,7 +216,15 @@ class Watch:
         elif kind == "checkpoint" and data.get("action") == "saved":
             saved = {"checkpoint_step": data.get("step"), "checkpoint_at": event["ts"]}
             self._here = self._here._replace(doing={**self._here.doing, **saved})
+        failed = kind == "exception" or (kind == "finish" and bool(data.get("exit_code")))
+        if failed and data.get("stopped") is not True:
+            data = self._with_console(data)
         self._send_event(kind, seq, event["ts"], data, end)
+
+    def _with_console(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Add what the process printed last: alerting, which reads no console, tells it with the failure."""
+        self._console = last_lines(self._folder)
+        return {**data, "console": self._console} if self._console else data
 
     def _tell_damage(self, damage: Damage) -> None:
         data = {
@@ -235,7 +245,11 @@ class Watch:
             planned = self._planned(ts)
             if planned is not None:
                 ended = "stopped"
-            lost = {"reason": "killed"} if planned is None else {"reason": planned, "stopped": True}
+            lost = (
+                {"reason": planned, "stopped": True}
+                if planned is not None
+                else self._with_console({"reason": "killed"})
+            )
             self._send_event("lost", here.seq, ts, lost, here.position)
         elif here.stopped:
             ended = "stopped"
@@ -292,6 +306,8 @@ class Watch:
             "step_seconds_max": self._vitals.step_seconds_max,
             "ended": ended,
             "waiting_bytes": waiting,
+            # The last pulse may be read before the event that says the same.
+            "console": self._console or None if ended in ("killed", "failed") else None,
             **self._here.doing,
         }
         value = encode_pulse(self._process, moment, metrics)

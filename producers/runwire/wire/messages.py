@@ -50,7 +50,8 @@ class Event:
     reason, asked_at}, the answer to a request to stop; planned_stop {reason, until}, what ends it until then
     (microseconds) is no crash; exception {kind, message, traceback}; finish {exit_code}; lost {reason}, said by the
     shipper when the process went without a finish; dropped {rows, reason} and what else is known of the loss; media: a
-    `runwire.wire.media.MediaItem`. An exception, finish or lost that has ``stopped: true`` was asked for or planned.
+    `runwire.wire.media.MediaItem`. An exception, finish or lost that has ``stopped: true`` was asked for or planned;
+    one that was not has ``console``, the last lines that were printed.
     """
 
     type: EventType
@@ -122,6 +123,7 @@ class Pulse:
         phase_limit: how many seconds it may be silent meanwhile, None if it does not say.
         checkpoint_step: the step of the last checkpoint that it said was saved.
         checkpoint_at: when it said so.
+        console: in the last one of a process that was killed or failed, the last lines that it printed.
         restarts: how often its launcher has started the job's processes anew, None if it does not say.
         restarts_max: how often it does so at most, None if it does not say.
         stage: its rank in pipeline parallelism, None if it does not say.
@@ -153,6 +155,7 @@ class Pulse:
     restarts_max: int | None = None
     stage: int | None = None
     waiting_bytes: int = 0
+    console: list[str] = field(default_factory=list)
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -194,6 +197,7 @@ class Pulse:
             restarts_max=_optional_integer(record, "restarts_max"),
             stage=_optional_integer(record, "stage"),
             waiting_bytes=_natural(record, "waiting_bytes"),
+            console=_texts(record, "console"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
 
@@ -208,6 +212,8 @@ class Alert:
         rank: of the first offender, where many ranks fail at once.
         attempt: whose doings made the present state; None for an attempt that is not known.
         before: (step, value) pairs before the one it is about, oldest first.
+        tags: the run's, when it fired.
+        console: the last lines that the process printed, oldest first.
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
         version: rises with each record of the id.
@@ -248,6 +254,8 @@ class Alert:
     caused_at: int | None = None
     resolved_at: int | None = None
     delivered_at: dict[str, int] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
     ranks: str = ""
     mode: Mode = "notify"
     held_until: int | None = None
@@ -313,6 +321,8 @@ class Alert:
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
+            tags=_texts(record, "tags"),
+            console=_texts(record, "console"),
             ranks=_typed(record, "ranks", str),
             mode=_choice(record, "mode", get_args(Mode)),
             flaps=_natural(record, "flaps"),
@@ -392,6 +402,13 @@ def _pairs(record: dict[str, Any], key: str) -> list[tuple[int, float]]:
     if len(pairs) > BEFORE_MAX or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise WireError(f"{key} is not a list of at most {BEFORE_MAX} (step, value) pairs")
     return [(_integer({key: step}, key), number(value)) for step, value in pairs]
+
+
+def _texts(record: dict[str, Any], key: str) -> list[str]:
+    texts = record.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise WireError(f"{key} is {texts!r:.80}, expected a list of strings")
+    return texts
 
 
 def _typed(record: dict[str, Any], key: str, kind: type[_T]) -> _T:

@@ -17,6 +17,7 @@ from runwire_server.cli import (
     importance,
     imports,
     login,
+    notifiers,
     pipeline,
     programs,
     ranks,
@@ -88,6 +89,9 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+alerts.alerts.command("test-route", epilog="example: runwire alerts test-route nights --file alerts.yaml")(
+    notifiers.try_route
+)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=_VIEW)
 app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
 app.add_typer(rules.rules, name="rules", rich_help_panel=_KEEP)

@@ -57,7 +57,10 @@ def alerting(
     *,
     alert_webhook: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Post alerts there; may be repeated."),
+        typer.Option(
+            metavar="URL",
+            help="Post alerts there; may be repeated. Tell one that holds a secret by RUNWIRE_ALERT_WEBHOOKS.",
+        ),
     ] = None,
     server: Annotated[
         str | None,
