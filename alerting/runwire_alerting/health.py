@@ -13,6 +13,7 @@ from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire_alerting.course import Course, Gpu, place
 from runwire_alerting.facts import Facts
 from runwire_alerting.machine import Machine, sampled
+from runwire_alerting.pace import LOCAL, Pace
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -41,6 +42,7 @@ class Rank:
             seconds it may be silent meanwhile.
         phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        checkpoint_gap: the most steps between two of them, in earlier attempts too; None before the second.
         console: the last lines that it printed, if it was killed or failed.
         restarts, restarts_max: how often its launcher has started the job anew, and does at most; None if not known.
         stage: its rank in pipeline parallelism, None if not known.
@@ -48,6 +50,7 @@ class Rank:
         facts: what is known of its run.
         course: how far its run came in all attempts.
         machine: what its samples said, None before the first.
+        pace: how long its steps take by itself, None if it does not say.
         seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
         memory: what rules keep of it, by their names; it goes on with its next attempt.
@@ -78,6 +81,7 @@ class Rank:
     phases: dict[str, float] = field(default_factory=dict)
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    checkpoint_gap: int | None = None
     console: list[str] = field(default_factory=list)
     restarts: int | None = None
     restarts_max: int | None = None
@@ -86,6 +90,7 @@ class Rank:
     facts: Facts = field(default_factory=Facts)
     course: Course = field(default_factory=Course)
     machine: Machine | None = None
+    pace: Pace | None = None
     seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -178,9 +183,16 @@ class Health:
         # An event may have told of the next phase before, for it comes by another topic.
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
             _enter(rank, pulse.phase, pulse.phase_since, pulse.phase_limit)
+        if rank.checkpoint_step is not None and (pulse.checkpoint_step or 0) > rank.checkpoint_step:
+            gap = (pulse.checkpoint_step or 0) - rank.checkpoint_step
+            rank.checkpoint_gap = max(gap, rank.checkpoint_gap or 0)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
         rank.console = pulse.console or rank.console
         rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
+        local = pulse.metrics.get(LOCAL)
+        if local is not None:
+            rank.pace = rank.pace or Pace()
+            rank.pace.take(pulse.sent, local)
         if sampled(pulse.metrics):
             rank.machine = rank.machine or Machine()
             rank.machine.take(pulse.sent, pulse.metrics)
@@ -253,7 +265,7 @@ class Health:
         known = self.get(run, number)
         if known is not None:
             rank.project, rank.name, rank.host = known.project, known.name, known.host
-            rank.phases, rank.memory = known.phases, known.memory
+            rank.phases, rank.memory, rank.checkpoint_gap = known.phases, known.memory, known.checkpoint_gap
         self._runs.setdefault(run, {})[number] = rank
         return rank
 

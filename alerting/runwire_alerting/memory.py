@@ -20,7 +20,7 @@ from runwire_alerting.rules.detecting import Detecting, dumped
 SECONDS = 60
 _SECOND = 1_000_000
 #: What is found anew by whoever goes on: where its records lie, when they came, and when it was kept.
-_NOT_KEPT = frozenset({"facts", "course", "machine", "hosts", "memory", "partition", "arrived", "kept"})
+_NOT_KEPT = frozenset({"facts", "course", "machine", "pace", "hosts", "memory", "partition", "arrived", "kept"})
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
 

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from samples import sample
 from timeline import Timeline, micros, pulse
-
-from runwire.wire import MetricPulse
-
-
-def sample(**values: float) -> dict[str, MetricPulse]:
-    """Return a pulse's metrics with a sample of the machine, by names with ``_`` for ``/``."""
-    told = {"process_cpu": 100.0, **values}
-    return {f"system/{key.replace('_', '/')}": MetricPulse(1, one, one, one, one) for key, one in told.items()}
 
 
 def run(line: Timeline, begin: int, end: int, *gpus: float, **more: Any) -> None:
     """Let a run live whose GPUs are used so much, sampled each 15 s."""
     for second in range(begin, end):
-        metrics = sample(**{f"gpu_{index}_utilisation": used for index, used in enumerate(gpus)})
+        metrics = sample(**{f"gpu__{index}__utilisation": used for index, used in enumerate(gpus)})
         line.read(second, pulse(second, metrics=metrics if second % 15 == 0 else {}, **more))
         line.tick(second)
 

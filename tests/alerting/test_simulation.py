@@ -7,10 +7,11 @@ which no worker reads. The workers are what `runwire_alerting.worker` is around 
 alerts that were published and the last two minutes of its partitions, and reads on from what was committed, some of it
 for the second time.
 
-What is not as in life: a pulse each second of each run would be 86 million. So a run says that its pulses come each ten
-minutes (``interval``), and each second only around its own mishaps; a worker's clock strikes each two minutes, and each
-ten seconds around mishaps of its runs. What a crash loop comes to is known to the worker that saw it, so no worker is
-killed between the crashes of one.
+What is not as in life: a pulse each second of each run would be 86 million. So a run says that its pulses come each
+quarter of an hour (``interval``), each second around its own mishaps, and each five or ten while it waits in one; a
+worker's clock strikes each three minutes, and each twenty seconds around mishaps of its runs. What is kept of ranks in
+a topic is not read back here, so what a crash loop comes to is known to the worker that saw it, and none is killed
+between the crashes of one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from runwire_alerting.watch import Watch
 Record = Pulse | Event
 SEED = 20
 RUNS, RUNS_A_HOST, WIDE, WIDE_RANKS = 1000, 5, 60, 4
-DAY, COARSE, STRIKES = 86_400, 600, 10
+DAY, COARSE, STRIKES = 86_400, 900, 20
 PARTITIONS, WORKERS = 40, 10
 OUTAGE = (43_200, 45_000)
 #: What a new worker reads back, and what it reads twice because it was not committed, seconds.
@@ -161,7 +162,7 @@ class Day:
             first.tell(at + 0.1, "finish", exit_code=1)
         others = [rank for rank in ranks if rank is not first]
         for rank in others:  # they wait for it, until somebody ends them
-            rank.live(at, at + 200, progressed=at)
+            rank.live(at, at + 200, every=5, progressed=at)
             rank.die(at + 200)
         self.expected["crash", run] = [FIRES]
         if self.random.random() < 0.6:
@@ -174,7 +175,7 @@ class Day:
         at, hang = self._at(seen=1000), self.random.randrange(200, 600)
         self._until(run, at, hang + 20)
         for rank in self.ranks[run]:
-            rank.live(at, at + hang, progressed=at)
+            rank.live(at, at + hang, every=5, progressed=at)
         self.expected["stalled", run] = [FIRES, HEALS]
         if self.random.random() < 0.5:
             self._quiet(run, at + hang, DAY)
@@ -292,13 +293,12 @@ class Cluster:
         watch = self.watches[worker] = Watch(rules(SETTINGS))
         mine = {place for place, owner in self.owner.items() if owner == worker}
         for alert in self.published:
-            if partition(alert.run) in mine:
-                watch.book.fold(Alert.parse(alert.encode()))
+            (watch.book.fold if partition(alert.run) in mine else watch.book.hear)(Alert.parse(alert.encode()))
         for oldest in (now - WINDOW - UNCOMMITTED, now - UNCOMMITTED):  # read back; handled, and not committed
             for place in mine:
                 for at, record in self.recent[place]:
                     if at > oldest:
-                        self.published += watch.read([(record, place)], micros(now))
+                        self._publish(worker, watch.read([(record, place)], micros(now)))
         self.since[worker] = now + 2
 
     def leave(self, _: float, __: object) -> None:
@@ -327,14 +327,22 @@ class Cluster:
         kept.append((at, record))
         if len(kept) > 200 and kept[100][0] < at - WINDOW - UNCOMMITTED:
             del kept[:100]
-        self.published += self.watches[self.owner[place]].read([(record, place)], micros(now))
+        worker = self.owner[place]
+        self._publish(worker, self.watches[worker].read([(record, place)], micros(now)))
 
     def strike(self, now: float, run: str) -> None:
         """Let the clock of a run's worker strike, or of all for no run."""
         for worker in [self.owner[partition(run)]] if run else range(WORKERS):
             if self.backlog is None and now >= self.since[worker]:
                 seen = {place: micros(self.since[worker]) for place, owner in self.owner.items() if owner == worker}
-                self.published += self.watches[worker].tick(micros(now), seen)
+                self._publish(worker, self.watches[worker].tick(micros(now), seen))
+
+    def _publish(self, worker: int, alerts: list[Alert]) -> None:
+        self.published += alerts
+        for alert in alerts:  # all read what is about hosts, which have runs everywhere
+            for other, watch in self.watches.items():
+                if other != worker:
+                    watch.book.hear(alert)
 
 
 def partition(run: str) -> int:
@@ -345,7 +353,7 @@ def partition(run: str) -> int:
 def happenings(day: Day, cluster: Cluster) -> list[tuple[float, Callable[[float, Any], None], Any]]:
     """Return what happens to the workers, in order: the clock strikes, one is killed, all are assigned anew or away."""
     chance = random.Random(SEED + 1)
-    strikes = {(float(at), "") for at in range(0, DAY, 120)}
+    strikes = {(float(at), "") for at in range(0, DAY, 180)}
     for begin, end, run in day.close:
         strikes |= {(float(at), run) for at in range(int(begin) // STRIKES * STRIKES, int(end) + STRIKES, STRIKES)}
     kills = [chance.uniform(0, DAY) for _ in range(30)]

@@ -11,10 +11,15 @@ from runwire_alerting.detectors import DETECTORS
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
 from runwire_alerting.rules import detecting
+from runwire_alerting.rules.checkpoint_overdue import CheckpointOverdue
 from runwire_alerting.rules.crash import Crash, Restarting
+from runwire_alerting.rules.disk_full import DiskFull
+from runwire_alerting.rules.finished import Finished
 from runwire_alerting.rules.gpu_idle import GpuIdle
 from runwire_alerting.rules.gpu_xid import GpuXid
 from runwire_alerting.rules.host_lost import HostLost
+from runwire_alerting.rules.input_bottleneck import InputBottleneck
+from runwire_alerting.rules.memory_creep import MemoryCreep
 from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.phase_overrun import PhaseOverrun
 from runwire_alerting.rules.preempted import Preempted
@@ -23,13 +28,16 @@ from runwire_alerting.rules.restart_without_progress import RestartStorm, Restar
 from runwire_alerting.rules.rule import Rule
 from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
+from runwire_alerting.rules.straggler import Straggler
+from runwire_alerting.rules.suspect_node import SuspectNode
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
 _KINDS: tuple[type[Rule], ...] = (
     Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree, PhaseOverrun,
-    Stalled, SlowStart, HostLost, GpuXid, GpuIdle, *map(detecting.kind, DETECTORS),
+    Stalled, SlowStart, HostLost, GpuXid, GpuIdle, Straggler, CheckpointOverdue, SuspectNode, DiskFull, MemoryCreep,
+    InputBottleneck, Finished, *map(detecting.kind, DETECTORS),
 )  # fmt: skip
 KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 
