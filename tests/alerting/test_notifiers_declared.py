@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from notices import alert, resolved
+from pydantic import ValidationError
 
 from runwire_alerting.errors import DeclarationError, ReceiverError
 from runwire_alerting.notifiers import declaration
-from runwire_alerting.notifiers.declaration import Declared
+from runwire_alerting.notifiers.declaration import Declaration, Declared
 from runwire_alerting.notifiers.receivers import receivers
 from runwire_alerting.routes import Hours, Want
 from runwire_alerting.settings import Settings
@@ -155,7 +156,7 @@ WRONG = [
     (f"notifiers:\n  chat:\n    url: slack://x\n    secret: {'pa55word' * 4}\n", 2,
      "notifiers.chat: only webhooks, https://…, are signed: leave the secret out"),
     ("notifiers:\n  chat:\n    url: json://pa55word@x\n    timeout: soon\n", 4,
-     "notifiers.chat.timeout: write a time as 30s, 5m, 2h or 1d, or as a number of seconds"),
+     "notifiers.chat.timeout: expected a time as 30s, 5m, 2h, or seconds"),
     ("notifiers:\n  'a b':\n    url: json://pa55word@x\n", 2,
      "notifiers.a b.[key]: the name of a notifier has letters, digits, '_', '.' and '-', 64 at most"),
     ("notifiers: [pa55word]\n", 1, "notifiers: input should be a valid dictionary"),
@@ -187,6 +188,13 @@ def test_a_wrong_file_is_refused_with_line_and_reason(
     with pytest.raises(DeclarationError) as refused:
         declare(text)
     assert str(refused.value) == f"{tmp_path / 'alerts.yaml'}:{line}: {said}"
+    assert "pa55word" not in str(refused.value)
+
+
+def test_a_declaration_that_is_refused_shows_nothing_of_itself() -> None:
+    """Also where somebody prints pydantic's own error."""
+    with pytest.raises(ValidationError) as refused:
+        Declaration(url="slack://pa55word", secret="pa55word" * 4)  # type: ignore[arg-type]
     assert "pa55word" not in str(refused.value)
 
 
