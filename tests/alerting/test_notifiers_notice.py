@@ -18,6 +18,7 @@ from PIL import Image
 from runwire_alerting.notifiers import plot
 from runwire_alerting.notifiers.actions import _OF_RULE, WORDS, Action
 from runwire_alerting.notifiers.notice import TITLE_MAX, compose
+from runwire_alerting.rules import KINDS
 
 #: 2026-01-15 08:00:00 UTC
 MORNING = 1_768_464_000_000_000
@@ -185,7 +186,8 @@ def test_a_huge_text_becomes_a_notice_of_some_kilobytes() -> None:
 def test_every_action_has_words_and_every_rule_one_of_them() -> None:
     """The list is closed."""
     assert WORDS.keys() == set(get_args(Action))
-    assert set(_OF_RULE.values()) <= WORDS.keys()
+    assert set(_OF_RULE.values()) == WORDS.keys()
+    assert KINDS.keys() <= _OF_RULE.keys()
 
 
 @settings(max_examples=60, deadline=None)
