@@ -10,22 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from runwire.wire.messages import Severity
+from runwire_alerting.duration import seconds
 from runwire_alerting.health import Rank
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _CONDITION = re.compile(r"\s*(<=|>=|!=|==|<|>)\s*(.+)")
-
-
-def seconds(given: Any) -> Any:
-    """Return a time as seconds: a number is, and text as ``30s``, ``1.5h`` or ``1h 30m`` is understood."""
-    if not isinstance(given, str):
-        return given
-    left = _DURATION.sub("", given).strip()
-    if left or not given.strip():
-        raise ValueError("expected a time as 30s, 5m, 2h, or seconds")
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(given))
 
 
 #: A time in a rules file, held as seconds.

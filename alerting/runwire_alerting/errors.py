@@ -15,15 +15,3 @@ class ReceiverError(AlertingError, ConfigError):
 
 class DeclarationError(AlertingError, ConfigError):
     """A file of rules, routes and notifiers holds something that it must not; the message names file and line."""
-
-
-class RulesError(AlertingError, ConfigError):
-    """A rules file holds what it must not.
-
-    Attributes:
-        problems: each mistake, with file, line and reason.
-    """
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems

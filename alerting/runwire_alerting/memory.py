@@ -21,7 +21,7 @@ SECONDS = 60
 _SECOND = 1_000_000
 #: What is found anew by whoever goes on: where its records lie, when they came, when it was kept, and what only
 #: pictures need.
-_NOT_KEPT = frozenset({"facts", "memory", "recent", "partition", "arrived", "kept"})
+_NOT_KEPT = frozenset({"facts", "course", "machine", "hosts", "memory", "recent", "partition", "arrived", "kept"})
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
 
@@ -48,6 +48,7 @@ def encode(rank: Rank) -> bytes:
             "v": VERSION,
             **{name: getattr(rank, name) for name in _KEPT},
             "facts": {"tags": sorted(facts.tags), "config": facts.config, "roles": facts.roles},
+            "course": rank.course.dump(),
             "memory": {name: dumped(courses) for name, courses in rank.memory.items() if courses.chosen},
         }
     )
@@ -70,6 +71,7 @@ def restore(value: bytes, health: Health, armed: Iterable[Armed], now: int) -> N
         for name in _KEPT:
             setattr(rank, name, told[name])
         rank.arrived = now
+        rank.course.load(told["course"])
         facts = rank.facts
         facts.tags.update(told["facts"]["tags"])
         facts.config.update(told["facts"]["config"])

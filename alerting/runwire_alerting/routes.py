@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from runwire.wire import Alert
 from runwire.wire.messages import Severity
-from runwire_alerting.declarations import Seconds
+from runwire_alerting.duration import Duration
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = get_args(Day)
@@ -90,9 +90,7 @@ class Route(BaseModel):
     tags: Globs = Field((), description="tags of the run, with `*` and `?`")
     hours: Hours | None = Field(None, description="when the alert fired: `{zone, days, from, to}`")
     go_on: bool = Field(default=False, alias="continue", description="whether the routes behind it are asked, too")
-    repeat: Seconds | None = Field(
-        None, gt=0, description="tell again after so long while it fires; else it is told once"
-    )
+    repeat: Duration | None = Field(None, description="tell again after so long while it fires; else it is told once")
     resolved: bool = Field(default=True, description="whether it is told when it is over, too")
 
     @property

@@ -1,21 +1,21 @@
-"""A rules file: YAML with a list ``rules``, read with the line of each mistake."""
+"""The part ``rules`` of a file, read with the line of each mistake."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from runwire.wire import RuleSet
 from runwire_alerting.declarations import Declaration
-from runwire_alerting.errors import RulesError
+from runwire_alerting.errors import DeclarationError
 from runwire_alerting.rules import KINDS
+from runwire_alerting.yaml_file import YamlFile
 
 #: The other parts of the same file are read by whoever goes by them.
 _PARTS = ("rules", "routes", "notifiers")
-_PREFIX = "Value error, "
 
 
 def read(text: str, source: str) -> list[Declaration]:
@@ -26,38 +26,28 @@ def read(text: str, source: str) -> list[Declaration]:
         source: what to call it in errors.
 
     Raises:
-        RulesError: something in it is not what it must be; the message names every place by line, and why.
+        DeclarationError: something in it is not what it must be; the message names every place by line, and why.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        told = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise RulesError([f"{source}:{mark.line + 1 if mark else 1}: {error.problem or error.context}"]) from None
-    except yaml.YAMLError as error:
-        raise RulesError([f"{source}:1: {error}"]) from None
-    if told is None:
-        return []
-    if not isinstance(told, dict) or not isinstance(told.get("rules", []), list):
-        raise RulesError([f"{source}:1: expected `rules:` with a list of rules under it"])
-    wrong = [
-        f"{source}:{_line(root, (key,))}: {key!s} is none of {', '.join(_PARTS)}" for key in told if key not in _PARTS
-    ]
+    file = YamlFile(Path(source), text)
+    wrong = [file.fault((key,), "expected rules, routes or notifiers") for key in file.data if key not in _PARTS]
+    given = file.data.get("rules") or []
+    if not isinstance(given, list):
+        raise DeclarationError(file.fault(("rules",), "expected a list of rules"))
     found: list[Declaration] = []
     lines: dict[str, int] = {}
-    for index, given in enumerate(told.get("rules") or []):
-        at = _line(root, ("rules", index))
-        for where, why in _problems(given, found):
-            wrong.append(f"{source}:{_line(root, ('rules', index, *where))}: {_place(given, index, where)}: {why}")
-        if found and len(found) > len(lines):
-            name = found[-1].name
-            if name in lines:
-                wrong.append(f"{source}:{at}: {name}: there is a rule of this name in line {lines[name]}")
-                found.pop()
-            else:
-                lines[name] = at
+    for index, one in enumerate(given):
+        at = file.line(("rules", index))
+        problems = _problems(one, found)
+        if not problems and (name := found[-1].name) in lines:
+            problems = [((), f"there is a rule of this name in line {lines[name]}")]
+        elif not problems:
+            lines[name] = at
+        wrong += (
+            f"{source}:{file.line(('rules', index, *where))}: {_place(one, index, where)}: {why}"
+            for where, why in problems
+        )
     if wrong:
-        raise RulesError(wrong)
+        raise DeclarationError("\n".join(wrong))
     return found
 
 
@@ -65,7 +55,7 @@ def taken(rules: RuleSet) -> list[Declaration]:
     """Return what was applied.
 
     Raises:
-        RulesError: this program does not know all of it; whoever applied it may have had a newer one.
+        DeclarationError: this program does not know all of it; whoever applied it may have had a newer one.
     """
     found: list[Declaration] = []
     wrong = [
@@ -74,7 +64,7 @@ def taken(rules: RuleSet) -> list[Declaration]:
         for where, why in _problems(given, found)
     ]
     if wrong:
-        raise RulesError(wrong)
+        raise DeclarationError("\n".join(wrong))
     return found
 
 
@@ -107,7 +97,7 @@ def _problems(given: Any, found: list[Declaration]) -> list[tuple[tuple[Any, ...
 
 
 def _why(error: Any) -> str:
-    told = str(error["msg"]).removeprefix(_PREFIX)
+    told = str(error["msg"]).removeprefix("Value error, ")
     return "there is no such setting" if error["type"] == "extra_forbidden" else told
 
 
@@ -115,18 +105,3 @@ def _place(given: Any, index: int, where: tuple[Any, ...]) -> str:
     name = given.get("name") if isinstance(given, Mapping) else None
     inner = ".".join(str(part) for part in where)
     return f"{name or f'rule {index + 1}'}{f': {inner}' if inner else ''}"
-
-
-def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
-    """Return the line of what lies at ``path``, or of what is nearest to it on the way."""
-    line = 1
-    for part in (None, *path):
-        if isinstance(node, yaml.MappingNode) and part is not None:
-            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if found is None:
-                continue
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line

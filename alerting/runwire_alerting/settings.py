@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         """Return what these settings say of a kind of rule; what its declaration sets comes before."""
         if kind == "stalled":
             return {name: getattr(self, f"stalled_{name}") for name in ("after", "after_max", "factor", "steps")}
-        return {"after": self.heartbeat_after} if kind == "heartbeat" else {}
+        return {"after": self.heartbeat_after} if kind == "host_lost" else {}
 
 
 def load(**given: float | None) -> Settings:

@@ -35,6 +35,7 @@ class _Panel:
         self.on_pulse = [rule for rule in rules if type(rule).pulse is not Rule.pulse]
         self.on_event = [rule for rule in rules if type(rule).event is not Rule.event]
         self.on_tick = [rule for rule in rules if type(rule).tick is not Rule.tick]
+        self.on_run = [rule for rule in rules if type(rule).run is not Rule.run]
 
 
 class Watch:
@@ -82,15 +83,15 @@ class Watch:
         return [self.book.settle(alert) for alert in changed]
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
-        """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
+        """Judge all runs of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
         changed: list[Alert] = []
         self.gone = self.health.forget(now)
         for rank in self.gone:
             self._panels.pop((rank.run, rank.rank), None)
-        for rank in self.health:
-            if rank.partition in seen:
-                for rule in self._panel(rank).on_tick:
-                    self._apply(rule.tick, (rank, self.book, now, seen[rank.partition]), now, changed)
+        for ranks in self.health.runs():
+            since = seen.get(ranks[0].partition)  # a run's records lie in one partition
+            if since is not None:
+                self._judge_by_the_clock(ranks, now, since, changed)
         return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
 
     def restore(self, value: bytes, now: int) -> None:
@@ -122,6 +123,15 @@ class Watch:
             known = called, _Panel(one for one in self._armed if one.fits(rank))
             self._panels[rank.run, rank.rank] = known
         return known[1]
+
+    def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int, changed: list[Alert]) -> None:
+        for rule in self._all.on_run:
+            judged = [rank for rank in ranks if rule in self._panel(rank).on_run] if self._choosy else ranks
+            if judged:
+                self._apply(rule.run, (judged, self.book, now, seen), now, changed)
+        for rank in ranks:
+            for rule in self._panel(rank).on_tick:
+                self._apply(rule.tick, (rank, self.book, now, seen), now, changed)
 
     def _forget_panels(self, run: str) -> None:
         for place in [place for place in self._panels if place[0] == run]:

@@ -25,7 +25,7 @@ from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement
 from runwire.wire.directives import Directive
 from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
-from runwire_alerting.errors import RulesError
+from runwire_alerting.errors import DeclarationError
 from runwire_alerting.history import History
 from runwire_alerting.notifiers import declaration
 from runwire_alerting.notifiers.receiver import Receiver
@@ -234,7 +234,7 @@ class Alerting:
         if isinstance(said, RuleSet):
             try:
                 self._rules = rules(self._settings, rulesfile.taken(said))
-            except RulesError as error:
+            except DeclarationError as error:
                 _log.error("rules not taken over", by=said.by, reason=str(error))
                 return []
             self._watch.arm(self._rules)

@@ -21,6 +21,7 @@ class YamlFile:
 
     Args:
         path: the file.
+        text: what it holds, where it was read elsewhere.
 
     Attributes:
         path: as given.
@@ -30,10 +31,10 @@ class YamlFile:
         DeclarationError: it cannot be read, or is no mapping, or one of its mappings has a key twice.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
         self.path = path
         try:
-            loader = yaml.SafeLoader(path.read_text("utf-8"))
+            loader = yaml.SafeLoader(path.read_text("utf-8") if text is None else text)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise DeclarationError(f"{path} cannot be read: {reason}") from None

@@ -87,12 +87,12 @@ def test_all_runs_of_a_lost_host_are_one_page() -> None:
     line = Timeline()
     lose(line, 20)
     [page] = told(line.alerts)
-    [alert] = line.watch.book.of(page.run, "heartbeat")
+    [alert] = line.watch.book.of(page.run, "host_lost")
     assert len(alert.cascade) == 19
     for second in range(80, 200):
         line.read(second, *(pulse(second, run=f"run{number}") for number in range(20)))
         line.tick(second)
-    assert line.said == [("heartbeat", "firing", 1), ("heartbeat", "resolved", 1)]
+    assert line.said == [("host_lost", "firing", 1), ("host_lost", "resolved", 1)]
     assert all(alert.state == "resolved" for alert in line.watch.book)
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_stays_lost_when_its_host_is_back_is_told_of() -> None:
     for second in range(80, 200):
         line.read(second, *(pulse(second, run=run) for run in back))
         line.tick(second)
-    assert line.said == [("heartbeat", "firing", 1), ("heartbeat", "resolved", 1), ("heartbeat", "firing", 1)]
+    assert line.said == [("host_lost", "firing", 1), ("host_lost", "resolved", 1), ("host_lost", "firing", 1)]
     keys = [alert.notice for alert in told(line.alerts)]
     assert len(set(keys)) == 3
     assert page.run in back
@@ -123,7 +123,7 @@ def test_workers_that_share_a_hosts_runs_tell_of_it_under_one_name() -> None:
         later.read(second, pulse(second, run="another"))
     later.silence(11, 80)
     assert told(later.alerts) == []
-    [alert] = later.watch.book.of("another", "heartbeat")
+    [alert] = later.watch.book.of("another", "host_lost")
     assert (alert.state, alert.part_of) == ("firing", one.id)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -15,49 +15,33 @@ from runwire.wire import Event, MetricPulse
 from runwire.wire.messages import Severity
 from runwire_alerting import memory, rulesfile
 from runwire_alerting import rules as kinds
+from runwire_alerting.detectors import Detector, DetectorParams, Point, Sighting, Verdict, Well
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.detecting import Point, kind
-from runwire_alerting.rules.rule import Settable
+from runwire_alerting.rules.detecting import kind
 
 
-class Seen(NamedTuple):
-    value: float
-    formula: str
-
-
-class Over(NamedTuple):
-    value: float
-
-
-class Rising:
+class Rising(Detector):
     """Finds a metric that is above the mean of all its points before."""
+
+    class Params(DetectorParams):
+        well_after: int = 1
 
     name: ClassVar[str] = "rising"
     severity: ClassVar[Severity] = "warning"
-    Params: ClassVar[type[Any]] = Settable
 
-    def __init__(self, params: Any) -> None:  # noqa: ARG002
-        self.sum, self.count, self.resumes = 0.0, 0, 0
-
-    def add(self, point: Point) -> Seen | Over | None:
-        mean = self.sum / self.count if self.count else point.last
-        self.sum, self.count = self.sum + point.last, self.count + 1
-        return Seen(point.last, f"{point.last:g} > {mean:g}") if point.last > mean else Over(point.last)
-
-    def beside(self, point: Point) -> None:
-        pass
-
-    def without(self, step: int) -> None:
-        pass
+    def __init__(self, params: DetectorParams) -> None:
+        super().__init__(params)
+        self._sum, self._count, self._resumes = 0.0, 0, 0
 
     def resumed(self) -> None:
-        self.resumes += 1
+        self._resumes += 1
 
-    def dump(self) -> dict[str, Any]:
-        return vars(self).copy()
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        self.sum, self.count, self.resumes = state["sum"], state["count"], state["resumes"]
+    def _judge(self, point: Point) -> Verdict | None:
+        mean = self._sum / self._count if self._count else point.last
+        self._sum, self._count = self._sum + point.last, self._count + 1
+        if point.last > mean:
+            return Sighting(point.last, mean, f"{point.last:g} > {mean:g}")
+        return Well(point.last, mean)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -107,9 +91,9 @@ def test_a_pulse_that_is_read_again_is_given_to_no_detector_twice() -> None:
     line = line_of()
     line.read(1, *(pulse(at, metrics=logged(1.0)) for at in (1, 2, 2, 1, 3)))
     detector = rank_of(line).memory["rising"].chosen["loss"]
-    assert (detector.count, detector.resumes) == (3, 0)
+    assert (detector._count, detector._resumes) == (3, 0)
     line.read(20, pulse(20, attempt=19, metrics=logged(1.0)))
-    assert (detector.count, detector.resumes) == (4, 1)
+    assert (detector._count, detector._resumes) == (4, 1)
     assert rank_of(line).memory["rising"].chosen["loss"] is detector
 
 
@@ -125,7 +109,7 @@ def test_everything_that_is_known_of_a_rank_comes_back() -> None:
     after = rank_of(other)
     assert memory.encode(after) == value
     assert (after.facts, after.phase, after.arrived) == (before.facts, "eval", micros(9))
-    assert after.memory["rising"].chosen["loss"].count == 1
+    assert after.memory["rising"].chosen["loss"]._count == 1
     for bad in (b"no json", b"{}", b'{"v":1}', b'{"v":99}', b"[]"):
         with pytest.raises(WireError):
             other.watch.restore(bad, micros(9))

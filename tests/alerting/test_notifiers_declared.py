@@ -156,7 +156,7 @@ WRONG = [
     (f"notifiers:\n  chat:\n    url: slack://x\n    secret: {'pa55word' * 4}\n", 2,
      "notifiers.chat: only webhooks, https://…, are signed: leave the secret out"),
     ("notifiers:\n  chat:\n    url: json://pa55word@x\n    timeout: soon\n", 4,
-     "notifiers.chat.timeout: expected a time as 30s, 5m, 2h, or seconds"),
+     "notifiers.chat.timeout: write a time as 30s, 5m, 2h or 1d, or as a number of seconds"),
     ("notifiers:\n  'a b':\n    url: json://pa55word@x\n", 2,
      "notifiers.a b.[key]: the name of a notifier has letters, digits, '_', '.' and '-', 64 at most"),
     ("notifiers: [pa55word]\n", 1, "notifiers: input should be a valid dictionary"),

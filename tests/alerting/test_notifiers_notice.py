@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 import unicodedata
@@ -15,6 +16,7 @@ from markdown_it import MarkdownIt
 from notices import alert, resolved
 from PIL import Image
 
+from runwire.wire import Alert
 from runwire_alerting.notifiers import plot
 from runwire_alerting.notifiers.actions import _OF_RULE, WORDS, Action
 from runwire_alerting.notifiers.notice import TITLE_MAX, compose
@@ -218,3 +220,17 @@ def test_what_the_alert_is_about_is_marked_red() -> None:
     ]  # fmt: skip
     assert len(red) > 100
     assert min(red) > 450
+
+
+def test_one_alert_has_one_picture_and_a_burst_of_them_few() -> None:
+    """Eight who are told of one alert all get its picture; of eight alerts at a time two are drawn."""
+
+    async def play(alerts: list[Alert]) -> list[bytes | None]:
+        plots = plot.Plots()
+        return await asyncio.gather(*(plots.of(one) for one in alerts))
+
+    same = asyncio.run(play([alert()] * 8))
+    assert None not in same
+    assert len(set(same)) == 1
+    many = asyncio.run(play([alert(before=[(1, float(number)), (2, 0.5)]) for number in range(8)]))
+    assert many.count(None) == 8 - plot.DRAWN_MAX

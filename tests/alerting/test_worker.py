@@ -326,7 +326,7 @@ def test_each_pulse_of_a_bundle_is_judged_as_if_it_had_come_alone(
     assert [record.value for record in dead] == [bad[1]]
     first.kill()
     start(hook.url, RUNWIRE_ALERT_HEARTBEAT_AFTER="2")
-    until(lambda: all(any(told["rule"] == "heartbeat" for *_, told in hook.of(one)) for one in runs), "silence of all")
+    until(lambda: all(any(told["rule"] == "host_lost" for *_, told in hook.of(one)) for one in runs), "silence of all")
     assert not any(told["rule"] == "nonfinite" for one in runs[1::2] for *_, told in hook.of(one))
 
 
@@ -377,7 +377,7 @@ def test_a_silent_run_is_missed_and_then_found_killed(
     host.event(run, "lost", reason="killed")
     until(lambda: len(hook.of(run)) == 3, "crash and end of the silence told")
     told = {(body["rule"], body["state"]) for _, body in hook.of(run)}
-    assert told == {("heartbeat", "firing"), ("crash", "firing"), ("heartbeat", "resolved")}
+    assert told == {("host_lost", "firing"), ("crash", "firing"), ("host_lost", "resolved")}
 
 
 def test_a_frozen_kafka_makes_no_run_silent(
@@ -412,7 +412,7 @@ def test_a_frozen_kafka_makes_no_run_silent(
             last = host.pulse(run, interval=0.1)
             time.sleep(0.5)
         until(lambda: hook.of(run), "silence told")
-        assert [(body["rule"], body["caused_at"]) for _, body in hook.of(run)] == [("heartbeat", last.sent)]
+        assert [(body["rule"], body["caused_at"]) for _, body in hook.of(run)] == [("host_lost", last.sent)]
         host.producer.close()
     finally:
         broker.send_signal(signal.SIGCONT)
@@ -504,7 +504,7 @@ def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
         host.pulse(one, nan=True)
     until(lambda: all(hook.of(one) for one in runs), "all told of, two for a NaN and all for their silence")
     told = {one: [body["rule"] for _, body in hook.of(one)] for one in runs[2:]}
-    assert told == {one: ["heartbeat"] for one in runs[2:]}
+    assert told == {one: ["host_lost"] for one in runs[2:]}
     for one in runs[:2]:
         assert [body["rule"] for _, body in hook.of(one)].count("nonfinite") == 1
     for one in [*runs, gone]:

@@ -43,6 +43,7 @@ _OF_RULE: Mapping[str, Action] = {
     "nonfinite": "roll_back",
     "ranks_disagree": "dump_stacks",
     "restart_without_progress": "read_error",
+    "restart_storm": "read_error",
     "loss_frozen": "check_data",
     "loss_spike": "roll_back",
     "divergence": "roll_back",

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from runwire_alerting.declarations import Seconds
+from runwire_alerting.duration import Duration
 from runwire_alerting.errors import DeclarationError
 from runwire_alerting.notifiers import signature
 from runwire_alerting.routes import Route, Routes, problems
@@ -72,7 +72,7 @@ class Declaration(BaseModel):
         None, description="a file that holds it, instead of `secret`"
     )
     plot: bool = Field(default=True, description="whether notices have a picture of the metric")
-    timeout: Seconds = Field(10.0, gt=0, description="how long it may take to answer")
+    timeout: Duration = Field(10.0, description="how long it may take to answer")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Declaration:

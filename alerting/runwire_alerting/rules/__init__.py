@@ -7,20 +7,31 @@ from dataclasses import dataclass
 
 from runwire.errors import ConfigError
 from runwire_alerting.declarations import Call, Declaration, Stop, Tag
+from runwire_alerting.detectors import DETECTORS
 from runwire_alerting.health import Rank
 from runwire_alerting.policy import SECOND, Policy
-from runwire_alerting.rules.crash import Crash
-from runwire_alerting.rules.heartbeat import Heartbeat
+from runwire_alerting.rules import detecting
+from runwire_alerting.rules.crash import Crash, Restarting
+from runwire_alerting.rules.gpu_idle import GpuIdle
+from runwire_alerting.rules.gpu_xid import GpuXid
+from runwire_alerting.rules.host_lost import HostLost
 from runwire_alerting.rules.nonfinite import Nonfinite
+from runwire_alerting.rules.phase_overrun import PhaseOverrun
+from runwire_alerting.rules.preempted import Preempted
+from runwire_alerting.rules.ranks_disagree import RanksDisagree
+from runwire_alerting.rules.restart_without_progress import RestartStorm, RestartWithoutProgress
 from runwire_alerting.rules.rule import Rule
+from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
-KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in (Nonfinite, Crash, User, Stalled, Heartbeat)}
-#: Those that are on without a declaration.
-STANDARD = ("nonfinite", "crash", "user", "stalled", "heartbeat")
+_KINDS: tuple[type[Rule], ...] = (
+    Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree, PhaseOverrun,
+    Stalled, SlowStart, HostLost, GpuXid, GpuIdle, *map(detecting.kind, DETECTORS),
+)  # fmt: skip
+KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,15 @@ def standard(settings: Settings) -> dict[str, Declaration]:
     """
     for name in sorted(settings.stop - KINDS.keys()):
         raise ConfigError(f"RUNWIRE_ALERT_STOP is {name!r}: there is no such rule, only {', '.join(sorted(KINDS))}")
-    return {name: Declaration(name=name, actions=[Stop()] if name in settings.stop else []) for name in STANDARD}
+    return {
+        name: Declaration(
+            name=name,
+            mode="observe" if kind.observed else "notify",
+            actions=[Stop()] if name in settings.stop else [],
+        )
+        for name, kind in KINDS.items()
+        if kind.standard or name in settings.stop
+    }
 
 
 def rules(settings: Settings, given: Iterable[Declaration] = ()) -> list[Armed]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 from runwire.wire import Event, Pulse
-from runwire.wire.messages import BEFORE_MAX, Severity
+from runwire.wire.messages import BEFORE_MAX
 from runwire_alerting.book import Book, Fire, Resolve, Verdict
+from runwire_alerting.detectors import Detector, Point, Sighting, StateError
+from runwire_alerting.detectors import Verdict as Judgement
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.nonfinite import is_loss
 from runwire_alerting.rules.rule import Rule
@@ -27,54 +29,6 @@ _MEANT: Mapping[str, Sequence[str]] = {
     "absent": (),
     "overfit": (),
 }
-
-
-class Point(NamedTuple):
-    """What one pulse tells of one metric, over its finite values; ``ts`` is when it was sent, in microseconds."""
-
-    step: int
-    ts: int
-    count: int  # type: ignore[assignment]  # tuples have a method of that name, for which nobody looks here
-    last: float
-    min: float
-    max: float
-    sum: float
-
-    @property
-    def mean(self) -> float:
-        """Return the mean of the finite values."""
-        return self.sum / self.count
-
-
-class Detector(Protocol):
-    """What is asked of a detector: judgement of one metric's course.
-
-    A verdict with a ``formula`` says that something is wrong, one without that all is well again.
-    """
-
-    name: ClassVar[str]
-    severity: ClassVar[Severity]
-    Params: ClassVar[type[Any]]
-
-    def __init__(self, params: Any) -> None: ...
-
-    def add(self, point: Any) -> Any:
-        """Judge the next point."""
-
-    def beside(self, point: Any) -> None:
-        """Take note of a point of the other metric."""
-
-    def without(self, step: int) -> Any:
-        """Judge a pulse without the metric."""
-
-    def resumed(self) -> None:
-        """Take note that another attempt begins."""
-
-    def dump(self) -> dict[str, Any]:
-        """Return the state, as JSON can hold it."""
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Put back a state."""
 
 
 @dataclass(slots=True)
@@ -135,11 +89,11 @@ class Detecting(Rule):
             detector = self.detector(self._params)
             try:
                 detector.load(state)
-            except Exception:  # noqa: BLE001 -- whatever it stumbles over, the state is another version's
+            except (StateError, TypeError, ValueError, KeyError):  # another version's
                 detector = self.detector(self._params)
             mine.chosen[metric] = detector
 
-    def _judge(self, detector: Detector, metric: str, pulse: Pulse) -> Any:
+    def _judge(self, detector: Detector, metric: str, pulse: Pulse) -> Judgement | None:
         beside = _point(pulse, self.beside)
         if beside is not None:
             detector.beside(beside)
@@ -160,12 +114,11 @@ class Detecting(Rule):
             return any(fnmatchcase(metric, glob) for glob in globs)
         return is_loss(metric) or rank.facts.roles.get(metric) == "loss"
 
-    def _say(self, verdict: Any, metric: str, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
+    def _say(self, verdict: Judgement, metric: str, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
         own = book.own(pulse.run, self.name, pulse.rank, metric)
         if own is not None and (pulse.attempt, pulse.sent) <= (own.attempt or 0, own.caused_at or 0):
             return  # read again, by a worker whose memory is older than the alert
-        formula = getattr(verdict, "formula", None)
-        if formula is None:
+        if not isinstance(verdict, Sighting):
             if own is not None and own.state == "firing":
                 yield Resolve(own, pulse.attempt, f"{metric} is {verdict.value:.6g}.")
             return
@@ -179,7 +132,7 @@ class Detecting(Rule):
             attempt=pulse.attempt,
             metric=metric,
             title=f"{rank.label}: {kind} of {metric} at step {pulse.step}",
-            text=f"{rank.who}: {kind} of {metric} at step {pulse.step}: {formula}.",
+            text=f"{rank.who}: {kind} of {metric} at step {pulse.step}: {verdict.formula}.",
             severity=self.detector.severity,
             caused_at=pulse.sent,
             project=pulse.project,
@@ -204,12 +157,11 @@ def kind(detector: type[Detector]) -> type[Rule]:
     """Return the kind of rule that a detector makes, with its name, its params and its documentation."""
     members = {
         "name": detector.name, "Params": detector.Params, "detector": detector, "__doc__": detector.__doc__,
+        "standard": detector.on and _MEANT.get(detector.name) != (),
     }  # fmt: skip
     return type(detector.__name__, (Detecting,), members)
 
 
 def _point(pulse: Pulse, metric: str) -> Point | None:
     seen = pulse.metrics.get(metric)
-    if seen is None or seen.min is None or seen.max is None or seen.sum is None:
-        return None
-    return Point(pulse.step or 0, pulse.sent, seen.count - seen.nonfinite, seen.last, seen.min, seen.max, seen.sum)
+    return None if seen is None else Point.of(pulse.step or 0, pulse.sent, seen)

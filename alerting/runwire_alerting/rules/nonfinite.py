@@ -44,7 +44,7 @@ class Nonfinite(Rule):
         own = book.own(pulse.run, self.name, pulse.rank, metric)
         if pulse.attempt < rank.attempt or (own is not None and pulse.attempt < (own.attempt or 0)):
             return
-        if joined(book.of(pulse.run, self.name, metric), pulse.rank, ts):
+        if joined(book.of(pulse.run, self.name, metric), rank, ts):
             return
         text = f"{rank.who}: {metric} is {word(value)} at step {step}."
         if before:

@@ -46,7 +46,7 @@ class Mark(NamedTuple):
         closed: whether the last pulse was sent.
         planned: why the run is about to be stopped, and until when (microseconds since the epoch) an end is that.
         stopped: whether the run said of its end that it was asked for or planned.
-        doing: what pulses tell of the run's phase and of its last checkpoint, by their fields.
+        doing: what pulses tell of the run's place in its job, its phase and its last checkpoint, by their fields.
     """
 
     position: Position
@@ -208,6 +208,8 @@ class Watch:
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
+        elif kind == "start":
+            self._here = self._here._replace(doing={**self._here.doing, **_place(data)})
         elif kind == "phase":
             phase = {"phase": data.get("phase"), "phase_since": event["ts"], "phase_limit": data.get("limit")}
             self._here = self._here._replace(doing={**self._here.doing, **phase})
@@ -310,6 +312,13 @@ class Watch:
         }
         value = encode_pulse(self._process, moment, metrics)
         self._flight.add(self._link.send("urgent", PULSE, self._key, value), mark)
+
+
+def _place(start: Mapping[str, Any]) -> dict[str, int]:
+    """Return what pulses tell of a process's place in its job, as its start event says it."""
+    parallel, restarts = start.get("parallel") or {}, start.get("restarts") or {}
+    told = {"restarts": restarts.get("count"), "restarts_max": restarts.get("max"), "stage": parallel.get("pipeline")}
+    return {name: number for name, number in told.items() if number is not None}
 
 
 def _now() -> int:

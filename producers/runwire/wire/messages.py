@@ -42,15 +42,16 @@ _metric = lru_cache(1 << 14)(check_metric)
 class Event:
     """Something that happened to a run.
 
-    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
-    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
-    step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
-    checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
-    alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a request to stop; planned_stop {reason,
-    until}, what ends it until then (microseconds) is no crash; exception {kind, message, traceback}; finish
-    {exit_code}; lost {reason}, said by the shipper when the process went without a finish; dropped {rows, reason} and
-    what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception, finish or lost that has
-    ``stopped: true`` was asked for or planned; one that was not has ``console``, the last lines that were printed.
+    ``data`` by type: start {project, name, config, tags, host, pid, command, parallel {pipeline, …}, restarts {count,
+    max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}; tags {tags: [...], removed:
+    [...]}; metric {name: {summary, goal, step_metric, role, …}}; phase {phase, limit}, what it does from here on and
+    how long it may be silent meanwhile; checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name,
+    version, digest}, which the run uses; alert {title, text, level, xid {code, pci}, of a GPU's fault}; stopping {by,
+    reason, asked_at}, the answer to a request to stop; planned_stop {reason, until}, what ends it until then
+    (microseconds) is no crash; exception {kind, message, traceback}; finish {exit_code}; lost {reason}, said by the
+    shipper when the process went without a finish; dropped {rows, reason} and what else is known of the loss; media: a
+    `runwire.wire.media.MediaItem`. An exception, finish or lost that has ``stopped: true`` was asked for or planned;
+    one that was not has ``console``, the last lines that were printed.
     """
 
     type: EventType
@@ -123,6 +124,9 @@ class Pulse:
         checkpoint_step: the step of the last checkpoint that it said was saved.
         checkpoint_at: when it said so.
         console: in the last one of a process that was killed or failed, the last lines that it printed.
+        restarts: how often its launcher has started the job's processes anew, None if it does not say.
+        restarts_max: how often it does so at most, None if it does not say.
+        stage: its rank in pipeline parallelism, None if it does not say.
         metrics: by name.
     """
 
@@ -147,6 +151,9 @@ class Pulse:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    restarts: int | None = None
+    restarts_max: int | None = None
+    stage: int | None = None
     waiting_bytes: int = 0
     console: list[str] = field(default_factory=list)
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
@@ -186,6 +193,9 @@ class Pulse:
             phase_limit=_optional_number(record, "phase_limit"),
             checkpoint_step=_optional_integer(record, "checkpoint_step"),
             checkpoint_at=_optional_integer(record, "checkpoint_at"),
+            restarts=_optional_integer(record, "restarts"),
+            restarts_max=_optional_integer(record, "restarts_max"),
+            stage=_optional_integer(record, "stage"),
             waiting_bytes=_natural(record, "waiting_bytes"),
             console=_texts(record, "console"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},

@@ -104,7 +104,7 @@ def silence(
 
 
 def _seconds(told: str) -> float:
-    from runwire_alerting.declarations import seconds  # noqa: PLC0415 - only this needs it
+    from runwire_alerting.duration import seconds  # noqa: PLC0415 - only this needs it
 
     try:
         return float(seconds(told))
