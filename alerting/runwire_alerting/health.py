@@ -5,11 +5,13 @@ No clock is read here: times are passed in, as microseconds since the epoch.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
+from runwire.wire.messages import BEFORE_MAX
 from runwire_alerting.course import Course, Gpu, place
 from runwire_alerting.facts import Facts
 from runwire_alerting.machine import Machine, sampled
@@ -54,6 +56,7 @@ class Rank:
         seq: the last event's place in the rank's order.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
         memory: what rules keep of it, by their names; it goes on with its next attempt.
+        recent: of metrics that a rule judges, the last (step, value) pairs, which a notice shows.
         kept: when that was kept elsewhere, see `runwire_alerting.memory`.
     """
 
@@ -94,7 +97,18 @@ class Rank:
     seq: int = 0
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    recent: dict[str, deque[tuple[int, float]]] = field(default_factory=dict, repr=False)
     kept: int = 0
+
+    def note(self, metric: str, step: int, value: float) -> None:
+        """Keep a metric's value among the recent ones; several rules may do so for one pulse."""
+        recent = self.recent.get(metric)
+        if recent is None:
+            recent = self.recent[metric] = deque(maxlen=BEFORE_MAX + 1)
+        if recent and recent[-1][0] > step:
+            recent.clear()  # steps begin again
+        if not recent or recent[-1][0] < step:
+            recent.append((step, value))
 
     @property
     def pause(self) -> float:

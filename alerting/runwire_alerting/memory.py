@@ -19,8 +19,11 @@ from runwire_alerting.rules.detecting import Detecting, dumped
 #: So often a rank is kept. Twice as long must be read back at a start.
 SECONDS = 60
 _SECOND = 1_000_000
-#: What is found anew by whoever goes on: where its records lie, when they came, and when it was kept.
-_NOT_KEPT = frozenset({"facts", "course", "machine", "pace", "hosts", "memory", "partition", "arrived", "kept"})
+#: What is found anew by whoever goes on: where its records lie, when they came, when it was kept, and what only
+#: pictures need.
+_NOT_KEPT = frozenset(
+    {"facts", "course", "machine", "pace", "hosts", "memory", "recent", "partition", "arrived", "kept"}
+)
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from runwire.wire import Alert
 from runwire_alerting.notifiers.channel import Channel
+from runwire_alerting.notifiers.plot import Plots
 from runwire_alerting.notifiers.receiver import Receiver
 from runwire_alerting.routes import EVERYTHING, Want
 from runwire_alerting.settings import Settings
@@ -54,7 +55,8 @@ async def offering(
     receiver = Receiver(
         "hook", "hook", channel,
         wants=lambda told: want if want is None or want.resolved or told.state == "firing" else None,
-        settings=Settings(**settings), server_url=None, delivered=deliveries.note, plots=plots,
+        settings=Settings(**settings), server_url=None, delivered=deliveries.note,
+        plots=Plots() if plots else None,
     )  # fmt: skip
     try:
         yield receiver, deliveries

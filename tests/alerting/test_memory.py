@@ -154,3 +154,17 @@ def test_a_restart_at_any_point_changes_no_alert(
         return [(alert.notice, alert.told_at or 0, alert.value) for alert in told(line.alerts)]
 
     assert said(kills) == said(set())
+
+
+def test_what_a_detector_finds_is_told_with_the_values_before_it() -> None:
+    """The last ten values, oldest first, of pulses with the metric; a resumed attempt begins anew."""
+    line = line_of()
+    for second in range(20):
+        line.read(second, pulse(second, step=second, metrics=logged(100.0 - second)))
+    line.read(20, pulse(20, step=20, metrics={}))
+    [fired] = line.read(21, pulse(21, step=21, metrics=logged(500.0)))
+    assert (fired.metric, fired.value) == ("loss", 500.0)
+    assert fired.before == [(step, 100.0 - step) for step in range(10, 20)]
+    assert rank_of(line).recent.keys() == {"loss"}
+    line.read(30, pulse(30, attempt=29, step=15, metrics=logged(1.0)))
+    assert list(rank_of(line).recent["loss"]) == [(15, 1.0)]

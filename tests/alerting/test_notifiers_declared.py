@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from notices import alert, resolved
+from pydantic import ValidationError
 
 from runwire_alerting.errors import DeclarationError, ReceiverError
 from runwire_alerting.notifiers import declaration
-from runwire_alerting.notifiers.declaration import Declared
+from runwire_alerting.notifiers.declaration import Declaration, Declared
 from runwire_alerting.notifiers.receivers import receivers
 from runwire_alerting.routes import Hours, Want
 from runwire_alerting.settings import Settings
@@ -187,6 +188,13 @@ def test_a_wrong_file_is_refused_with_line_and_reason(
     with pytest.raises(DeclarationError) as refused:
         declare(text)
     assert str(refused.value) == f"{tmp_path / 'alerts.yaml'}:{line}: {said}"
+    assert "pa55word" not in str(refused.value)
+
+
+def test_a_declaration_that_is_refused_shows_nothing_of_itself() -> None:
+    """Also where somebody prints pydantic's own error."""
+    with pytest.raises(ValidationError) as refused:
+        Declaration(url="slack://pa55word", secret="pa55word" * 4)  # type: ignore[arg-type]
     assert "pa55word" not in str(refused.value)
 
 

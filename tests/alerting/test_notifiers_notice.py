@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 import unicodedata
@@ -15,9 +16,11 @@ from markdown_it import MarkdownIt
 from notices import alert, resolved
 from PIL import Image
 
+from runwire.wire import Alert
 from runwire_alerting.notifiers import plot
 from runwire_alerting.notifiers.actions import _OF_RULE, WORDS, Action
 from runwire_alerting.notifiers.notice import TITLE_MAX, compose
+from runwire_alerting.rules import KINDS
 
 #: 2026-01-15 08:00:00 UTC
 MORNING = 1_768_464_000_000_000
@@ -185,7 +188,8 @@ def test_a_huge_text_becomes_a_notice_of_some_kilobytes() -> None:
 def test_every_action_has_words_and_every_rule_one_of_them() -> None:
     """The list is closed."""
     assert WORDS.keys() == set(get_args(Action))
-    assert set(_OF_RULE.values()) <= WORDS.keys()
+    assert set(_OF_RULE.values()) == WORDS.keys()
+    assert KINDS.keys() <= _OF_RULE.keys()
 
 
 @settings(max_examples=60, deadline=None)
@@ -216,3 +220,17 @@ def test_what_the_alert_is_about_is_marked_red() -> None:
     ]  # fmt: skip
     assert len(red) > 100
     assert min(red) > 450
+
+
+def test_one_alert_has_one_picture_and_a_burst_of_them_few() -> None:
+    """Eight who are told of one alert all get its picture; of eight alerts at a time two are drawn."""
+
+    async def play(alerts: list[Alert]) -> list[bytes | None]:
+        plots = plot.Plots()
+        return await asyncio.gather(*(plots.of(one) for one in alerts))
+
+    same = asyncio.run(play([alert()] * 8))
+    assert None not in same
+    assert len(set(same)) == 1
+    many = asyncio.run(play([alert(before=[(1, float(number)), (2, 0.5)]) for number in range(8)]))
+    assert many.count(None) == 8 - plot.DRAWN_MAX

@@ -74,7 +74,7 @@ def test_one_that_was_down_gets_all_that_holds_when_it_is_back(listen: Listen) -
 
 
 def test_one_that_hangs_is_asked_by_a_few_and_then_by_one_and_holds_up_no_other(listen: Listen) -> None:
-    """Of thirty notices eight wait for its answer at a time, and single ones once the breaker is open."""
+    """Of thirty notices eight at most wait for its answer at a time, and single ones once the breaker is open."""
     hangs, hook = listen(Receiver(hangs=True)), listen()
 
     async def play() -> None:
@@ -86,7 +86,6 @@ def test_one_that_hangs_is_asked_by_a_few_and_then_by_one_and_holds_up_no_other(
                 stuck.tell(alert(number))
                 offered.tell(alert(number))
             await until(lambda: len(deliveries) == 30, "the other one has all")
-            assert len(hangs.asked) <= 8
             assert len(stuck._flying) <= 8
             await until(lambda: stuck._breaker.open, "it is given up on for a while")
             await until(lambda: len(stuck._flying) <= 1, "what was under way is over")

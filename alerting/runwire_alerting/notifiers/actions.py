@@ -43,6 +43,7 @@ _OF_RULE: Mapping[str, Action] = {
     "nonfinite": "roll_back",
     "ranks_disagree": "dump_stacks",
     "restart_without_progress": "read_error",
+    "restart_storm": "read_error",
     "loss_frozen": "check_data",
     "loss_spike": "roll_back",
     "divergence": "roll_back",
@@ -63,10 +64,15 @@ _OF_RULE: Mapping[str, Action] = {
     "plateau": "stop_run",
     "overfit": "stop_run",
     "vanishing": "stop_run",
+    "threshold": "look",
+    "absent": "look",
+    "user": "look",
+    "preempted": "resume",
+    "restarting": "nothing",
     "finished": "nothing",
 }
 
 
 def action(rule: str, state: str) -> Action:
-    """Return what is to be done about an alert of a rule; "look" where the rule is one that says it itself."""
+    """Return what is to be done about an alert of a rule; "look" where somebody gave the rule a name of their own."""
     return "nothing" if state == "resolved" else _OF_RULE.get(rule, "look")

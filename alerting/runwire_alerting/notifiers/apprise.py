@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from runwire_alerting.errors import ReceiverError
 from runwire_alerting.notifiers.channel import Answer
-from runwire_alerting.notifiers.notice import Notice, escaped, tame
+from runwire_alerting.notifiers.notice import Notice, clean, cut, escaped, tame
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -122,7 +122,7 @@ class AppriseChannel:
     def _masked(self, text: str) -> str:
         for piece in self._secrets:
             text = text.replace(piece, "…")
-        return " ".join(text.split())[:_REASON_MAX]
+        return cut(" ".join(clean(text).split()), _REASON_MAX)
 
 
 class _Said(logging.Handler):

@@ -11,7 +11,6 @@ import io
 import math
 from functools import lru_cache
 
-import structlog
 from PIL import Image, ImageDraw, ImageFont
 
 from runwire.wire import Alert
@@ -19,25 +18,37 @@ from runwire.wire import Alert
 #: A notice does not wait longer for its picture.
 SECONDS_MAX = 0.2
 BYTES_MAX = 20_000
+#: So many pictures are drawn at a time.
+DRAWN_MAX = 2
 _WIDTH, _HEIGHT, _SCALE = 480, 200, 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 16, 26, 24
 _INK, _GRID, _LINE, _MARK = "#222222", "#dddddd", "#1f5fb4", "#c62828"
 
-_log = structlog.get_logger(__name__)
-
 Points = tuple[tuple[int, float], ...]
 
 
-async def of(alert: Alert) -> bytes | None:
-    """Return a PNG of an alert's metric; None if it has none, or if drawing takes too long."""
-    points = course(alert)
-    if len(points) < 2:
-        return None
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(draw, points, alert.metric), SECONDS_MAX)
-    except asyncio.TimeoutError:
-        _log.warning("drawing took too long", alert=alert.id)
-        return None
+class Plots:
+    """Draws in threads, a few pictures at a time: in a burst of alerts notices go without, rather than late."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[Points, asyncio.Future[bytes | None]] = {}
+
+    async def of(self, alert: Alert) -> bytes | None:
+        """Return a PNG of an alert's metric; None if it has none, if others are drawn, or if it takes too long."""
+        points = course(alert)
+        if len(points) < 2:
+            return None
+        drawn = self._drawn.get(points)  # several receivers take one picture
+        if drawn is None:
+            if len(self._drawn) >= DRAWN_MAX:
+                return None
+            drawn = asyncio.get_running_loop().run_in_executor(None, draw, points, alert.metric)
+            self._drawn[points] = drawn
+            drawn.add_done_callback(lambda _: self._drawn.pop(points))
+        try:
+            return await asyncio.wait_for(asyncio.shield(drawn), SECONDS_MAX)
+        except asyncio.TimeoutError:
+            return None
 
 
 def course(alert: Alert) -> Points:
@@ -47,7 +58,7 @@ def course(alert: Alert) -> Points:
     return (*((step, value) for step, value in alert.before), (alert.step, alert.value))
 
 
-@lru_cache(maxsize=64)  # several receivers, and several tries, take one picture
+@lru_cache(maxsize=64)  # several tries take one picture
 def draw(points: Points, label: str) -> bytes | None:
     """Return a PNG of at most 20 kB: a metric's course, and in red where it ends, which is what the alert is about.
 

@@ -21,9 +21,10 @@ import structlog
 
 from runwire.wire import Alert
 from runwire_alerting.metrics import NOTICE_SECONDS, NOTICES
-from runwire_alerting.notifiers import notice, plot
+from runwire_alerting.notifiers import notice
 from runwire_alerting.notifiers.breaker import Breaker, pause
 from runwire_alerting.notifiers.channel import Answer, Channel
+from runwire_alerting.notifiers.plot import Plots
 from runwire_alerting.routes import Want
 from runwire_alerting.settings import Settings
 
@@ -64,7 +65,7 @@ class Receiver:
         settings: for how long a notice is offered.
         server_url: where the page is, for links; None for no links.
         delivered: called with an alert and this receiver's digest when it took the notice.
-        plots: whether notices have a plot.
+        plots: who draws the pictures of notices; None for notices without.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Receiver:
         settings: Settings,
         server_url: str | None,
         delivered: Callable[[Alert, str], Awaitable[None]],
-        plots: bool = True,
+        plots: Plots | None = None,
     ) -> None:
         self.place = place
         #: What stands for the receiver in an alert's ``delivered_at``.
@@ -204,7 +205,7 @@ class Receiver:
 
     async def _send(self, owed: _Owed) -> Answer:
         try:
-            picture = await plot.of(owed.alert) if self._plots else None
+            picture = await self._plots.of(owed.alert) if self._plots is not None else None
             return await self._channel.send(notice.compose(owed.alert, self._server_url, owed.repeat, picture))
         except Exception as error:  # noqa: BLE001 -- a mistake in one way to tell of an alert ends none of the others
             # Only the kind of error is told: its text may hold an address with its secret.

@@ -10,6 +10,7 @@ from runwire_alerting.errors import ReceiverError
 from runwire_alerting.notifiers import apprise
 from runwire_alerting.notifiers.channel import Channel
 from runwire_alerting.notifiers.declaration import Declaration, Declared
+from runwire_alerting.notifiers.plot import Plots
 from runwire_alerting.notifiers.receiver import Receiver
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.routes import Routes
@@ -53,19 +54,22 @@ def receivers(
     Raises:
         ReceiverError: an address is none.
     """
+    plots = Plots()
     try:
-        found = [webhook(url, settings, server_url, delivered) for url in dict.fromkeys(webhooks)]
+        found = [webhook(url, settings, server_url, delivered, plots) for url in dict.fromkeys(webhooks)]
     except ReceiverError as error:
         raise ReceiverError(f"--alert-webhook takes {error}") from None
     for name, notifier in declared.notifiers.items():
         way, wants = channel(name, notifier), partial(declared.routes.want, name)
         told = partial(Receiver, settings=settings, server_url=server_url, delivered=delivered)
         # By its name: an address whose secret was changed is the same receiver, and is not told everything anew.
-        found.append(told(name, f"notifier {name}", way, wants=wants, plots=notifier.plot))
+        found.append(told(name, f"notifier {name}", way, wants=wants, plots=plots if notifier.plot else None))
     return found
 
 
-def webhook(url: str, settings: Settings, server_url: str | None, delivered: Delivered) -> Receiver:
+def webhook(
+    url: str, settings: Settings, server_url: str | None, delivered: Delivered, plots: Plots | None = None
+) -> Receiver:
     """Return a receiver that is told of all that it is offered, unsigned.
 
     Raises:
@@ -73,4 +77,5 @@ def webhook(url: str, settings: Settings, server_url: str | None, delivered: Del
     """
     way = Webhook(url, settings.post_timeout)
     wants = partial(Routes().want, way.place)
-    return Receiver(way.place, url, way, wants=wants, settings=settings, server_url=server_url, delivered=delivered)
+    told = partial(Receiver, settings=settings, server_url=server_url, delivered=delivered)
+    return told(way.place, url, way, wants=wants, plots=plots or Plots())

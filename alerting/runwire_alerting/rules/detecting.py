@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from runwire.wire import Event, Pulse
+from runwire.wire.messages import BEFORE_MAX
 from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.detectors import Detector, Point, Sighting, StateError
 from runwire_alerting.detectors import Verdict as Judgement
@@ -69,6 +70,8 @@ class Detecting(Rule):
         mine.attempt, mine.sent = pulse.attempt, pulse.sent
         if pulse.step is not None:
             for metric, detector in mine.chosen.items():
+                if metric in pulse.metrics:
+                    rank.note(metric, pulse.step, pulse.metrics[metric].last)
                 verdict = self._judge(detector, metric, pulse)
                 if verdict is not None:
                     yield from self._say(verdict, metric, pulse, rank, book)
@@ -137,6 +140,7 @@ class Detecting(Rule):
             host=pulse.host,
             step=pulse.step,
             value=verdict.value,
+            before=[pair for pair in rank.recent.get(metric, ()) if pair[0] < (pulse.step or 0)][-BEFORE_MAX:],
         )
 
 
