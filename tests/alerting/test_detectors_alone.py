@@ -99,7 +99,7 @@ def test_where_tokens_are_told_their_time_is_judged_and_not_that_of_steps() -> N
     assert sighted(made("slowdown"), seconds) != []
     assert sighted_beside(made("slowdown"), seconds, steady) == []
     falling = [point(step, 1000.0 if step < 450 else 500.0) for step in range(600)]
-    assert sighted_beside(made("slowdown"), seconds, falling)[0] == 475
+    assert sighted_beside(made("slowdown"), seconds, falling)[0] == 474
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ NOISE = (2 + 0.1 * np.random.default_rng(7).standard_normal(400)).tolist()
 
 
 def made(name: str, **params: float) -> Detector:
-    return BY_NAME[name](BY_NAME[name].Params(**params))
+    return BY_NAME[name](BY_NAME[name].Params.model_validate(params))
 
 
 def course(values: Iterable[float], begin: int = 0) -> list[Point]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwire.wire import MetricPulse, dumps, loads
-from runwire_alerting.detectors import DETECTORS, Detector, Point, StateError
+from runwire_alerting.detectors import DETECTORS, Detector, Point, StateError, Verdict
 
 #: Small, so that a short course passes through every state.
 SMALL: dict[str, dict[str, Any]] = {
@@ -34,14 +34,15 @@ def small(kind: type[Detector]) -> Detector:
     return kind(kind.Params.model_validate(SMALL[kind.name]))
 
 
-def fed(detector: Detector, action: tuple[str, int, list[float]]) -> object:
+def fed(detector: Detector, action: tuple[str, int, list[float]]) -> Verdict | None:
     what, step, values = action
     if what == "resumed":
-        return detector.resumed()
-    if what == "without":
-        return detector.without(step)
-    one = point(step, *values)
-    return detector.beside(one) if what == "beside" else detector.add(one)
+        detector.resumed()
+    elif what == "beside":
+        detector.beside(point(step, *values))
+    else:
+        return detector.without(step) if what == "without" else detector.add(point(step, *values))
+    return None
 
 
 VALUES = st.sampled_from([0.0, 1.0, 1.5, 2.0, 30.0, -1.0, 1e300, 1e-12]) | st.floats(allow_nan=True)

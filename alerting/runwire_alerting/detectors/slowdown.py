@@ -13,6 +13,8 @@ from runwire_alerting.detectors.window import Window
 
 #: The course is kept as so many values at most; when there are more, every other one goes.
 _KEPT = 256
+#: So few tokens a second are none.
+_LEAST = 1e-9
 
 
 class Slowdown(Detector):
@@ -65,9 +67,9 @@ class Slowdown(Detector):
         self._unseen = self.params.warm_up
         self._recent.clear()
 
-    def beside(self, point: Point) -> None:
+    def _beside(self, point: Point) -> None:
         """Take note of the tokens a second."""
-        self._token_seconds = 1 / point.mean if point.mean > 0 else None
+        self._token_seconds = 1 / point.mean if point.mean > _LEAST else None
 
     def _judge(self, point: Point) -> Verdict | None:
         value, tokens = point.mean, self._token_seconds is not None
