@@ -44,7 +44,7 @@ def test_a_loss_that_came_to_rest_near_zero_is_not_frozen_and_one_that_jumped_th
 
 def test_a_loss_that_is_told_again_and_again_of_one_step_is_not_frozen() -> None:
     """Only pulses with a later step count."""
-    assert sighted(made("loss_frozen"), [point(7, 0.5) for _ in range(200)]) == []
+    assert sighted(made("loss_frozen"), [*[point(7, 0.5) for _ in range(200)], point(8, 0.5)]) == []
 
 
 def test_gradients_that_vanish_are_reported_after_ten_points_and_frozen_layers_never() -> None:

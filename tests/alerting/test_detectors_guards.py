@@ -87,11 +87,26 @@ def test_a_little_spike_after_a_resume_is_usual_and_another_level_is_not(name: s
 
 
 def test_a_run_that_goes_back_is_compared_with_what_it_was_then() -> None:
-    """Steps that come again forget what was known of them, and count as a resume without being told of one."""
-    falling = [10 * 0.985**step for step in range(300)]
-    detector = made("loss_spike")
+    """Steps that come again forget what was known of them: a hundred steps before, the loss was a hundred times more."""
+    falling = [10 * 0.95**step for step in range(300)]
+    detector = made("loss_spike", window=32, near_zero=0)
     assert sighted(detector, course(falling)) == []
     assert sighted(detector, course(falling[200:], 200)) == []
+
+
+def test_steps_that_come_again_are_a_resume_without_being_told_of_one() -> None:
+    """The little spike there is usual; with a step more, and not fewer, it is a spike."""
+    again = [60.0] * 9 + NOISE[200:240]
+    back, on = made("loss_spike"), made("loss_spike")
+    assert sighted(back, course(NOISE[:200])) == sighted(on, course(NOISE[:200])) == []
+    assert sighted(back, course(again, 180)) == []
+    assert sighted(on, course(again, 200)) != []
+
+
+def test_phases_that_take_turns_are_no_divergence() -> None:
+    """Twenty-five pulses of harder data in each sixty-five are more than twice the median, and usual."""
+    turns = [value * (2.5 if step % 65 >= 40 else 1) for step, value in enumerate(NOISE)]
+    assert sighted(made("divergence"), course(turns)) == []
 
 
 def test_a_level_that_lasts_is_no_spike_any_more_but_a_divergence() -> None:
