@@ -87,7 +87,7 @@ def test_a_little_spike_after_a_resume_is_usual_and_another_level_is_not(name: s
 
 
 def test_a_run_that_goes_back_is_compared_with_what_it_was_then() -> None:
-    """Steps that come again forget what was known of them: a hundred steps before, the loss was a hundred times more."""
+    """Steps that come again forget what was known of them: a hundred steps before, the loss was 170 times as high."""
     falling = [10 * 0.95**step for step in range(300)]
     detector = made("loss_spike", window=32, near_zero=0)
     assert sighted(detector, course(falling)) == []
