@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runwire.wire import MetricPulse, dumps, loads
 from runwire_alerting.detectors import DETECTORS, Detector, Point, StateError, Verdict
+from runwire_alerting.detectors.window import Window
 
 #: Small, so that a short course passes through every state.
 SMALL: dict[str, dict[str, Any]] = {
@@ -117,3 +118,13 @@ def test_a_pulse_becomes_a_point_of_its_finite_values() -> None:
     assert one is not None
     assert (one.step, one.ts, one.count, one.mean) == (5, 7, 2, 1.5)
     assert Point.of(5, 7, MetricPulse(count=2, last=float("inf"), nonfinite=2)) is None
+
+
+def test_a_window_that_was_made_smaller_goes_on_with_its_last_values() -> None:
+    """Parameters may change between a dump and its load."""
+    large, small = Window(64), Window(32)
+    for step in range(64):
+        large.push(step, float(step % 7))
+    small.load(large.dump())
+    small.push(64, 1.0)
+    assert list(small) == [(step, float(step % 7)) for step in range(33, 65)]

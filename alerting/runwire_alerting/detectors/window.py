@@ -66,9 +66,9 @@ class Window:
         return {"steps": self._steps.tolist(), "values": self._values.tolist()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back a state that `dump` returned."""
-        self._steps = array("q", state["steps"])
-        self._values = array("d", state["values"])
+        """Put back a state that `dump` returned; of a larger window the last values stay."""
+        self._steps = array("q", state["steps"][-self._size :])
+        self._values = array("d", state["values"][-self._size :])
         self._sorted = array("d", sorted(self._values))
 
     def _drop(self, index: int) -> None:
