@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,15 +28,22 @@ class Course(NamedTuple):
     onset: int | None
 
 
+@lru_cache
+def arrays(kind: str) -> dict[str, Any]:
+    """Return what curves/``kind``.npz holds, by metric; ``onset`` and ``step`` are no metrics."""
+    with np.load(FOLDER / f"{kind}.npz") as file:
+        return dict(file)
+
+
 @lru_cache(256)
 def course(kind: str, metric: str, seed: int, per_pulse: int) -> Course:
     """Return a course of curves/``kind``.npz."""
-    with np.load(FOLDER / f"{kind}.npz") as arrays:
-        values = arrays[metric][seed].tolist()
-        longest = max(arrays[name].shape[1] for name in arrays.files if name != "onset")
-        apart = longest // len(values)  # a validation is logged each so many steps
-        steps = arrays["step"][seed].tolist() if "step" in arrays.files else range(0, longest, apart)
-        onset = int(arrays["onset"][seed])
+    known = arrays(kind)
+    values = known[metric][seed].tolist()
+    longest = max(known[name].shape[1] for name in known if name != "onset")
+    apart = longest // len(values)  # a validation is logged each so many steps
+    steps = known["step"][seed].tolist() if "step" in known else range(0, longest, apart)
+    onset = int(known["onset"][seed])
     logged = [(step, value) for step, value in zip(steps, values, strict=True) if step >= 0]
     return Course(list(_points(logged, per_pulse)), onset if onset >= 0 else None)
 
@@ -51,16 +58,15 @@ def sighted(detector: Detector, points: Iterable[Point]) -> list[int]:
     return [point.step for point in points if isinstance(detector.add(point), Sighting)]
 
 
-def side_by_side(first: Course, second: Course) -> Iterator[tuple[Point | None, Point | None]]:
-    """Return the points of two metrics of one run, by step."""
-    by_step: dict[int, list[Any]] = {}
-    for place, points in enumerate((first.points, second.points)):
-        for one in points:
-            by_step.setdefault(one.step, [None, None])[place] = one
-    return ((one, other) for _, (one, other) in sorted(by_step.items()))
-
-
-Make = Callable[[], Detector]
+def sighted_beside(detector: Detector, points: Iterable[Point], beside: Iterable[Point]) -> list[int]:
+    """Return the same of a detector of two metrics; what both tell of one step comes to it from `beside` first."""
+    found = []
+    for _, judged, one in sorted([(one.step, 0, one) for one in beside] + [(one.step, 1, one) for one in points]):
+        if not judged:
+            detector.beside(one)
+        elif isinstance(detector.add(one), Sighting):
+            found.append(one.step)
+    return found
 
 
 def _points(logged: list[tuple[int, float]], per_pulse: int) -> Iterator[Point]:

@@ -6,7 +6,6 @@ taken out and put back, so that a worker that is killed goes on with the very sa
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +16,9 @@ from runwire.wire import MetricPulse
 from runwire.wire.messages import Severity
 from runwire_alerting.detectors.window import Window
 from runwire_alerting.errors import AlertingError
+
+#: Sums and products of what is below are finite, so that no state is without a number.
+_LARGEST = 1e100
 
 
 class StateError(AlertingError):
@@ -90,7 +92,8 @@ class DetectorParams(BaseModel):
 class Detector(ABC):
     """The base of all detectors.
 
-    Values that are NaN or infinite are passed over: they are another rule's matter.
+    Values that are NaN or infinite, or so large that sums of them would be, are passed over: they are another rule's
+    matter.
     """
 
     #: The name of the rule that it makes.
@@ -112,7 +115,7 @@ class Detector(ABC):
             A `Sighting` at each point at which something is wrong; `Well` at each that ends a row of good ones which
             is long enough; else None, also where it cannot be told yet.
         """
-        if not (math.isfinite(point.sum) and math.isfinite(point.min) and math.isfinite(point.max)):
+        if not _usable(point):
             return None
         if point.step < self._step:
             self.resumed()
@@ -120,8 +123,10 @@ class Detector(ABC):
         self._step = point.step
         return self._tallied(verdict)
 
-    def beside(self, point: Point) -> None:  # noqa: B027 -- most detectors judge one metric alone
+    def beside(self, point: Point) -> None:
         """Take note of a point of the other metric that the rule names."""
+        if _usable(point):
+            self._beside(point)
 
     def without(self, step: int) -> Verdict | None:  # noqa: ARG002
         """Judge a pulse of ``step`` in which the metric was not logged at all, not even as NaN."""
@@ -154,9 +159,12 @@ class Detector(ABC):
             else:
                 setattr(self, f"_{name}", list(value) if isinstance(value, list) else value)
 
+    def _beside(self, point: Point) -> None:  # noqa: B027 -- most detectors judge one metric alone
+        """Take note of such a point, whose values are usable."""
+
     @abstractmethod
     def _judge(self, point: Point) -> Verdict | None:
-        """Judge a point whose values are finite; `Well` means that this one is good."""
+        """Judge a point whose values are usable; `Well` means that this one is good."""
 
     def _tallied(self, verdict: Verdict | None) -> Verdict | None:
         if verdict is None:
@@ -169,3 +177,8 @@ class Detector(ABC):
 
     def _state(self) -> dict[str, Any]:
         return {name[1:]: value for name, value in vars(self).items() if name.startswith("_")}
+
+
+def _usable(point: Point) -> bool:
+    # Of NaN nothing is true.
+    return -_LARGEST < point.min <= point.max < _LARGEST and -_LARGEST < point.sum < _LARGEST

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import ClassVar
 
 from pydantic import Field
@@ -21,7 +20,7 @@ class Divergence(Relative):
 
     Formula: the mean of a pulse exceeds `factor` × the median of the last `window` pulses' means, or has given back the
     share `given_back` of the way from the first points down to the best median; `in_row` pulses in a row. It must also
-    exceed nine in ten of the window's means, and the median by `near_zero` of the loss at first. Points after that are
+    exceed nine in ten of the window's means, and `near_zero` of what the loss was at first. Points after that are
     not learnt, so it is over only when the loss has come down again.
 
     Source: LLM Foundry's KillLossSpike (twice the running mean; half the window above the first window's largest);
@@ -64,13 +63,13 @@ class Divergence(Relative):
         if self._best is None or usual < self._best:
             self._best = usual
         bound = usual + (self.params.factor - 1) * abs(usual)
-        first = median(self._first)
+        first = self._first_median
         if self._best > 0 and first >= _LEARNT * self._best:
             bound = min(bound, self._best + self.params.given_back * (first - self._best))
-        return max(bound, usual + self._floor(), self._window.quantile(_SHARE))
+        return max(bound, self._least(usual), self._window.quantile(_SHARE))
 
     def _formula(self, value: float, bound: float) -> str:
         return (
             f"{value:.4g} > {bound:.4g} for {self._bad} pulses; their median was {self._window.median:.4g} before,"
-            f" at best {self._best:.4g}, and {median(self._first):.4g} at first"
+            f" at best {self._best:.4g}, and {self._first_median:.4g} at first"
         )

@@ -14,16 +14,16 @@ from runwire_alerting.detectors.relative import Relative, RelativeParams
 class GradientSpike(Relative):
     """Detects a gradient norm far above what it was, which often comes before the loss suffers.
 
-    Formula: the largest value of a pulse exceeds `factor` × the median of the last `window` pulses' largest values, and
-    `above` × the largest of them.
+    Formula: the largest value of a pulse exceeds `factor` × the largest of the last `window` pulses', and `near_zero`
+    of what it was at first.
 
     Source: Megatron-LM (10 × the largest of the first 100) and OLMo 2 (spikes of the gradient precede those of the
-    loss). With the median alone, 5 × or 10 ×, batches with wrong labels and trainings whose loss is nearly 0 were
-    reported; with the largest value beside it none of our healthy curves is (decision 0029).
+    loss). Multiples of the median report batches with wrong labels, and trainings whose loss is nearly 0 (decision
+    0029).
 
-    False alarms: a norm that is logged after clipping shows nothing, so log the one before. What heals at once, as
-    BLOOM's did, is reported all the same: as a warning. Infinite norms, which are usual with float16 and its loss
-    scale, are passed over.
+    False alarms: what heals at once, as BLOOM's did, is reported all the same: as a warning. Infinite norms, which are
+    usual with float16 and its loss scale, are passed over. A norm that is logged after clipping shows nothing, so log
+    the one before.
 
     Example:
         - rule: gradient_spike
@@ -35,8 +35,7 @@ class GradientSpike(Relative):
     class Params(RelativeParams):
         """What can be chosen."""
 
-        factor: float = Field(default=5.0, gt=1, description="how many times the median is too far")
-        above: float = Field(default=3.0, ge=1, description="how many times the largest value of the window is too far")
+        factor: float = Field(default=5.0, gt=1, description="how many times the largest recent value is too far")
 
     name: ClassVar[str] = "gradient_spike"
     severity: ClassVar[Severity] = "warning"
@@ -47,7 +46,7 @@ class GradientSpike(Relative):
         return point.max
 
     def _bound(self) -> float:
-        return max(self.params.factor * self._window.median, self.params.above * self._window.max, self._floor())
+        return max(self.params.factor * self._window.max, self._least(self._window.median))
 
     def _formula(self, value: float, bound: float) -> str:
         return (

@@ -16,17 +16,16 @@ _SHARE = 0.9
 class LossSpike(Relative):
     """Detects a loss that jumps above what it was, for more than a moment.
 
-    Formula: the largest value of a pulse exceeds median + `spread` × (q90 − median) of the last `window` pulses'
-    largest values, and the median by a tenth (`ratio`) and by `near_zero` of the loss at first, `in_row` pulses in a
-    row. What lasts for a whole window is no spike any more: the baseline begins anew there, and `divergence` tells of
-    it.
+    Formula: the mean of a pulse exceeds median + `spread` × (q90 − median) of the last `window` pulses' means, the
+    median by a tenth (`ratio`), and `near_zero` of what the loss was at first; `in_row` pulses in a row. What lasts
+    for a whole window is no spike any more: the baseline begins anew there, and `divergence` tells of it.
 
     Source: ours, after the rolling statistics of OLMo-core (mean + 6σ of 128 steps). Its parameters were chosen on
-    curves of real trainings, where rules of a single point find each bad batch (decision 0029).
+    curves of real trainings, where rules of a single point report each bad batch (decision 0029).
 
-    False alarms: another mix of data that is harder, at once; a warm restart of the learning rate that throws the loss
-    far back. Batches that are bad one by one, several data sets in one metric, noise, resumes from a checkpoint and
-    losses about 0 are not reported. A spike of fewer than `in_row` pulses is not found, nor one in the first `warm_up`.
+    False alarms: other data that are harder, at once; a warm restart of the learning rate that throws the loss far
+    back. Batches that are bad one by one, several data sets in one metric, noise, resumes from a checkpoint and losses
+    about 0 are not reported. A spike of fewer than `in_row` pulses is not found, nor one in the first `warm_up`.
 
     Example:
         - rule: loss_spike
@@ -49,12 +48,12 @@ class LossSpike(Relative):
     params: Params
 
     def _value(self, point: Point) -> float:
-        return point.max
+        return point.mean
 
     def _bound(self) -> float:
         usual = self._window.median
         spread = self.params.spread * (self._window.quantile(_SHARE) - usual)
-        return usual + max(spread, (self.params.ratio - 1) * abs(usual), self._floor())
+        return max(usual + spread, usual + (self.params.ratio - 1) * abs(usual), self._least(usual))
 
     def _formula(self, value: float, bound: float) -> str:
         usual, high = self._window.median, self._window.quantile(_SHARE)

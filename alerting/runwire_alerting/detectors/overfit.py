@@ -48,7 +48,7 @@ class Overfit(Detector):
         self._training: float | None = None
         self._best: float | None = None
 
-    def beside(self, point: Point) -> None:
+    def _beside(self, point: Point) -> None:
         """Take note of the training loss."""
         self._sum += point.sum
         self._count += point.count

@@ -27,7 +27,7 @@ class RelativeParams(DetectorParams):
         default=20, ge=1, le=1000, description="points after a resume of which only the median is judged"
     )
     near_zero: float = Field(
-        default=0.02, ge=0, description="a rise of less than this share of what the metric was at first is none"
+        default=0.15, ge=0, description="what is below this share of what the metric was at first is none too high"
     )
 
 
@@ -48,9 +48,11 @@ class Relative(Detector):
         super().__init__(params)
         self._window = Window(params.window)
         self._taken = self._bad = self._frozen = 0
-        self._row: list[tuple[int, float]] = []
+        self._row = Window(params.in_row)
         self._after: list[float] = []
         self._first: list[float] = []
+        #: The median of the first values, and that of their sizes.
+        self._first_median = self._size = 0.0
 
     def resumed(self) -> None:
         """Freeze the baseline for the next points, and compare them with it."""
@@ -65,16 +67,17 @@ class Relative(Detector):
     def _bound(self) -> float:
         """Return what a value must not exceed."""
 
+    def _least(self, usual: float) -> float:
+        """Return what no bound is below: near 0 any noise is many times what is usual."""
+        return min(usual, 0.0) + self.params.near_zero * self._size
+
     @abstractmethod
     def _formula(self, value: float, bound: float) -> str:
         """Say why a value that exceeds the bound is reported."""
 
-    def _floor(self) -> float:
-        """Return the smallest rise that is one: near 0 every noise is a multiple of what is usual."""
-        return self.params.near_zero * median(map(abs, self._first))
-
     def _judge(self, point: Point) -> Verdict | None:
         self._window.back_to(point.step)
+        self._row.back_to(point.step)
         value = self._value(point)
         if self._taken < self.params.warm_up or len(self._window) < _LEAST:
             self._learn(point.step, value)
@@ -93,14 +96,14 @@ class Relative(Detector):
             self._bad = 0
             for step, bad in self._row:
                 self._learn(step, bad)
-            self._row = []
+            self._row.clear()
             self._learn(point.step, value)
             return Well(value, usual)
         self._bad += rows
         if self._bad < self.params.in_row:
-            self._row.append((point.step, value))
+            self._row.push(point.step, value)
             return None
-        self._row = []
+        self._row.clear()
         sighting = Sighting(value, self._window.median, self._formula(value, bound))
         if self.settles and self._bad >= self.params.in_row + self.params.window:
             self._window.clear()
@@ -110,5 +113,7 @@ class Relative(Detector):
     def _learn(self, step: int, value: float) -> None:
         if len(self._first) < _FIRST:
             self._first.append(value)
+            self._first_median = median(self._first)
+            self._size = median(map(abs, self._first))
         self._taken += self._taken < self.params.warm_up
         self._window.push(step, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -23,6 +23,9 @@ class Window:
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self._steps, self._values, strict=True)
 
     @property
     def median(self) -> float:
@@ -63,9 +66,9 @@ class Window:
         return {"steps": self._steps.tolist(), "values": self._values.tolist()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Put back a state that `dump` returned."""
-        self._steps = array("q", state["steps"])
-        self._values = array("d", state["values"])
+        """Put back a state that `dump` returned; of a larger window the last values stay."""
+        self._steps = array("q", state["steps"][-self._size :])
+        self._values = array("d", state["values"][-self._size :])
         self._sorted = array("d", sorted(self._values))
 
     def _drop(self, index: int) -> None:
