@@ -11,3 +11,7 @@ class AlertingError(RunwireError):
 
 class ReceiverError(AlertingError, ConfigError):
     """A webhook's URL is none that a notice could be posted to."""
+
+
+class DeclarationError(AlertingError, ConfigError):
+    """A file of rules, routes and notifiers holds something that it must not; the message names file and line."""

@@ -5,10 +5,17 @@ No clock is read here: times are passed in, as microseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
+from runwire.wire.messages import BEFORE_MAX
+from runwire_alerting.course import Course, Gpu, place
+from runwire_alerting.facts import Facts
+from runwire_alerting.machine import Machine, sampled
+from runwire_alerting.pace import LOCAL, Pace
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -17,6 +24,8 @@ _GAP_SECONDS = 10.0
 _GAP_INTERVALS = 5.0
 #: An ended rank is kept this long, so that what comes late finds whom it is about.
 _ENDED_KEPT = 600 * _SECOND
+#: So many names of phases are remembered (they may be made of a counter).
+_PHASES_MAX = 32
 _SILENT_KEPT = 24 * 3600 * _SECOND
 
 
@@ -33,7 +42,22 @@ class Rank:
         waiting_bytes: how much of it waits in its spool.
         phase, phase_since, phase_limit: what it says that it does, since when (0: it never said), and for how many
             seconds it may be silent meanwhile.
+        phases: how many seconds the longest of each phase took so far, by its name, in earlier attempts too.
         checkpoint_step, checkpoint_at: the last checkpoint that it said was saved.
+        checkpoint_gap: the most steps between two of them, in earlier attempts too; None before the second.
+        console: the last lines that it printed, if it was killed or failed.
+        restarts, restarts_max: how often its launcher has started the job anew, and does at most; None if not known.
+        stage: its rank in pipeline parallelism, None if not known.
+        planned: why it is about to be stopped, if it said so.
+        facts: what is known of its run.
+        course: how far its run came in all attempts.
+        machine: what its samples said, None before the first.
+        pace: how long its steps take by itself, None if it does not say.
+        seq: the last event's place in the rank's order.
+        hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
+        memory: what rules keep of it, by their names; it goes on with its next attempt.
+        recent: of metrics that a rule judges, the last (step, value) pairs, which a notice shows.
+        kept: when that was kept elsewhere, see `runwire_alerting.memory`.
     """
 
     run: str
@@ -57,13 +81,49 @@ class Rank:
     phase: str | None = None
     phase_since: int = 0
     phase_limit: float | None = None
+    phases: dict[str, float] = field(default_factory=dict)
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    checkpoint_gap: int | None = None
+    console: list[str] = field(default_factory=list)
+    restarts: int | None = None
+    restarts_max: int | None = None
+    stage: int | None = None
+    planned: str | None = None
+    facts: Facts = field(default_factory=Facts)
+    course: Course = field(default_factory=Course)
+    machine: Machine | None = None
+    pace: Pace | None = None
+    seq: int = 0
+    hosts: dict[str, int] = field(default_factory=dict, repr=False)
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    recent: dict[str, deque[tuple[int, float]]] = field(default_factory=dict, repr=False)
+    kept: int = 0
+
+    def note(self, metric: str, step: int, value: float) -> None:
+        """Keep a metric's value among the recent ones; several rules may do so for one pulse."""
+        recent = self.recent.get(metric)
+        if recent is None:
+            recent = self.recent[metric] = deque(maxlen=BEFORE_MAX + 1)
+        if recent and recent[-1][0] > step:
+            recent.clear()  # steps begin again
+        if not recent or recent[-1][0] < step:
+            recent.append((step, value))
+
+    @property
+    def pause(self) -> float:
+        """Return for how many seconds it was silent when it was last heard, by its host's clock alone."""
+        return (self.sent - max(self.moved, self.watched)) / _SECOND
 
     @property
     def moved(self) -> int:
         """Return when it last went on: by a step, or to another phase."""
         return max(self.progressed, self.phase_since)
+
+    @property
+    def restarts_left(self) -> bool:
+        """Return whether its launcher is to start the job anew if it crashes."""
+        return self.restarts is not None and self.restarts_max is not None and self.restarts < self.restarts_max
 
     @property
     def label(self) -> str:
@@ -89,9 +149,16 @@ class Health:
 
     def __init__(self) -> None:
         self._runs: dict[str, dict[int, Rank]] = {}
+        self._hosts: dict[str, int] = {}
+        self._facts: dict[str, Facts] = {}
+        self._courses: dict[str, Course] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
+
+    def runs(self) -> Iterator[Sequence[Rank]]:
+        """Yield the ranks of each run, of which there is at least one."""
+        return (list(ranks.values()) for ranks in self._runs.values())
 
     def get(self, run: str, rank: int) -> Rank | None:
         """Return what is known of a rank."""
@@ -107,9 +174,10 @@ class Health:
 
     def pulse(self, pulse: Pulse, partition: int, now: int) -> Rank:
         """Take in a pulse; one that is older than what is known changes nothing. Return what is known then."""
+        self._hosts[pulse.host] = now
         rank = self.get(pulse.run, pulse.rank)
         if rank is None or rank.attempt < pulse.attempt:
-            rank = self._begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
+            rank = self.begin(pulse.run, pulse.rank, pulse.attempt, pulse.progressed)
         elif rank.attempt > pulse.attempt or rank.sent > pulse.sent:
             return rank
         elif pulse.sent - rank.sent > _gap_max(pulse.interval):
@@ -128,47 +196,90 @@ class Health:
         rank.waiting_bytes = pulse.waiting_bytes
         # An event may have told of the next phase before, for it comes by another topic.
         if pulse.phase_since is not None and pulse.phase_since >= rank.phase_since:
-            rank.phase, rank.phase_since, rank.phase_limit = pulse.phase, pulse.phase_since, pulse.phase_limit
+            _enter(rank, pulse.phase, pulse.phase_since, pulse.phase_limit)
+        if rank.checkpoint_step is not None and (pulse.checkpoint_step or 0) > rank.checkpoint_step:
+            gap = (pulse.checkpoint_step or 0) - rank.checkpoint_step
+            rank.checkpoint_gap = max(gap, rank.checkpoint_gap or 0)
         rank.checkpoint_step, rank.checkpoint_at = pulse.checkpoint_step, pulse.checkpoint_at
+        rank.console = pulse.console or rank.console
+        rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
+        local = pulse.metrics.get(LOCAL)
+        if local is not None:
+            rank.pace = rank.pace or Pace()
+            rank.pace.take(pulse.sent, local)
+        if sampled(pulse.metrics):
+            rank.machine = rank.machine or Machine()
+            rank.machine.take(pulse.sent, pulse.metrics)
+        rank.course.reach(rank.attempt, pulse.step, pulse.checkpoint_step, now)
         if rank.ended is None and not pulse.alive:
-            rank.ended = pulse.ended or "killed"
+            self._end(rank, pulse.ended or "killed", now)
         return rank
 
     def event(self, event: Event, partition: int, now: int) -> Rank:
         """Take in an event. Return what is known of its rank then, which may be of a later attempt than the event's."""
         attempt = event.seq >> ATTEMPT_SHIFT
-        rank = known = self.get(event.run, event.rank)
+        rank = self.get(event.run, event.rank)
         if rank is None or rank.attempt < attempt:
-            rank = self._begin(event.run, event.rank, attempt, event.ts)
+            rank = self.begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
-            if known is not None:
-                rank.project, rank.name, rank.host = known.project, known.name, known.host
+        rank.facts.event(event)
         if rank.attempt != attempt:
             return rank
+        rank.seq = max(rank.seq, event.seq)
         if event.type == "start":
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
             )
+            rank.restarts, rank.restarts_max = _restarts(event.data.get("restarts"))
         if event.type == "phase" and event.ts >= rank.phase_since:
             phase, limit = event.data.get("phase"), event.data.get("limit")
-            rank.phase, rank.phase_since = phase if isinstance(phase, str) else None, event.ts
-            rank.phase_limit = float(limit) if isinstance(limit, (int, float)) else None
-        ended = _end(event)
+            seconds = float(limit) if isinstance(limit, (int, float)) else None
+            _enter(rank, phase if isinstance(phase, str) else None, event.ts, seconds)
+        if event.type == "about":
+            _note_gpus(rank, event.data.get("gpus"))
+        if event.type == "planned_stop":
+            rank.planned = str(event.data.get("reason") or "planned")
+        ended = _ending(event)
+        lines = event.data.get("console") if ended is not None else None
+        if isinstance(lines, list):
+            rank.console = [line for line in lines if isinstance(line, str)]
         if ended is not None and not rank.said:
-            rank.ended, rank.said = ended, True
+            self._end(rank, ended, now)
+            rank.said = True
         return rank
 
-    def forget(self, now: int) -> None:
-        """Drop ranks that ended, or were last heard of, long ago."""
+    def forget(self, now: int) -> list[Rank]:
+        """Drop ranks that ended, or were last heard of, long ago. Return them."""
         old = [rank for rank in self if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT)]
         for rank in old:
             ranks = self._runs[rank.run]
             del ranks[rank.rank]
             if not ranks:
                 del self._runs[rank.run]
+                self._facts.pop(rank.run, None)
+        if old:
+            known = {rank.host for rank in self}
+            for host in self._hosts.keys() - known:
+                del self._hosts[host]
+            # A run may wait for hours until it is started anew.
+            for run in self._courses.keys() - self._runs.keys():
+                if now - self._courses[run].touched > _SILENT_KEPT:
+                    del self._courses[run]
+        return old
 
-    def _begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
-        rank = Rank(run, number, attempt, watched=at, progressed=at)
+    def _end(self, rank: Rank, ended: str, now: int) -> None:
+        rank.ended = ended
+        if ended in ("killed", "failed") and not rank.course.counted(rank.attempt):
+            rank.course.died(rank.rank, rank.host, self.attempt(rank.run), now)
+
+    def begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
+        """Return a rank of which nothing is known yet but when it began, in place of an earlier attempt's."""
+        facts, course = self._facts.setdefault(run, Facts()), self._courses.setdefault(run, Course())
+        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, course=course, hosts=self._hosts)
+        known = self.get(run, number)
+        if known is not None:
+            rank.project, rank.name, rank.host = known.project, known.name, known.host
+            rank.phases, rank.memory, rank.checkpoint_gap = known.phases, known.memory, known.checkpoint_gap
         self._runs.setdefault(run, {})[number] = rank
         return rank
 
@@ -177,7 +288,27 @@ def _gap_max(interval: float) -> float:
     return max(_GAP_SECONDS, _GAP_INTERVALS * interval) * _SECOND
 
 
-def _end(event: Event) -> str | None:
+def _enter(rank: Rank, phase: str | None, since: int, limit: float | None) -> None:
+    """Take in what a rank does from ``since`` on, and how long it did what that ends."""
+    if since > rank.phase_since and rank.phase is not None and len(rank.phases) < _PHASES_MAX:
+        rank.phases[rank.phase] = max(rank.phases.get(rank.phase, 0.0), (since - rank.phase_since) / _SECOND)
+    rank.phase, rank.phase_since, rank.phase_limit = phase, since, limit
+
+
+def _restarts(told: object) -> tuple[int | None, int | None]:
+    if isinstance(told, dict) and isinstance(told.get("count"), int) and isinstance(told.get("max"), int):
+        return told["count"], told["max"]
+    return None, None
+
+
+def _note_gpus(rank: Rank, told: object) -> None:
+    for gpu in told if isinstance(told, list) else []:
+        if isinstance(gpu, dict) and isinstance(gpu.get("pci"), str) and isinstance(gpu.get("index"), int):
+            whose = Gpu(rank.rank, gpu["index"], str(gpu.get("uuid") or ""))
+            rank.course.gpus[rank.host, place(gpu["pci"])] = whose
+
+
+def _ending(event: Event) -> str | None:
     if event.type in _ENDS and event.data.get("stopped") is True:
         return "stopped"  # whoever asked for it, or planned it, knows
     if event.type == "lost":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
-    from runwire_alerting.notifiers.webhook import Webhook
+    from runwire_alerting.notifiers.receiver import Receiver
     from runwire_alerting.watch import Watch
 
 ALERTS = Counter(
@@ -31,13 +31,16 @@ NOTICE_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
 )
 _RANKS = Gauge("runwire_alerting_ranks", "Processes of runs that the worker watches and that have not ended.")
+RULE_FAULTS = Counter(
+    "runwire_alerting_rule_faults", "Failures of a rule's own, by rule: please report them.", ["rule"]
+)
 _SPOOL_WAITING_BYTES = Gauge(
     "runwire_alerting_spool_waiting_bytes",
     "Bytes that wait in the spools of those processes' hosts, as their last pulses told.",
 )
 
 
-def tell(watch: Watch, receivers: Iterable[Webhook], blind: int) -> None:
+def tell(watch: Watch, receivers: Iterable[Receiver], blind: int) -> None:
     """Note what holds now; called about once a second.
 
     Args:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runwire.errors import ConfigError
 
-RuleName = Literal["nonfinite", "crash", "stalled", "heartbeat", "user"]
-
 
 def _names(given: Any) -> Any:
     return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+
+
+def _words(given: Any) -> Any:
+    return given.split() if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -40,16 +43,19 @@ class Settings(BaseSettings):
         default=7200.0, gt=0, description="how long a notice is offered to a receiver that takes none"
     )
     post_timeout: float = Field(default=5.0, gt=0, description="how long a receiver may take to answer")
-    stop: Annotated[frozenset[RuleName], NoDecode, BeforeValidator(_names)] = Field(
+    file: Path | None = Field(default=None, description="the YAML file that says notifiers and routes")
+    webhooks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="addresses, with blanks between them, where all alerts are posted"
+    )
+    stop: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         default=frozenset(), description="rules, with commas between them, whose alerts ask their run to stop"
     )
 
-    def stalled_limit(self, step_seconds_max: float | None) -> float:
-        """Return how long a run, whose longest recent step took ``step_seconds_max``, may go without progress."""
-        longest = step_seconds_max or 0.0
-        latest = max(self.stalled_after_max, self.stalled_after)
-        usual = min(max(self.stalled_factor * longest, self.stalled_after), latest)
-        return max(usual, 2 * longest)
+    def params(self, kind: str) -> dict[str, float]:
+        """Return what these settings say of a kind of rule; what its declaration sets comes before."""
+        if kind == "stalled":
+            return {name: getattr(self, f"stalled_{name}") for name in ("after", "after_max", "factor", "steps")}
+        return {"after": self.heartbeat_after} if kind == "host_lost" else {}
 
 
 def load(**given: float | None) -> Settings:

@@ -2,51 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
 
 from runwire.wire import Alert, Event, Pulse
-from runwire_alerting.book import Book, Verdict
-from runwire_alerting.health import Health
-from runwire_alerting.rules import Rule
+from runwire_alerting import memory
+from runwire_alerting.book import Book, Fire, Verdict
+from runwire_alerting.declarations import Where
+from runwire_alerting.facts import SELECTED
+from runwire_alerting.health import Health, Rank
+from runwire_alerting.metrics import RULE_FAULTS
+from runwire_alerting.rules import Armed, Rule
 from runwire_alerting.rules.nonfinite import is_loss
 
+#: The events by which a run answers a request to stop.
+ANSWERS = frozenset({"stopping", "finish", "exception", "lost"})
 Records = Sequence[tuple[Pulse | Event, int]]
+
+_log = structlog.get_logger(__name__)
+
+
+class _Panel:
+    """The rules that judge a rank. A rule is asked only about what it judges, for a thousand runs are a thousand pulses
+    and ranks a second.
+    """
+
+    def __init__(self, armed: Iterable[Armed]) -> None:
+        rules = [one.rule for one in armed]
+        self.on_pulse = [rule for rule in rules if type(rule).pulse is not Rule.pulse]
+        self.on_event = [rule for rule in rules if type(rule).event is not Rule.event]
+        self.on_tick = [rule for rule in rules if type(rule).tick is not Rule.tick]
+        self.on_run = [rule for rule in rules if type(rule).run is not Rule.run]
 
 
 class Watch:
-    """The health of runs, the book of their alerts, and the rules that lead from one to the other."""
+    """The health of runs, the book of their alerts, and the rules that lead from one to the other.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    Args:
+        armed: the rules, in the order in which they judge.
+    """
+
+    def __init__(self, armed: Sequence[Armed]) -> None:
         self.health = Health()
         self.book = Book()
-        self._rules = rules
-        # A rule is asked only about what it judges, for a thousand runs are a thousand pulses and ranks a second.
-        self._on_pulse = [rule.pulse for rule in rules if type(rule).pulse is not Rule.pulse]
-        self._on_event = [rule.event for rule in rules if type(rule).event is not Rule.event]
-        self._on_tick = [rule.tick for rule in rules if type(rule).tick is not Rule.tick]
+        #: The ranks of which the last tick thought that nothing more will come.
+        self.gone: list[Rank] = []
+        self._faulty: set[str] = set()
+        self.arm(armed)
+
+    def arm(self, armed: Sequence[Armed]) -> None:
+        """Go by other rules from here on; what is known of runs and alerts stays."""
+        self._armed = armed
+        #: By the rules' names.
+        self.policies = {one.name: one.policy for one in armed}
+        self.book.arm(self.policies)
+        self._all = _Panel(armed)
+        self._choosy = any(one.declaration.where != Where() for one in armed)
+        #: By run and rank: project and name as they were when these rules were chosen.
+        self._panels: dict[tuple[str, int], tuple[tuple[str, str], _Panel]] = {}
 
     def read(self, records: Records, now: int) -> list[Alert]:
         """Take in records with their partitions, in order. Return the alerts that changed, in order."""
         changed: list[Alert] = []
         for record, partition in offenders_first(records):
-            for verdict in self._judge(record, partition, now):
-                self._apply(verdict, now, changed)
-        return changed
+            if isinstance(record, Pulse):
+                rank = self.health.pulse(record, partition, now)
+                for rule in self._panel(rank).on_pulse:
+                    self._apply(rule.pulse, (record, rank, self.book), now, changed)
+            else:
+                rank = self.health.event(record, partition, now)
+                if record.type in SELECTED:
+                    self._forget_panels(record.run)
+                if record.type in ANSWERS:
+                    changed += self.book.answered(record)
+                for rule in self._panel(rank).on_event:
+                    self._apply(rule.event, (record, rank, self.book), now, changed)
+        return [self.book.settle(alert) for alert in changed]
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
-        """Judge all ranks of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
+        """Judge all runs of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
         changed: list[Alert] = []
-        self.health.forget(now)
-        for rank in self.health:
-            if rank.partition in seen:
-                for judge in self._on_tick:
-                    for verdict in judge(rank, self.book, now, seen[rank.partition]):
-                        self._apply(verdict, now, changed)
-        return changed
+        self.gone = self.health.forget(now)
+        for rank in self.gone:
+            self._panels.pop((rank.run, rank.rank), None)
+        for ranks in self.health.runs():
+            since = seen.get(ranks[0].partition)  # a run's records lie in one partition
+            if since is not None:
+                self._judge_by_the_clock(ranks, now, since, changed)
+        return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
+
+    def restore(self, value: bytes, now: int) -> None:
+        """Take in what another worker kept of a rank.
+
+        Raises:
+            WireError: it is no such record.
+        """
+        memory.restore(value, self.health, self._armed, now)
 
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each rule are firing."""
-        return {rule.name: self.book.counts[rule.name] for rule in self._rules}
+        return {one.name: self.book.counts[one.name] for one in self._armed}
 
     def company(self, record: Pulse | Event) -> bool:
         """Return whether a record tells of a NaN loss that other ranks of the run may be about to tell of, too."""
@@ -56,20 +114,53 @@ class Watch:
             and not self.book.firing(record.run, "nonfinite")
         )
 
-    def _judge(self, record: Pulse | Event, partition: int, now: int) -> Iterator[Verdict]:
-        if isinstance(record, Pulse):
-            rank = self.health.pulse(record, partition, now)
-            for judge_pulse in self._on_pulse:
-                yield from judge_pulse(record, rank, self.book)
-        else:
-            rank = self.health.event(record, partition, now)
-            for judge_event in self._on_event:
-                yield from judge_event(record, rank, self.book)
+    def _panel(self, rank: Rank) -> _Panel:
+        if not self._choosy:
+            return self._all
+        called = (rank.project, rank.name)
+        known = self._panels.get((rank.run, rank.rank))
+        if known is None or known[0] != called:
+            known = called, _Panel(one for one in self._armed if one.fits(rank))
+            self._panels[rank.run, rank.rank] = known
+        return known[1]
 
-    def _apply(self, verdict: Verdict, now: int, changed: list[Alert]) -> None:
-        alert = self.book.apply(verdict, now)
-        if alert is not None:
-            changed.append(alert)
+    def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int, changed: list[Alert]) -> None:
+        for rule in self._all.on_run:
+            judged = [rank for rank in ranks if rule in self._panel(rank).on_run] if self._choosy else ranks
+            if judged:
+                self._apply(rule.run, (judged, self.book, now, seen), now, changed)
+        for rank in ranks:
+            for rule in self._panel(rank).on_tick:
+                self._apply(rule.tick, (rank, self.book, now, seen), now, changed)
+
+    def _forget_panels(self, run: str) -> None:
+        for place in [place for place in self._panels if place[0] == run]:
+            del self._panels[place]
+
+    def _told(self, verdict: Verdict) -> Verdict:
+        """Add to what fires the run's tags, and what its rank printed last if that has ended badly."""
+        rank = self.health.get(verdict.run, verdict.rank) if isinstance(verdict, Fire) else None
+        if rank is None or not isinstance(verdict, Fire):
+            return verdict
+        return replace(verdict, tags=sorted(rank.facts.tags), console=rank.console)
+
+    def _apply(
+        self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
+    ) -> None:
+        for verdict in self._verdicts(judge, what):
+            alert = self.book.apply(self._told(verdict), now)
+            if alert is not None:
+                changed.append(alert)
+
+    def _verdicts(self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...]) -> Iterator[Verdict]:
+        try:
+            yield from judge(*what)
+        except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
+            name = getattr(getattr(judge, "__self__", None), "name", "unknown")
+            RULE_FAULTS.labels(name).inc()
+            if name not in self._faulty:  # it would be the same at each pulse
+                self._faulty.add(name)
+                _log.exception("a rule failed", rule=name)
 
 
 def offenders_first(records: Records) -> Records:

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,16 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, PULSE, Alert, Event, Pulse
-from runwire_alerting import metrics, stops
+from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
+from runwire.wire.directives import Directive
+from runwire_alerting import actions, memory, metrics, rulesfile
+from runwire_alerting.bulletin import Bulletin
+from runwire_alerting.errors import DeclarationError
 from runwire_alerting.history import History
-from runwire_alerting.notifiers.webhook import Webhook
+from runwire_alerting.inbox import Assigned, Came, Delivered, Heard, Tick, letters, parse, read_alert
+from runwire_alerting.notifiers import declaration
+from runwire_alerting.notifiers.receiver import Receiver
+from runwire_alerting.notifiers.receivers import receivers, webhook
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
@@ -51,31 +56,6 @@ _STUCK_SECONDS_MAX = 60.0
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Came:
-    """A Faust event: the messages that it brought, parsed, and those that cannot be read."""
-
-    event: Any
-    read: list[tuple[Message, Pulse | Event]]
-    refused: list[tuple[Message, str]]
-
-
-@dataclass(frozen=True)
-class _Tick:
-    ends: dict[TopicPartition, int] | None
-
-
-@dataclass(frozen=True)
-class _Delivered:
-    alert: Alert
-    receiver: str
-
-
-@dataclass(frozen=True)
-class _Assigned:
-    partitions: frozenset[TopicPartition]
-
-
 def run(
     kafka: str,
     webhooks: Sequence[str],
@@ -90,7 +70,7 @@ def run(
 
     Args:
         kafka: "host:port" of the brokers, several with commas.
-        webhooks: where alerts are posted.
+        webhooks: where alerts are posted, besides where the settings say.
         datadir: a folder for Faust, made if need be; nothing of value lies there.
         server_url: where the page is, for links in notices.
         settings: numbers of the rules; None for the environment's.
@@ -130,9 +110,18 @@ class Alerting:
             poll_records=500,
         )
         self._settings = settings
-        self._receivers = [Webhook(url, settings, server_url, self._delivered) for url in dict.fromkeys(webhooks)]
+        hooks = [*webhooks, *(url.get_secret_value() for url in settings.webhooks)]
+        declared = declaration.read(settings.file)
+        self._receivers = receivers(hooks, declared, settings, server_url, self._delivered)
         self._history = History(kafka, GROUP)
-        self._watch = Watch(rules(settings))
+        self._server_url = server_url
+        #: By their addresses, those whom only some rules name.
+        self._called: dict[str, Receiver] = {}
+        self._bulletin = Bulletin(kafka)
+        #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
+        self._said: dict[str, Acknowledgement | Silence] = {}
+        self._rules = rules(settings)
+        self._watch = Watch(self._rules)
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._blind: set[int] = set()
@@ -142,6 +131,8 @@ class Alerting:
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
         self._alerts = self.app.topic(ALERTS, internal=False)
         self._control = self.app.topic(CONTROL, internal=False)
+        self._events = self.app.topic(EVENTS, internal=False)
+        self._memory = self.app.topic(MEMORY, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -149,6 +140,8 @@ class Alerting:
         self.app.task(self._work)
         self.app.task(self._watch_partitions)
         self.app.task(self._clock)
+        self._connected = asyncio.Event()
+        self.app.task(self._follow)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_before_shutdown.connect(self._close)
 
@@ -158,18 +151,22 @@ class Alerting:
         return self._lag.lacks() or (f"not all is seen of partitions {sorted(blind)}" if blind else None)
 
     async def _receive(self, event: Any) -> None:
-        await self._inbox.put(_parse(event))
+        await self._inbox.put(parse(event))
 
     async def _work(self) -> None:
         with vital("handling records"):
             await self._history.start()
+            await self._bulletin.start()
+            for said in await self._bulletin.past():
+                self._obey(said, _now())
+            self._connected.set()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
                     await self._handle(kind, list(items))
 
     async def _take(self) -> list[Any]:
         batch = [await self._inbox.get(), *self._waiting()]
-        if any(self._watch.company(said) for item in batch if isinstance(item, _Came) for _, said in item.read):
+        if any(self._watch.company(said) for item in batch if isinstance(item, Came) for _, said in item.read):
             await asyncio.sleep(_COMPANY_SECONDS)
             batch += self._waiting()
         return batch
@@ -179,22 +176,64 @@ class Alerting:
 
     async def _handle(self, kind: type, items: list[Any]) -> None:
         now = _now()
-        if kind is _Came:
+        if kind is Came:
             await self._handle_came([item for item in items if self._partitions.present(item.event)], now)
-        elif kind is _Tick:
+        elif kind is Tick:
             seen = self._sight.look(items[-1].ends, now)
             self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
-            await self._tell(self._watch.tick(now, seen))
-            metrics.tell(self._watch, self._receivers, len(self._blind))
-        elif kind is _Delivered:
+            await self._tell(self._watch.tick(now, seen), now)
+            await self._keep(now)
+            metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
+        elif kind is Delivered:
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
             await self._publish([alert for alert in noted if alert is not None])
+        elif kind is Heard:
+            for item in items:
+                await self._tell(self._obey(item.said, now), now)
         else:
             await self._load(items[-1].partitions)
 
-    async def _handle_came(self, items: list[_Came], now: int) -> None:
+    def _obey(self, said: Directive | Alert, now: int) -> list[Alert]:
+        """Go by what somebody or another worker said. Return the alerts that it changes."""
+        if isinstance(said, Alert):
+            if not self._mine(said):
+                self._watch.book.hear(said)
+            return []
+        if isinstance(said, RuleSet):
+            try:
+                self._rules = rules(self._settings, rulesfile.taken(said))
+            except DeclarationError as error:
+                _log.error("rules not taken over", by=said.by, reason=str(error))
+                return []
+            self._watch.arm(self._rules)
+            self._call()
+            _log.info("rules", by=said.by, names=[one.name for one in self._rules])
+            return []
+        self._said[said.key] = said
+        if isinstance(said, Silence):
+            return self._watch.book.silence(said, now)
+        return self._watch.book.acknowledge(said)
+
+    def _call(self) -> None:
+        """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
+        for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
+            if url not in self._called:
+                self._called[url] = webhook(url, self._settings, self._server_url, self._delivered)
+
+    def _mine(self, alert: Alert) -> bool:
+        counts = self._partitions.counts
+        return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
+
+    async def _keep(self, now: int) -> None:
+        """Keep what was learnt of some ranks, after whatever followed from it was published."""
+        told = [(memory.key(rank), memory.encode(rank)) for rank in memory.due(self._watch.health, now)]
+        forgotten = [(memory.key(rank), None) for rank in self._watch.gone]
+        sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
+        await asyncio.gather(*sent)
+
+    async def _handle_came(self, items: list[Came], now: int) -> None:
         read: list[tuple[Pulse | Event, int]] = []
         refused: list[tuple[Message, str]] = []
         strays: list[Message] = []
@@ -209,9 +248,9 @@ class Alerting:
                     strays.append(said)
                 else:
                     refused.append((said, reason))
-        await self._tell(self._watch.read(read, now))
-        letters = _letters(refused) + await self._strays.send_home(strays)
-        await self._dead_letters.bury(letters, sum(len(item.read) + len(item.refused) for item in items))
+        await self._tell(self._watch.read(read, now), now)
+        dead = letters(refused) + await self._strays.send_home(strays)
+        await self._dead_letters.bury(dead, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
 
     def _acknowledge(self, events: list[Any], now: int) -> None:
@@ -222,44 +261,64 @@ class Alerting:
                 event.ack()
                 self._lag.handled(message)
 
-    async def _tell(self, changed: list[Alert]) -> None:
+    async def _tell(self, changed: list[Alert], now: int) -> None:
         # First, so that it is asked again if this is cut short: once the alert is published nobody would.
-        for request in stops.requests(changed, self._settings.stop, self._watch.health):
-            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
-            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        await self._act(changed, now)
         await self._publish(changed)
         for alert in changed:
+            if alert.told_at is not None:  # what is owed of one that was told before is owed as it is now
+                for receiver in self._receivers_of(alert):
+                    receiver.tell(alert)
+            if alert.told_at != now:
+                continue
             _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
             metrics.ALERTS.labels(alert.rule, alert.state).inc()
-            for receiver in self._receivers:
-                receiver.tell(alert)
+
+    def _receivers_of(self, alert: Alert) -> list[Receiver]:
+        called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
+        return [*self._receivers, *(self._called[url] for url in called)]
+
+    async def _act(self, changed: list[Alert], now: int) -> None:
+        for request in actions.stops(changed, self._watch.health, now):
+            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
+            await (await self._control.send(key=request.run.encode(), value=request.encode()))
+        for event in actions.tags(changed, self._watch.policies, self._watch.health, now):
+            _log.info("tags", run=event.run, tags=event.data["tags"])
+            await (await self._events.send(key=event.run.encode(), value=event.encode()))
 
     async def _publish(self, alerts: list[Alert]) -> None:
         sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
         await asyncio.gather(*sent)
 
     async def _delivered(self, alert: Alert, receiver: str) -> None:
-        await self._inbox.put(_Delivered(alert, receiver))
+        await self._inbox.put(Delivered(alert, receiver))
 
     async def _on_assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
         places = frozenset(TopicPartition(place.topic, place.partition) for place in assigned)
-        await self._inbox.put(_Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
+        await self._inbox.put(Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
 
     async def _load(self, assigned: frozenset[TopicPartition]) -> None:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
         began = time.monotonic()
         self._assigned = assigned
-        self._watch = Watch(rules(self._settings))
+        self._watch = watch = Watch(self._rules)
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
         async for record in self._history.all(ALERTS):
-            alert = _alert(record.value)
-            if alert is not None and home(alert.run.encode(), counts[PULSE]) in mine:
-                self._watch.book.fold(alert)
+            alert = read_alert(record.value)
+            if alert is not None:
+                (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         positions = await self._history.positions(everywhere)
-        changed = []
-        window = 2 * self._settings.heartbeat_after
+        now, changed = _now(), []
+        kept = {record.key: record.value async for record in self._history.all(MEMORY)}
+        for key, value in kept.items():
+            if value is not None and home((key or b"").rpartition(b"/")[0], counts[PULSE]) in mine:
+                with suppress(WireError):
+                    watch.restore(value, now)
+        for directive in self._said.values():
+            changed += self._obey(directive, now)
+        window = max(2 * self._settings.heartbeat_after, 2 * memory.SECONDS)
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.
         async for record in self._history.recent(positions, window):
             for message in unpack([record])[0]:
@@ -268,12 +327,14 @@ class Alerting:
                     continue
                 with suppress(WireError):
                     said = (Pulse if record.topic == PULSE else Event).parse(message.value or b"")
-                    changed += self._watch.read([(said, at)], _now())
+                    changed += watch.read([(said, at)], now)
+        await self._act(changed, now)
         await self._publish(changed)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
         self._blind = set(mine)
-        for receiver in self._receivers:
-            receiver.owe(self._watch.book)
+        told = [alert for alert in watch.book if alert.told_at is not None]
+        for receiver in (*self._receivers, *self._called.values()):
+            receiver.owe([alert for alert in told if receiver in self._receivers_of(alert)])
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
 
@@ -281,12 +342,18 @@ class Alerting:
         with vital("watching the partitions"):
             await self._partitions.watch()
 
+    async def _follow(self) -> None:
+        with vital("reading what others say"):
+            await self._connected.wait()
+            async for said in self._bulletin.news():
+                await self._inbox.put(Heard(said))
+
     async def _clock(self) -> None:
         with vital("the clock"):  # without which no silence is noticed
             self._watchdog.start()
             while not self.app.should_stop:
                 self._watchdog.beat()
-                await self._inbox.put(_Tick(await self._ends()))
+                await self._inbox.put(Tick(await self._ends()))
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def _ends(self) -> dict[TopicPartition, int] | None:
@@ -298,37 +365,10 @@ class Alerting:
             return None
 
     async def _close(self, *_: Any, **__: Any) -> None:
-        for receiver in self._receivers:
+        for receiver in (*self._receivers, *self._called.values()):
             await receiver.close()
         await self._history.stop()
-
-
-def _parse(event: Any) -> _Came:
-    messages, refused = unpack([event.message])
-    kind = Pulse if event.message.topic == PULSE else Event
-    read: list[tuple[Message, Pulse | Event]] = []
-    for message in messages:
-        try:
-            read.append((message, kind.parse(message.value or b"")))
-        except WireError as error:  # noqa: PERF203 -- one message's fault is not the next one's
-            refused.append((message, str(error)))
-    return _Came(event, read, refused)
-
-
-def _letters(refused: list[tuple[Message, str]]) -> list[tuple[Message, str]]:
-    """Return what is ours to bury: the stream reads events, too, and buries those that cannot be read."""
-    for message, reason in refused:
-        if message.topic != PULSE:
-            _log.warning("unreadable event", reason=reason, partition=message.partition, offset=message.offset)
-    return [letter for letter in refused if letter[0].topic == PULSE]
-
-
-def _alert(value: bytes | None) -> Alert | None:
-    try:
-        return Alert.parse(value or b"")
-    except WireError as error:
-        _log.warning("unreadable alert", reason=str(error))
-        return None
+        await self._bulletin.stop()
 
 
 def _now() -> int:

@@ -176,8 +176,9 @@ class Companion(threading.Thread):
                 self._stop_asked(StopRequest.parse(line))
 
     def _print(self, alert: Alert) -> None:
+        # Of one that is pending, observed, silenced or explained by another nobody is told, here neither.
         key = (alert.id, alert.episode, alert.state)
-        if key in self._said:
+        if alert.told_at is None or key in self._said:
             return
         self._said.add(key)
         self.printed = time.time()

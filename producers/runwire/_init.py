@@ -144,4 +144,5 @@ def _told(said: Mapping[str, str | None], run: str, tags: tuple[str, ...], confi
         "command": command_line(sys.argv),
         "python": sys.version.split()[0],
         **({"parallel": parallel} if (parallel := _job.parallel()) else {}),
+        **({"restarts": restarts} if (restarts := _job.restarts()) else {}),
     }

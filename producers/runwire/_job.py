@@ -100,6 +100,19 @@ def size() -> int:
     return 1
 
 
+def restarts() -> dict[str, int]:
+    """Return how often torchrun has started this job's processes anew, ``count``, and does at most, ``max``.
+
+    Nothing if another launcher, or none, has started them.
+    """
+    found = {
+        "count": _first_number(["TORCHELASTIC_RESTART_COUNT"]),
+        "max": _first_number(["TORCHELASTIC_MAX_RESTARTS"]),
+    }
+    known = {name: number for name, number in found.items() if number is not None}
+    return known if len(known) == len(found) else {}
+
+
 def time_limit_at() -> int | None:
     """Return when the job's time is over, microseconds since the epoch; None if nothing says so."""
     text = os.environ.get("SLURM_JOB_END_TIME", "")

@@ -1,9 +1,8 @@
-"""Publishing what running runs are asked for."""
+"""Publishing what somebody asks for: of running runs, and of alerting."""
 
 from __future__ import annotations
 
 from runwire.errors import UnavailableError
-from runwire.wire import CONTROL, StopRequest
 
 _PATIENCE_MS = 5_000
 
@@ -12,12 +11,14 @@ class KafkaUnavailableError(UnavailableError):
     """Kafka is away, or nobody said where it is."""
 
 
-def publish(kafka: str, request: StopRequest) -> None:
-    """Publish a request, and return when Kafka has it; whether a run hears it shows in what that run then says.
+def publish(kafka: str, topic: str, key: str, value: bytes) -> None:
+    """Publish a record, and return when Kafka has it; whether a run hears it shows in what that run then says.
 
     Args:
         kafka: ``host:port`` of the brokers, several with commas.
-        request: what is asked.
+        topic: where it is published.
+        key: the record's key.
+        value: its value.
 
     Raises:
         KafkaUnavailableError: Kafka does not answer, or takes it not.
@@ -39,12 +40,12 @@ def publish(kafka: str, request: StopRequest) -> None:
     except (KafkaError, OSError, ValueError) as error:
         raise KafkaUnavailableError(f"Kafka at {kafka} does not answer ({error}): nothing was asked") from error
     try:
-        sent = producer.send(CONTROL, request.encode(), request.run.encode())
+        sent = producer.send(topic, value, key.encode())
         sent.get(timeout=_PATIENCE_MS / 1000)
     except (KafkaError, OSError, AssertionError) as error:
         raise KafkaUnavailableError(
             f"Kafka at {kafka} does not take the request ({error!r}): it may still get there. If there is no topic "
-            f"{CONTROL}, make it with `runwire topics create`"
+            f"{topic}, make it with `runwire topics create`"
         ) from error
     finally:
         producer.close(timeout=1)

@@ -49,12 +49,14 @@ def migrate(client: Client, database: str = DATABASE) -> None:
             f"the database {database} has schema version {stored}, of a Runwire before the first release; this one "
             f"knows version {VERSION}: begin with a new home, or drop that database"
         )
-    for statement in (*TABLES.values(), *VIEWS.values(), RUNS):
+    for statement in TABLES.values():
         client.command(statement.format(db=database))
     # Also where no version is told: an earlier program may have begun to make the tables, and been killed.
     for version, statements in UPGRADES.items():
         for statement in statements if stored < version else ():
             client.command(statement.format(db=database))
+    for statement in (*VIEWS.values(), RUNS):
+        client.command(statement.format(db=database))
     # Last: whoever reads the version may rely on all that belongs to it.
     if stored < VERSION:
         client.command(f"INSERT INTO {database}.schema_version (version) VALUES ({VERSION})")  # noqa: S608

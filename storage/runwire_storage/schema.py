@@ -221,7 +221,10 @@ TABLES = {
             fired_at DateTime64(6, 'UTC'),
             resolved_at Nullable(DateTime64(6, 'UTC')),
             delivered_at Nullable(DateTime64(6, 'UTC')),
-            version UInt64
+            version UInt64,
+            ranks String,
+            part_of String,
+            details String
         ) ENGINE = ReplacingMergeTree(version) ORDER BY (run, id, episode)
     """,
 }
@@ -336,7 +339,7 @@ VIEWS = {
         CREATE OR REPLACE VIEW {db}.alerts AS
         SELECT
             run, rule, metric, rank, step, fired_at, resolved_at, state, severity, title, text, value, before,
-            project, name, host, caused_at, delivered_at, id, episode
+            project, name, host, caused_at, delivered_at, id, episode, ranks, part_of, details
         FROM {db}.stored_alerts FINAL
         WHERE run NOT IN (SELECT run FROM {db}.deleted)
     """,
@@ -357,9 +360,17 @@ UPGRADES = {
         "ALTER TABLE {db}.stored_rollups MODIFY SETTING auto_statistics_types = ''",
         "ALTER TABLE {db}.stored_series MODIFY SETTING auto_statistics_types = '', merge_selector_base = 8",
     ),
+    6: (
+        """
+        ALTER TABLE {db}.stored_alerts
+            ADD COLUMN IF NOT EXISTS ranks String,
+            ADD COLUMN IF NOT EXISTS part_of String,
+            ADD COLUMN IF NOT EXISTS details String
+        """,
+    ),
 }
 
 #: The first version whose stores can be brought to this one.
 VERSION_MIN = 2
 #: Rises whenever TABLES change, or VIEWS do in a way that an older program could not live with.
-VERSION = 5
+VERSION = 6

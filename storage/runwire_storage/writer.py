@@ -130,12 +130,14 @@ class Writer:
         columns = {
             **{
                 name: strings(getattr(alert, name) for alert in alerts)
-                for name in ("id", "metric", "name", "title", "text", "host")
+                for name in ("id", "metric", "name", "title", "text", "host", "ranks", "part_of")
             },
             **{
                 name: _words([getattr(alert, name) for alert in alerts])
-                for name in ("state", "rule", "severity", "run", "project")
+                for name in ("rule", "severity", "run", "project")
             },
+            "state": _words([alert.standing for alert in alerts]),
+            "details": strings(dumps({name: getattr(alert, name) for name in _DETAILS}).decode() for alert in alerts),
             "episode": fixed("UInt32", np.array([alert.episode for alert in alerts], np.uint32)),
             "rank": _optional("UInt32", np.uint32, [alert.rank for alert in alerts]),
             "step": _optional("Int64", np.int64, [alert.step for alert in alerts]),
@@ -280,6 +282,13 @@ def _words(words: Sequence[str]) -> Column:
 def _optional(kind: str, dtype: type[np.generic], values: Sequence[Any]) -> Column:
     filled = np.array([0 if value is None else value for value in values], dtype)
     return nullable(kind, filled, np.array([value is None for value in values], np.bool_))
+
+
+#: Of an alert, what is told of one and never asked for over many.
+_DETAILS = (
+    "mode", "cascade", "flaps", "held_until", "kept_until", "silenced_until", "acknowledged_at", "acknowledged_by",
+    "told_at", "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
+)  # fmt: skip
 
 
 def _caused_at(alert: Alert) -> int:

@@ -17,7 +17,7 @@
 | artifact     | artifact | project/name:version: all of its data                                           |
 | stopping     | state    | stop: by, reason, asked_at                                                      |
 | planned_stop | state    | stop: reason                                                                    |
-| exception    | state    | exception: all of its data                                                      |
+| exception    | state    | exception: all of its data but the console's last lines                         |
 | finish       | state    | state "stopped", "finished" or "failed", exit_code                              |
 | lost         | state    | state "stopped" or "crashed", reason; stop: reason, if it was one               |
 | dropped      | dropped  | its seq, for it may happen again: all of its data                               |
@@ -106,6 +106,10 @@ def _artifact(event: Event) -> _Said:
     yield "artifact", f"{data['project']}/{data['name']}:v{version}", data
 
 
+def _without(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != key}
+
+
 def _state(state: str, **more: Any) -> _Said:
     yield "state", "state", state
     for key, value in more.items():
@@ -147,7 +151,7 @@ _SAID: dict[str, Callable[[Event], _Said]] = {
     "artifact": _artifact,
     "stopping": lambda event: iter([("state", "stop", event.data)]),
     "planned_stop": lambda event: iter([("state", "stop", {"reason": event.data.get("reason")})]),
-    "exception": lambda event: iter([("state", "exception", event.data)]),
+    "exception": lambda event: iter([("state", "exception", _without(event.data, "console"))]),  # it has a table
     "finish": _finish,
     "lost": _lost,
     "dropped": lambda event: iter([("dropped", str(event.seq), event.data)]),

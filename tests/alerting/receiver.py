@@ -20,6 +20,8 @@ class Receiver:
     taken: key and body of every request that was answered with 200, in order.
     statuses: by run, what to answer the next requests about it with; 200 when empty.
     hangs: whether it never answers.
+    requests: headers and body of every request as they came, in order.
+    retry_after: what it tells with whatever is not 200, if anything.
     """
 
     url: str = ""
@@ -28,19 +30,24 @@ class Receiver:
     statuses: dict[str, list[int]] = field(default_factory=dict)
     hangs: bool = False
     agents: set[str] = field(default_factory=set)
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    retry_after: str | None = None
     _end: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def _take(self, request: web.Request) -> web.Response:
-        key, body = request.headers["Idempotency-Key"], await request.json()
+        key, body = request.headers.get("Idempotency-Key", ""), await request.json()
+        self.requests.append((dict(request.headers), await request.read()))
         self.asked.append(key)
         self.agents.add(request.headers["User-Agent"])
         if self.hangs:
             await self._end.wait()
-        statuses = self.statuses.get(body["run"])
+        statuses = self.statuses.get(body.get("run", ""))
         status = statuses.pop(0) if statuses else 200
         if status == 200:
             self.taken.append((key, body))
-        return web.Response(status=status)
+        told = {"Retry-After": self.retry_after} if self.retry_after is not None and status != 200 else {}
+        return web.Response(status=status, headers=told)
 
     def of(self, run: str) -> list[tuple[str, dict[str, Any]]]:
         """Return what was taken about a run."""
@@ -57,7 +64,7 @@ class Receiver:
 @contextmanager
 def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:
     """Have a receiver listen on a loopback port, a free one unless told, in a thread of its own."""
-    loop = asyncio.new_event_loop()
+    loop = receiver._loop = asyncio.new_event_loop()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver._take)
     runner = web.AppRunner(app, shutdown_timeout=0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from timeline import Timeline, event, micros, pulse
 
-from runwire.wire import Event, Pulse
+from runwire.wire import Alert, Event, Pulse
 
 
 def test_an_exception_fires_with_its_text() -> None:
@@ -108,7 +110,7 @@ def test_an_end_that_was_asked_for_or_planned_is_no_crash(end: tuple[Event, ...]
     last = pulse(30, alive=False, ended="stopped")
     line.read(30, *((last, *end) if pulse_first else (*end, last)))
     line.silence(30, 600)
-    assert line.alerts == []
+    assert {alert.rule for alert in line.alerts} <= {"preempted"}
 
 
 def test_a_run_that_said_it_would_stop_and_hangs_is_watched_as_ever() -> None:
@@ -165,3 +167,85 @@ def test_what_is_read_again_turns_nothing_back() -> None:
     line.live(51, 54, attempt=50)
     line.read(54, pulse(40, alive=False, ended="killed"))
     assert line.alerts == []
+
+
+@pytest.mark.parametrize("first", ["event", "pulse"])
+def test_the_last_lines_of_the_console_come_with_it_whichever_word_is_read_first(first: str) -> None:
+    """A killed process's event and its last pulse both tell what it printed: the alert has it, and is one."""
+    line = Timeline()
+    line.live(0, 5)
+    words = [event(5, "lost", reason="killed", console=["step 49", "step 50"]),
+             pulse(5, alive=False, ended="killed", console=["step 49", "step 50"])]  # fmt: skip
+    line.read(5, *(words if first == "event" else words[::-1]))
+    [fired] = line.alerts
+    assert fired.console == ["step 49", "step 50"]
+    assert Alert.parse(fired.encode()) == fired
+
+
+def test_an_alert_has_the_runs_tags() -> None:
+    """Routes choose by them: those that the run had when it fired."""
+    line = Timeline()
+    line.read(0, event(0, "start", tags=["prod", "old"]), event(1, "tags", tags=["llm"], removed=["old"]))
+    line.live(1, 5)
+    line.read(5, event(5, "lost", reason="killed"))
+    assert line.alerts[0].tags == ["llm", "prod"]
+
+
+def torchrun(at: float, count: int, most: int, **more: Any) -> Pulse:
+    """Return a pulse of a process that torchrun has started anew ``count`` times, of ``most``."""
+    return pulse(at, restarts=count, restarts_max=most, **more)
+
+
+def test_a_death_that_the_launcher_heals_is_no_crash() -> None:
+    """It is told as restarting, which the next attempt resolves; the last one, with no restart left, is a crash."""
+    line = Timeline()
+    line.read(1, torchrun(1, 0, 1))
+    line.read(2, event(2, "exception", kind="OSError", message="gone"), event(2, "finish", exit_code=1, place=10))
+    line.silence(2, 30)
+    line.read(30, event(30, "start", attempt=30, place=1, restarts={"count": 1, "max": 1}))
+    line.read(31, event(31, "exception", kind="OSError", message="gone", attempt=30))
+    assert line.said == [("crash", "firing", 1)]
+    first, healed, last = line.alerts
+    assert [(alert.rule, alert.state) for alert in (first, healed)] == [
+        ("restarting", "firing"),
+        ("restarting", "resolved"),
+    ]
+    assert (first.severity, first.title) == ("info", "bold-mlp crashed: OSError: gone (restarting 1 of 1)")
+    assert "Restarts of the job so far: 1 of 1." in last.text
+
+
+def test_a_restart_that_does_not_come_is_a_crash_after_ninety_seconds() -> None:
+    """Also if the worker was started anew meanwhile and read the death again."""
+    for restarted in (False, True):
+        line = Timeline()
+        line.read(1, torchrun(1, 0, 3))
+        death = (event(2, "lost"), torchrun(2, 0, 3, alive=False, ended="killed"))
+        line.read(2, *death)
+        if restarted:
+            line.restart()
+            line.read(2, *death)
+        line.silence(2, 200)
+        assert [(alert.rule, alert.fired_at) for alert in line.alerts] == [
+            ("restarting", micros(2)),
+            ("crash", micros(92)),
+        ]
+        line.read(200, pulse(200, attempt=200))
+        assert [(alert.rule, alert.state) for alert in line.alerts[2:]] == [
+            ("crash", "resolved"),
+            ("restarting", "resolved"),
+        ]
+
+
+def test_a_skewed_clock_hides_no_crash() -> None:
+    """A rank whose host's clock is an hour behind crashes long after another rank's crash was healed."""
+    line = Timeline()
+    line.read(1, pulse(1), pulse(1 - 3600, rank=1, attempt=-3600))
+    line.read(2, event(2, "lost"))
+    line.read(30, pulse(30, attempt=30), pulse(30 - 3600, rank=1, attempt=-3570))
+    line.read(900, pulse(900, attempt=30), pulse(900 - 3600, rank=1, attempt=-3570))
+    line.read(901, event(901 - 3600, "lost", rank=1, attempt=-3570))
+    assert [(alert.rule, alert.state, alert.rank) for alert in line.alerts] == [
+        ("crash", "firing", 0),
+        ("crash", "resolved", 0),
+        ("crash", "firing", 1),
+    ]

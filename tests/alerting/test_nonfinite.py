@@ -8,6 +8,7 @@ import pytest
 from timeline import FINE, Timeline, event, micros, nan_loss, pulse
 
 from runwire.wire import MetricPulse, loads
+from runwire_alerting.notifiers.notice import compose
 from runwire_alerting.notifiers.webhook import body
 from runwire_alerting.rules.nonfinite import is_loss
 
@@ -28,7 +29,7 @@ def test_a_nan_loss_fires_at_once_and_says_who_where_and_what_came_before() -> N
         "bold-mlp (run) of digits, rank 3 on node-1: train/loss is NaN at step 17. "
         "Before: 15: 2, 16: 9.5 (step: value)."
     )
-    assert loads(body(alert))["value"] == "NaN"
+    assert loads(body(compose(alert)))["value"] == "NaN"
 
 
 @pytest.mark.parametrize(

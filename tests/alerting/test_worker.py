@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -60,7 +61,7 @@ class Host:
         first = {"step": 7, "ts": sent, "value": float("nan"), "before": [(5, 1.5), (6, 2.5)]}
         loss = MetricPulse(3, 2.5, 1.5, 2.5, 4.0, nonfinite=int(nan), first_nonfinite=first if nan else None)
         given: dict[str, Any] = {
-            "project": "digits", "name": "bold-mlp", "host": "node-1", "pid": 7, "rank": 0, "interval": 1.0,
+            "project": "digits", "name": "bold-mlp", "host": f"node-{run}", "pid": 7, "rank": 0, "interval": 1.0,
             "alive": True, "started": sent, "progressed": sent, "step": 7, "steps": 50, "step_seconds_max": 0.01,
             "metrics": {"train/loss": loss}, **more,
         }  # fmt: skip
@@ -186,14 +187,16 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
     assert key == f"{alert.id}-1-firing"
     fired_at = body.pop("fired_at")
     assert isinstance(fired_at, int)
+    assert base64.b64decode(body.pop("plot")).startswith(b"\x89PNG")
     assert body == {
         "title": "bold-mlp: train/loss is NaN at step 7",
-        "text": f"bold-mlp ({run}) of digits, rank 0 on node-1: train/loss is NaN at step 7. "
+        "text": f"bold-mlp ({run}) of digits, rank 0 on node-{run}: train/loss is NaN at step 7. "
         "Before: 5: 1.5, 6: 2.5 (step: value).",
         "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
         "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
-        "host": "node-1", "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
+        "host": f"node-{run}", "tags": [], "action": "roll_back", "ranks": "0", "cascade": [], "console": [],
+        "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
         "resolved_at": None, "id": alert.id, "episode": 1, "url": f"http://127.0.0.1:7601/r/{run}",
     }  # fmt: skip
     assert all(agent.startswith("runwire-alerting/") for agent in hook.agents)
@@ -323,7 +326,7 @@ def test_each_pulse_of_a_bundle_is_judged_as_if_it_had_come_alone(
     assert [record.value for record in dead] == [bad[1]]
     first.kill()
     start(hook.url, RUNWIRE_ALERT_HEARTBEAT_AFTER="2")
-    until(lambda: all(any(told["rule"] == "heartbeat" for *_, told in hook.of(one)) for one in runs), "silence of all")
+    until(lambda: all(any(told["rule"] == "host_lost" for *_, told in hook.of(one)) for one in runs), "silence of all")
     assert not any(told["rule"] == "nonfinite" for one in runs[1::2] for *_, told in hook.of(one))
 
 
@@ -374,7 +377,7 @@ def test_a_silent_run_is_missed_and_then_found_killed(
     host.event(run, "lost", reason="killed")
     until(lambda: len(hook.of(run)) == 3, "crash and end of the silence told")
     told = {(body["rule"], body["state"]) for _, body in hook.of(run)}
-    assert told == {("heartbeat", "firing"), ("crash", "firing"), ("heartbeat", "resolved")}
+    assert told == {("host_lost", "firing"), ("crash", "firing"), ("host_lost", "resolved")}
 
 
 def test_a_frozen_kafka_makes_no_run_silent(
@@ -409,7 +412,7 @@ def test_a_frozen_kafka_makes_no_run_silent(
             last = host.pulse(run, interval=0.1)
             time.sleep(0.5)
         until(lambda: hook.of(run), "silence told")
-        assert [(body["rule"], body["caused_at"]) for _, body in hook.of(run)] == [("heartbeat", last.sent)]
+        assert [(body["rule"], body["caused_at"]) for _, body in hook.of(run)] == [("host_lost", last.sent)]
         host.producer.close()
     finally:
         broker.send_signal(signal.SIGCONT)
@@ -501,7 +504,7 @@ def test_topics_that_grow_make_no_run_silent_and_hide_no_nan(
         host.pulse(one, nan=True)
     until(lambda: all(hook.of(one) for one in runs), "all told of, two for a NaN and all for their silence")
     told = {one: [body["rule"] for _, body in hook.of(one)] for one in runs[2:]}
-    assert told == {one: ["heartbeat"] for one in runs[2:]}
+    assert told == {one: ["host_lost"] for one in runs[2:]}
     for one in runs[:2]:
         assert [body["rule"] for _, body in hook.of(one)].count("nonfinite") == 1
     for one in [*runs, gone]:
@@ -583,3 +586,30 @@ def test_wrong_settings_are_told_in_one_sentence(
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_says_who_is_told_of_what(
+    start: Start, listen: Callable[..., Receiver], host: Host, run: str, tmp_path: Path
+) -> None:
+    """A NaN goes to the signed webhook of its route, a message to the other one, and each nowhere else."""
+    pager, chat = listen(), listen()
+    file = tmp_path / "alerts.yaml"
+    file.write_text(f"""
+notifiers:
+  pager: {{url: "{pager.url}", secret: "${{PAGER_SECRET}}"}}
+  chat: {{url: "{chat.url}"}}
+routes:
+  - {{to: pager, severity: critical, project: [dig*]}}
+  - {{to: chat}}
+""")
+    worker = start(RUNWIRE_ALERT_FILE=str(file), PAGER_SECRET="s3cret-of-twenty-four-bytes-or-more")
+    host.pulse(run)
+    host.event(run, "alert", title="look", level="info")
+    host.pulse(run, nan=True)
+    until(lambda: pager.of(run) and chat.of(run), "both told")
+    assert [body["rule"] for _, body in pager.of(run)] == ["nonfinite"]
+    assert [body["rule"] for _, body in chat.of(run)] == ["user"]
+    headers, _ = next(came for came in pager.requests if run.encode() in came[1])
+    assert headers["webhook-signature"].startswith("v1,")
+    assert not any("webhook-signature" in came for came, _ in chat.requests)
+    assert "s3cret" not in worker.log.read_text()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runwire.wire import Alert, Event, MetricPulse, Pulse
+from runwire_alerting.declarations import Declaration
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings
 from runwire_alerting.watch import Watch
@@ -58,12 +60,21 @@ def event(
     return Event(type=type_, run=run, rank=rank, seq=seq, ts=micros(at), data=data)  # type: ignore[arg-type]
 
 
+def told(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the notices among states of alerts: each is one more time that somebody was told of its alert."""
+    notices: dict[tuple[str, int, str], Alert] = {}
+    for alert in alerts:
+        if alert.told_at is not None:
+            notices.setdefault((alert.notice, alert.told_at, alert.state), alert)
+    return list(notices.values())
+
+
 class Timeline:
     """A watch that is fed at given times, and what it said."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.settings = settings
-        self.watch = Watch(rules(settings))
+    def __init__(self, settings: Settings = SETTINGS, given: Sequence[Declaration] = ()) -> None:
+        self.rules = rules(settings, given)
+        self.watch = Watch(self.rules)
         self.alerts: list[Alert] = []
 
     def read(self, at: float, *records: Pulse | Event) -> list[Alert]:
@@ -91,11 +102,11 @@ class Timeline:
 
     def restart(self) -> None:
         """Have the worker killed and started anew: it knows the published alerts, and nothing else."""
-        self.watch = Watch(rules(self.settings))
+        self.watch = Watch(self.rules)
         for alert in self.alerts:
             self.watch.book.fold(Alert.parse(alert.encode()))
 
     @property
     def said(self) -> list[tuple[str, str, int]]:
-        """Return rule, state and episode of what was said, in order."""
-        return [(alert.rule, alert.state, alert.episode) for alert in self.alerts]
+        """Return rule, state and episode of what somebody was told, in order."""
+        return [(alert.rule, alert.state, alert.episode) for alert in told(self.alerts)]

@@ -137,7 +137,8 @@ def commands() -> list[str]:
 def test_every_command_that_the_docs_show_has_the_options_shown(command: str) -> None:
     """Command, subcommand and flags stand in its help."""
     words = shlex.split(command)[1:]
-    name = words[:2] if words[0] in {"topics", "dead-letter", "import", "artifacts", "files"} else words[:1]
+    groups = {"topics", "dead-letter", "import", "artifacts", "alerts", "rules", "files"}
+    name = words[:2] if words[0] in groups else words[:1]
     asked = runwire(*name, "--help")
     assert asked.returncode == 0, asked.stderr
     assert [flag for flag in words if flag.startswith("-") and flag not in asked.stdout] == []

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from parts import Pipeline, running, until
 from receiver import Receiver, listening
@@ -65,6 +66,15 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "RUNWIRE_HOME": str(home)}
 
 
+def test_no_program_was_started_with_the_address_of_a_webhook(watched: Pipeline, receiver: Receiver) -> None:
+    """An address may hold a secret, and what a program was started with every user of the machine can read."""
+    programs = json.loads((watched.home / "up.state").read_text())["programs"]
+    ours = [psutil.Process(program["pid"]) for program in programs if program["ours"]]
+    assert len(ours) == 5
+    for process in [one for program in ours for one in (program, *program.parents())]:
+        assert receiver.url not in " ".join(process.cmdline())
+
+
 def victim(up: Pipeline, run: str) -> subprocess.Popen[str]:
     """Start a training that has logged, and waits to be told how to go wrong."""
     process = subprocess.Popen(
@@ -95,8 +105,8 @@ def notice(receiver: Receiver, run: str) -> dict[str, Any]:
 
 
 def stored(up: Pipeline, run: str) -> dict[str, Any]:
-    """Wait for the alert to be stored, and return what `runwire alerts --json` says of it."""
-    command = [sys.executable, "-m", "runwire", "alerts", "--home", str(up.home), "--json"]
+    """Wait for the alert to be stored, and return what `runwire alerts ls --json` says of it."""
+    command = [sys.executable, "-m", "runwire", "alerts", "ls", "--home", str(up.home), "--json"]
 
     def ask() -> dict[str, Any] | None:
         alerts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -127,6 +137,7 @@ def test_a_killed_training_is_told_as_a_crash(watched: Pipeline, receiver: Recei
 
     body = notice(receiver, "killed")
     assert (body["rule"], body["severity"], body["state"]) == ("crash", "critical", "firing")
+    assert body["console"] == ["ready"]
     assert stored(watched, "killed")["rule"] == "crash"
 
 

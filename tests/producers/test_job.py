@@ -81,6 +81,26 @@ def test_a_start_tells_the_process_place_in_its_job(
 
 
 @pytest.mark.parametrize(
+    ("environment", "restarts"),
+    [
+        ({}, None),
+        ({"TORCHELASTIC_RESTART_COUNT": "1"}, None),
+        ({"TORCHELASTIC_RESTART_COUNT": "1", "TORCHELASTIC_MAX_RESTARTS": "3"}, {"count": 1, "max": 3}),
+    ],
+)
+def test_a_start_tells_how_often_the_launcher_started_the_job_anew(
+    environment: dict[str, str], restarts: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torchrun says it; both numbers or none."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    run = runwire.init(id="r", mode="offline")
+    run.finish()
+    (start,) = told(run, "start")
+    assert start.get("restarts") == restarts
+
+
+@pytest.mark.parametrize(
     ("environment", "local_rank"),
     [
         ({}, None),

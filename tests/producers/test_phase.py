@@ -89,7 +89,7 @@ def test_checkpoints_are_told(run: runwire.Run, capsys: pytest.CaptureFixture[st
     ]
 
 
-def test_pulses_tell_the_phase_also_after_the_shipper_was_killed(
+def test_pulses_tell_phase_and_place_also_after_the_shipper_was_killed(
     kafka: str, home: Path, train: Callable[..., Any]
 ) -> None:
     """The next shipper knows what was said before, though it does not read it again."""
@@ -101,20 +101,23 @@ run.checkpoint_saved(70)
 with run.phase("checkpoint", limit=321):
     sys.stdin.readline()
 """
-    process = train(code, RUNWIRE_KAFKA=kafka)
+    place = {"TORCHELASTIC_RESTART_COUNT": "1", "TORCHELASTIC_MAX_RESTARTS": "3", "RUNWIRE_PIPELINE_RANK": "2"}
+    process = train(code, RUNWIRE_KAFKA=kafka, **place)
     reading = Reading(kafka, "phases")
+    said = ("checkpoint", 321.0, 70, 1, 3, 2)
 
     def doing(pulse: Any) -> tuple[Any, ...]:
-        return pulse.phase, pulse.phase_limit, pulse.checkpoint_step
+        phase = (pulse.phase, pulse.phase_limit, pulse.checkpoint_step)
+        return (*phase, pulse.restarts, pulse.restarts_max, pulse.stage)
 
-    reading.until(lambda a: any(doing(p) == ("checkpoint", 321.0, 70) for p in a.pulses), "a pulse of the phase")
+    reading.until(lambda a: any(doing(p) == said for p in a.pulses), "a pulse of the phase")
     pid = shipper(home)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     until(lambda: shipper(home) not in {None, pid}, "the next shipper")
     seen = len(reading.arrived.pulses)
     reading.until(lambda a: len(a.pulses) > seen + 1, "its pulses")
-    assert {doing(p) for p in reading.arrived.pulses[seen:]} == {("checkpoint", 321.0, 70)}
+    assert {doing(p) for p in reading.arrived.pulses[seen:]} == {said}
     process.communicate("\n", timeout=60)
     arrived = reading.until(lambda a: a.ended == ["finished"], "the end")
     assert (arrived.pulses[-1].phase, arrived.pulses[-1].phase_since is None) == (None, False)

@@ -15,7 +15,8 @@ import serving
 
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["login"], ["sync"], ["version"], ["runs"], ["show"], ["export"],
-    ["alerts"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"],
+    ["alerts", "ls"], ["alerts", "show"], ["alerts", "ack"], ["alerts", "silence"], ["rules", "ls"], ["rules", "lint"],
+    ["rules", "apply"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"],
     ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
     ["topics", "expand"], ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
 ]  # fmt: skip
@@ -110,8 +111,8 @@ def test_show_as_json_holds_metrics_and_alerts(server: serving.Server) -> None:
 
 def test_alerts_are_listed(server: serving.Server) -> None:
     """Those of a run, firing or not, as a table and as JSON."""
-    assert "train/loss is NaN" in done("alerts", serving.NAME, server=server)
-    [alert] = json.loads(done("alerts", serving.RUN, "--firing", "--json", server=server))
+    assert "train/loss is NaN" in done("alerts", "ls", serving.NAME, server=server)
+    [alert] = json.loads(done("alerts", "ls", serving.RUN, "--firing", "--json", server=server))
     assert alert["step"] == serving.NAN_STEP
 
 

@@ -170,7 +170,7 @@ def test_a_start_states_all_that_is_known() -> None:
         ),
         ("stopping", {"by": "a", "reason": "b"}, {("state", "stop"): '{"by":"a","reason":"b"}'}),
         ("planned_stop", {"reason": "time limit", "until": 9}, {("state", "stop"): '{"reason":"time limit"}'}),
-        ("exception", {"kind": "E"}, {("state", "exception"): '{"kind":"E"}'}),
+        ("exception", {"kind": "E", "console": ["x"]}, {("state", "exception"): '{"kind":"E"}'}),
         ("dropped", {"rows": 4}, {("dropped", "1"): '{"rows":4}'}),
         ("tags", {"tags": ["x"]}, {("tag", "x"): "true"}),
         ("summary", {"a": {"b": 1}, "a.b": 2}, {("summary", "a.b"): "2"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from runwire.wire import MetricPulse, Pulse
@@ -23,7 +24,7 @@ class Nonfinite(Rule):
     def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
         """Judge the losses of a pulse."""
         for metric, seen in pulse.metrics.items():
-            if not is_loss(metric):
+            if not self._judges(metric, rank):
                 continue
             if seen.nonfinite:
                 yield from self._fire(pulse, rank, metric, seen, book)
@@ -32,13 +33,18 @@ class Nonfinite(Rule):
                 if outlived(own, pulse.attempt):
                     yield Resolve(own, pulse.attempt, f"the run was resumed, and {metric} is a number again.")
 
+    def _judges(self, metric: str, rank: Rank) -> bool:
+        if self.metrics:
+            return any(fnmatchcase(metric, glob) for glob in self.metrics)
+        return is_loss(metric) or rank.facts.roles.get(metric) == "loss"
+
     def _fire(self, pulse: Pulse, rank: Rank, metric: str, seen: MetricPulse, book: Book) -> Iterator[Verdict]:
         first = seen.first_nonfinite or {"step": pulse.step or 0, "ts": pulse.sent, "value": seen.last, "before": []}
         step, ts, value, before = first["step"], first["ts"], first["value"], first["before"]
         own = book.own(pulse.run, self.name, pulse.rank, metric)
         if pulse.attempt < rank.attempt or (own is not None and pulse.attempt < (own.attempt or 0)):
             return
-        if joined(book.of(pulse.run, self.name, metric), pulse.rank, ts):
+        if joined(book.of(pulse.run, self.name, metric), rank, ts):
             return
         text = f"{rank.who}: {metric} is {word(value)} at step {step}."
         if before:

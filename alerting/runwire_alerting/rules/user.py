@@ -27,7 +27,7 @@ class User(Rule):
 
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Pass on an alert event; one that is read again is the same alert."""
-        if event.type != "alert":
+        if event.type != "alert" or "xid" in event.data:  # a GPU's fault is `GpuXid`'s
             return
         yield Fire(
             rule=self.name,

@@ -102,7 +102,7 @@ class Console:
         self.waiting = max(size - self._here.offset, 0)
         if not whole and later is not None:  # what is left may be half a line, of a writer that was killed
             self._here = Position(later, 0)
-        lines = [line for text in data[:whole].splitlines() if (line := _line(text)) is not None]
+        lines = [line for text in data[:whole].splitlines() if (line := parse_line(text)) is not None]
         return lines, bool(whole) or later is not None
 
     def _path(self, segment: int) -> str:
@@ -119,7 +119,7 @@ class Console:
         return None
 
 
-def _line(text: bytes) -> ConsoleLine | None:
+def parse_line(text: bytes) -> ConsoleLine | None:
     """Return the line that was recorded; None for what a damaged disk made of it."""
     try:
         return ConsoleLine.check(loads(text))

@@ -16,6 +16,7 @@ from zlib import crc32
 from runwire.shipper import slots
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
+from runwire.shipper.tail import last_lines
 from runwire.shipper.vitals import Progress, Vitals
 from runwire.spool import TERMINATED, Damage, Item, Meta, Position, Reader, Rows, Told
 from runwire.wire import EVENTS, PULSE, Event, MetricPulse
@@ -45,7 +46,7 @@ class Mark(NamedTuple):
         closed: whether the last pulse was sent.
         planned: why the run is about to be stopped, and until when (microseconds since the epoch) an end is that.
         stopped: whether the run said of its end that it was asked for or planned.
-        doing: what pulses tell of the run's phase and of its last checkpoint, by their fields.
+        doing: what pulses tell of the run's place in its job, its phase and its last checkpoint, by their fields.
     """
 
     position: Position
@@ -102,6 +103,7 @@ class Watch:
         self.due = self._next_turn = 0.0
         self._fresh = True
         self.items: list[Item] = []
+        self._console: list[str] = []
         self.alerting = 0
 
     @property
@@ -208,13 +210,23 @@ class Watch:
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
+        elif kind == "start":
+            self._here = self._here._replace(doing={**self._here.doing, **_place(data)})
         elif kind == "phase":
             phase = {"phase": data.get("phase"), "phase_since": event["ts"], "phase_limit": data.get("limit")}
             self._here = self._here._replace(doing={**self._here.doing, **phase})
         elif kind == "checkpoint" and data.get("action") == "saved":
             saved = {"checkpoint_step": data.get("step"), "checkpoint_at": event["ts"]}
             self._here = self._here._replace(doing={**self._here.doing, **saved})
+        failed = kind == "exception" or (kind == "finish" and bool(data.get("exit_code")))
+        if failed and data.get("stopped") is not True:
+            data = self._with_console(data)
         self._send_event(kind, seq, event["ts"], data, end)
+
+    def _with_console(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Add what the process printed last: alerting, which reads no console, tells it with the failure."""
+        self._console = last_lines(self._folder)
+        return {**data, "console": self._console} if self._console else data
 
     def _tell_damage(self, damage: Damage) -> None:
         data = {
@@ -235,7 +247,11 @@ class Watch:
             planned = self._planned(ts)
             if planned is not None:
                 ended = "stopped"
-            lost = {"reason": "killed"} if planned is None else {"reason": planned, "stopped": True}
+            lost = (
+                {"reason": planned, "stopped": True}
+                if planned is not None
+                else self._with_console({"reason": "killed"})
+            )
             self._send_event("lost", here.seq, ts, lost, here.position)
         elif here.stopped:
             ended = "stopped"
@@ -292,10 +308,19 @@ class Watch:
             "step_seconds_max": self._vitals.step_seconds_max,
             "ended": ended,
             "waiting_bytes": waiting,
+            # The last pulse may be read before the event that says the same.
+            "console": self._console or None if ended in ("killed", "failed") else None,
             **self._here.doing,
         }
         value = encode_pulse(self._process, moment, metrics)
         self._flight.add(self._link.send("urgent", PULSE, self._key, value), mark)
+
+
+def _place(start: Mapping[str, Any]) -> dict[str, int]:
+    """Return what pulses tell of a process's place in its job, as its start event says it."""
+    parallel, restarts = start.get("parallel") or {}, start.get("restarts") or {}
+    told = {"restarts": restarts.get("count"), "restarts_max": restarts.get("max"), "stage": parallel.get("pipeline")}
+    return {name: number for name, number in told.items() if number is not None}
 
 
 def _now() -> int:

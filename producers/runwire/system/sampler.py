@@ -106,7 +106,8 @@ class Sampler:
     def _look_for_faults(self) -> None:
         for fault in self._kernel.xids() if self._kernel is not None else ():
             title = f"GPU fault: XID {fault.code} of the GPU at PCI {fault.pci}"
-            self._recorder.event("alert", {"title": title, "text": fault.text, "level": "WARN"})
+            xid = {"code": fault.code, "pci": fault.pci}
+            self._recorder.event("alert", {"title": title, "text": fault.text, "level": "WARN", "xid": xid})
 
     def _read(self) -> dict[str, float]:
         values: dict[str, float] = {}

@@ -9,6 +9,7 @@ from runwire.wire.artifacts import LoggedArtifact
 from runwire.wire.bundles import bundle, is_bundle, unbundle
 from runwire.wire.console import ConsoleLine, ConsoleLines
 from runwire.wire.control import StopRequest
+from runwire.wire.directives import Acknowledgement, RuleSet, Silence, parse_directive
 from runwire.wire.frames import Frame, decode, encode
 from runwire.wire.json import dumps, loads
 from runwire.wire.media import MediaItem
@@ -21,7 +22,9 @@ from runwire.wire.topics import (
     CONTROL,
     DATA_TOPICS,
     DEAD_LETTER,
+    DIRECTIVES,
     EVENTS,
+    MEMORY,
     METRICS,
     PULSE,
     TABLES,
@@ -37,12 +40,15 @@ __all__ = [
     "CONTROL",
     "DATA_TOPICS",
     "DEAD_LETTER",
+    "DIRECTIVES",
     "EVENTS",
+    "MEMORY",
     "METRICS",
     "PULSE",
     "TABLES",
     "TOPICS",
     "VERSION",
+    "Acknowledgement",
     "Alert",
     "ConsoleLine",
     "ConsoleLines",
@@ -52,6 +58,8 @@ __all__ = [
     "MediaItem",
     "MetricPulse",
     "Pulse",
+    "RuleSet",
+    "Silence",
     "StopRequest",
     "TableRows",
     "Topic",
@@ -61,5 +69,6 @@ __all__ = [
     "encode",
     "is_bundle",
     "loads",
+    "parse_directive",
     "unbundle",
 ]

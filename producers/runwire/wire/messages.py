@@ -25,7 +25,8 @@ EventType = Literal[
     "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "stopping",
     "planned_stop", "exception", "finish", "lost", "dropped", "media",
 ]  # fmt: skip
-AlertState = Literal["firing", "resolved"]
+AlertState = Literal["pending", "firing", "resolved"]
+Mode = Literal["notify", "observe"]
 Severity = Literal["info", "warning", "critical"]
 
 #: An alert shows at most so many values before the one that it is about.
@@ -41,15 +42,16 @@ _metric = lru_cache(1 << 14)(check_metric)
 class Event:
     """Something that happened to a run.
 
-    ``data`` by type: start {project, name, config, tags, host, pid, command, …}; about {name, notes, …}, what changed
-    of it; config and summary {key: value}; tags {tags: [...], removed: [...]}; metric {name: {summary, goal,
-    step_metric, role, …}}; phase {phase, limit}, what it does from here on and how long it may be silent meanwhile;
-    checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name, version, digest}, which the run uses;
-    alert {title, text, level}; stopping {by, reason, asked_at}, the answer to a request to stop; planned_stop {reason,
-    until}, what ends it until then (microseconds) is no crash; exception {kind, message, traceback}; finish
-    {exit_code}; lost {reason}, said by the shipper when the process went without a finish; dropped {rows, reason} and
-    what else is known of the loss; media: a `runwire.wire.media.MediaItem`. An exception, finish or lost that has
-    ``stopped: true`` was asked for or planned.
+    ``data`` by type: start {project, name, config, tags, host, pid, command, parallel {pipeline, …}, restarts {count,
+    max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}; tags {tags: [...], removed:
+    [...]}; metric {name: {summary, goal, step_metric, role, …}}; phase {phase, limit}, what it does from here on and
+    how long it may be silent meanwhile; checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name,
+    version, digest}, which the run uses; alert {title, text, level, xid {code, pci}, of a GPU's fault}; stopping {by,
+    reason, asked_at}, the answer to a request to stop; planned_stop {reason, until}, what ends it until then
+    (microseconds) is no crash; exception {kind, message, traceback}; finish {exit_code}; lost {reason}, said by the
+    shipper when the process went without a finish; dropped {rows, reason} and what else is known of the loss; media: a
+    `runwire.wire.media.MediaItem`. An exception, finish or lost that has ``stopped: true`` was asked for or planned;
+    one that was not has ``console``, the last lines that were printed.
     """
 
     type: EventType
@@ -121,6 +123,10 @@ class Pulse:
         phase_limit: how many seconds it may be silent meanwhile, None if it does not say.
         checkpoint_step: the step of the last checkpoint that it said was saved.
         checkpoint_at: when it said so.
+        console: in the last one of a process that was killed or failed, the last lines that it printed.
+        restarts: how often its launcher has started the job's processes anew, None if it does not say.
+        restarts_max: how often it does so at most, None if it does not say.
+        stage: its rank in pipeline parallelism, None if it does not say.
         metrics: by name.
     """
 
@@ -145,7 +151,11 @@ class Pulse:
     phase_limit: float | None = None
     checkpoint_step: int | None = None
     checkpoint_at: int | None = None
+    restarts: int | None = None
+    restarts_max: int | None = None
+    stage: int | None = None
     waiting_bytes: int = 0
+    console: list[str] = field(default_factory=list)
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -183,7 +193,11 @@ class Pulse:
             phase_limit=_optional_number(record, "phase_limit"),
             checkpoint_step=_optional_integer(record, "checkpoint_step"),
             checkpoint_at=_optional_integer(record, "checkpoint_at"),
+            restarts=_optional_integer(record, "restarts"),
+            restarts_max=_optional_integer(record, "restarts_max"),
+            stage=_optional_integer(record, "stage"),
             waiting_bytes=_natural(record, "waiting_bytes"),
+            console=_texts(record, "console"),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
 
@@ -198,9 +212,24 @@ class Alert:
         rank: of the first offender, where many ranks fail at once.
         attempt: whose doings made the present state; None for an attempt that is not known.
         before: (step, value) pairs before the one it is about, oldest first.
+        tags: the run's, when it fired.
+        console: the last lines that the process printed, oldest first.
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
         version: rises with each record of the id.
+        ranks: all ranks to which the same happened, as ``0-511,513``.
+        mode: "observe" where nobody is to be told.
+        held_until: of a pending alert: when it fires if it holds until then.
+        kept_until: of a firing alert: it is over, and is resolved then unless it comes again.
+        flaps: how often it came again shortly after it was over.
+        part_of: the id of the alert that explains this one, of which nobody is told by itself; "" for none.
+        cascade: what followed from it: {id, rule, run, ranks, caused_at}, in the order of their begin.
+        incident: under what its notices are known, "" for its id and episode.
+        silenced_until: nobody is told of it before.
+        acknowledged_at, acknowledged_by: when and who said that they see to it.
+        told_at: when the last notice of it was given out, None if none was.
+        stop_asked_at: when its run was asked to stop because of it; ``stop_heard_at``: when the run said that it knows;
+            ``stop_obeyed_at``: when it ended so.
     """
 
     id: str
@@ -225,6 +254,35 @@ class Alert:
     caused_at: int | None = None
     resolved_at: int | None = None
     delivered_at: dict[str, int] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    ranks: str = ""
+    mode: Mode = "notify"
+    held_until: int | None = None
+    kept_until: int | None = None
+    flaps: int = 0
+    part_of: str = ""
+    cascade: list[dict[str, Any]] = field(default_factory=list)
+    incident: str = ""
+    silenced_until: int | None = None
+    acknowledged_at: int | None = None
+    acknowledged_by: str = ""
+    told_at: int | None = None
+    stop_asked_at: int | None = None
+    stop_heard_at: int | None = None
+    stop_obeyed_at: int | None = None
+
+    @property
+    def standing(self) -> str:
+        """Return how people call its state: pending, firing, acknowledged, silenced or resolved."""
+        if self.state != "firing":
+            return self.state
+        return "acknowledged" if self.acknowledged_at else "silenced" if self.silenced_until else "firing"
+
+    @property
+    def notice(self) -> str:
+        """Return by what a receiver knows the notice of its present state: the idempotency key."""
+        return f"{self.incident or f'{self.id}-{self.episode}'}-{self.state}"
 
     def encode(self) -> bytes:
         """Return the record's value."""
@@ -237,7 +295,8 @@ class Alert:
         Raises:
             WireError: it is no alert.
         """
-        record = _record(value)
+        # What a record of before does not hold is as it was then.
+        record = {**_ALERT_BEFORE, **_record(value)}
         delivered = _typed(record, "delivered_at", dict)
         return cls(
             id=_typed(record, "id", str),
@@ -262,7 +321,26 @@ class Alert:
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
+            tags=_texts(record, "tags"),
+            console=_texts(record, "console"),
+            ranks=_typed(record, "ranks", str),
+            mode=_choice(record, "mode", get_args(Mode)),
+            flaps=_natural(record, "flaps"),
+            part_of=_typed(record, "part_of", str),
+            cascade=_typed(record, "cascade", list),
+            incident=_typed(record, "incident", str),
+            acknowledged_by=_typed(record, "acknowledged_by", str),
+            **{name: _optional_integer(record, name) for name in _ALERT_TIMES},
         )
+
+
+_ALERT_BEFORE: dict[str, Any] = {
+    "ranks": "", "mode": "notify", "flaps": 0, "part_of": "", "cascade": [], "incident": "", "acknowledged_by": "",
+}  # fmt: skip
+_ALERT_TIMES = (
+    "held_until", "kept_until", "silenced_until", "acknowledged_at", "told_at",
+    "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
+)  # fmt: skip
 
 
 def encode_pulse(
@@ -324,6 +402,13 @@ def _pairs(record: dict[str, Any], key: str) -> list[tuple[int, float]]:
     if len(pairs) > BEFORE_MAX or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise WireError(f"{key} is not a list of at most {BEFORE_MAX} (step, value) pairs")
     return [(_integer({key: step}, key), number(value)) for step, value in pairs]
+
+
+def _texts(record: dict[str, Any], key: str) -> list[str]:
+    texts = record.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise WireError(f"{key} is {texts!r:.80}, expected a list of strings")
+    return texts
 
 
 def _typed(record: dict[str, Any], key: str, kind: type[_T]) -> _T:

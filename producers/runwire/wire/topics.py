@@ -34,11 +34,13 @@ CONSOLE = "runwire.console"
 PULSE = "runwire.pulse"
 ALERTS = "runwire.alerts"
 CONTROL = "runwire.control"
+DIRECTIVES = "runwire.directives"
+MEMORY = "runwire.memory"
 DEAD_LETTER = "runwire.dead-letter"
 
 #: Those whose partitions become more together. Artifacts are few, and each needs all that was logged of its name in one
 #: order, for good: so they have one partition, which stays the only one.
-DATA_TOPICS = (METRICS, TABLES, CONSOLE, EVENTS, PULSE, ALERTS)
+DATA_TOPICS = (METRICS, TABLES, CONSOLE, EVENTS, PULSE, ALERTS, MEMORY)
 
 TOPICS = (
     Topic(METRICS, PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
@@ -51,6 +53,10 @@ TOPICS = (
     Topic(ALERTS, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
     # Requests to runs, a few a day: each host's shipper reads all of them.
     Topic(CONTROL, 1, {"retention.ms": str(7 * _DAY_MS)}),
+    # What people tell alerting, a few records a day: each of its workers reads all of them.
+    Topic(DIRECTIVES, 1, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS)}),
+    # What alerting keeps of each rank: the same keys again and again, so what is outdated goes soon.
+    Topic(MEMORY, PARTITIONS, {"cleanup.policy": "compact", "segment.ms": str(_DAY_MS // 24)}),
     # A record as large as may be must still fit once it has headers that say why it is here.
     Topic(DEAD_LETTER, 1, {"retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(2 << 20)}),
 )

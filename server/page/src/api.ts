@@ -120,7 +120,7 @@ export interface Alert {
   episode: number;
   rule: string;
   severity: string;
-  state: "firing" | "resolved";
+  state: "pending" | "firing" | "acknowledged" | "silenced" | "resolved";
   run: string;
   name: string;
   project: string;

@@ -23,6 +23,7 @@ from runwire_server.api import (
     media,
     metrics,
     ranks,
+    rules,
     runs,
     series,
     sql,
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
     ways = (runs, deletion, stop, export, importance, series, ranks, tables, media, files, artifacts, console, alerts)
-    for router in (*ways, sql, health, metrics, docs):
+    for router in (*ways, rules, sql, health, metrics, docs):
         app.include_router(router.router)
     app.router.default = Page(settings.page)  # whatever is no route: a file of the page, or one of its views
     return app

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from runwire.errors import RunwireError, UnavailableError, UsageError
+from runwire.errors import ConfigError, RunwireError, UnavailableError, UsageError
 from runwire.wire import dumps
 from runwire_server.control import KafkaUnavailableError
 from runwire_storage.files import NoSuchFileError, WrongDigestError
@@ -18,6 +18,7 @@ from runwire_storage.queries import (
     AmbiguousRunError,
     ExpiredError,
     FilterError,
+    NoSuchAlertError,
     NoSuchArtifactError,
     NoSuchMediaError,
     NoSuchRunError,
@@ -38,6 +39,10 @@ class StopOffError(QueryError):
     """This server asks no run to stop."""
 
 
+class DirectingOffError(QueryError):
+    """This server takes nothing that directs alerting."""
+
+
 #: An error's class, and what it is told as; the first that fits counts.
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (NoSuchRunError, 404, "no_such_run", ""),
@@ -47,14 +52,17 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (ExpiredError, 410, "points_expired", ""),
     (DeletionOffError, 403, "deletion_off", ""),
     (StopOffError, 403, "stop_off", ""),
+    (DirectingOffError, 403, "directing_off", ""),
     (KafkaUnavailableError, 503, "kafka_unavailable", "see `runwire status`; a server is told by --kafka"),
     (NoSuchSeriesError, 404, "no_such_series", ""),
+    (NoSuchAlertError, 404, "no_such_alert", ""),
     (NoSuchArtifactError, 404, "no_such_artifact", ""),
     (NoSuchTableError, 404, "no_such_table", ""),
     (NoSuchMediaError, 404, "no_such_media", ""),
     (NoSuchFileError, 404, "no_such_file", ""),
     (WrongDigestError, 400, "wrong_digest", ""),
     (FilterError, 400, "bad_filter", ""),
+    (ConfigError, 400, "bad_rules", "see docs/alerts.md; `runwire rules lint FILE` checks a file"),
     (SqlError, 400, "bad_sql", ""),
     (UsageError, 400, "bad_request", "see /api/docs"),
     (UnavailableError, 503, "store_unavailable", "it may be starting: see `runwire status`; the page asks again"),

@@ -21,7 +21,8 @@ class Settings:
             page could give this machine any name and so read from it ("DNS rebinding").
         allow_delete: whether whoever may ask may delete runs too. There are no users: who reaches the server may ask.
         allow_stop: whether they may ask runs to stop.
-        kafka: ``host:port`` of Kafka, through which runs are asked; None if nobody said.
+        allow_alerts: whether they may apply rules, and acknowledge and silence alerts.
+        kafka: ``host:port`` of Kafka, through which all that goes; None if nobody said.
         page: the folder of the built page.
         sql: what one query of a user may take.
     """
@@ -31,6 +32,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allow_delete: bool = False
     allow_stop: bool = False
+    allow_alerts: bool = False
     kafka: str | None = None
     page: Path = _PAGE
     sql: Limits = field(default_factory=Limits)

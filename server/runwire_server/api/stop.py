@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from runwire.wire import StopRequest
+from runwire.wire import CONTROL, StopRequest
 from runwire.wire.control import BY_MAX, REASON_MAX
 from runwire.wire.names import RUN_ID
 from runwire_server import control
@@ -58,5 +58,5 @@ def stop(
         raise control.KafkaUnavailableError("this server was not told where Kafka is, through which runs are asked")
     attempt = store.ask(lambda client: queries.living(client, run))
     asked = StopRequest(run, attempt, why.by, why.reason, time.time_ns() // 1000)
-    control.publish(settings.kafka, asked)
+    control.publish(settings.kafka, CONTROL, run, asked.encode())
     return json(request, {"run": run, "asked_at": asked.asked_at})

@@ -18,10 +18,12 @@ from runwire_server.cli import (
     importance,
     imports,
     login,
+    notifiers,
     pipeline,
     programs,
     ranks,
     retention,
+    rules,
     runs,
     sql,
     stop,
@@ -62,7 +64,6 @@ app.command(rich_help_panel=_VIEW, epilog="example: runwire importance 'project 
 )
 app.command(rich_help_panel=_VIEW, epilog="example: runwire table brisk-otter predictions -n 50")(table.table)
 app.command(rich_help_panel=_VIEW, epilog="example: runwire console brisk-otter --rank 3 --follow")(console.console)
-app.command(rich_help_panel=_VIEW, epilog="example: runwire alerts --firing --json")(alerts.alerts)
 app.command(
     rich_help_panel=_VIEW,
     epilog='example: runwire sql "SELECT metric, max(step) FROM points GROUP BY metric" --json',
@@ -89,7 +90,12 @@ app.command(
     rich_help_panel=_PROGRAMS, epilog="example: runwire server --clickhouse http://clickhouse.lab:8123 --port 7601"
 )(programs.server)
 
+alerts.alerts.command("test-route", epilog="example: runwire alerts test-route nights --file alerts.yaml")(
+    notifiers.try_route
+)
+app.add_typer(alerts.alerts, name="alerts", rich_help_panel=_VIEW)
 app.add_typer(artifacts.artifacts, name="artifacts", rich_help_panel=_VIEW)
+app.add_typer(rules.rules, name="rules", rich_help_panel=_KEEP)
 app.add_typer(imports.imports, name="import", rich_help_panel=_KEEP)
 app.add_typer(files.files, name="files", rich_help_panel=_KEEP)
 app.add_typer(topics.topics, name="topics", rich_help_panel=_KAFKA)

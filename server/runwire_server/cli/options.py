@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runwire._addresses import Service, find, find_home
+from runwire._addresses import Service, find, find_home, hostname
 from runwire.errors import ConfigError
+from runwire.wire.control import BY_MAX
 
 Home = Annotated[Path | None, typer.Option(help="Where everything is kept. [default: RUNWIRE_HOME, else ~/.runwire]")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -70,3 +72,12 @@ def address(service: Service, argument: str | None, home: Path | None) -> str:
             f"RUNWIRE_{service.upper()}"
         )
     return found.value
+
+
+def caller() -> str:
+    """Return who calls: user and host, as far as they are known."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # nobody by that number
+        user = "somebody"
+    return f"{user}@{hostname()}"[:BY_MAX]

@@ -35,7 +35,10 @@ def up(
     ] = None,
     alert_webhook: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Post alerts there; may be repeated."),
+        typer.Option(
+            metavar="URL",
+            help="Post alerts there; may be repeated. Tell one that holds a secret by RUNWIRE_ALERT_WEBHOOKS.",
+        ),
     ] = None,
 ) -> None:
     """Start Kafka, ClickHouse, the workers and the server on this machine; Ctrl-C stops all of it."""

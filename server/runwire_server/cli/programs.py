@@ -67,7 +67,10 @@ def alerting(
     *,
     alert_webhook: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Post alerts there; may be repeated."),
+        typer.Option(
+            metavar="URL",
+            help="Post alerts there; may be repeated. Tell one that holds a secret by RUNWIRE_ALERT_WEBHOOKS.",
+        ),
     ] = None,
     server: Annotated[
         str | None,
@@ -122,6 +125,10 @@ def server(
         bool | None,
         typer.Option(help="Whether runs may be asked to stop through it. [default: likewise]"),
     ] = None,
+    allow_alerts: Annotated[
+        bool | None,
+        typer.Option(help="Whether rules, acknowledgements and silences may come through it. [default: likewise]"),
+    ] = None,
 ) -> None:
     """Run the server: the page and the HTTP API."""
     from runwire_server import api  # noqa: PLC0415
@@ -135,6 +142,7 @@ def server(
         (*(allow_host or ()), host),
         allow_delete=alone if allow_delete is None else allow_delete,
         allow_stop=alone if allow_stop is None else allow_stop,
+        allow_alerts=alone if allow_alerts is None else allow_alerts,
         kafka=broker.value if broker else None,
     )
     raise typer.Exit(api.serve(host, port, settings))

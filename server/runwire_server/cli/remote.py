@@ -72,6 +72,15 @@ class Remote:
         """
         return self._ask(f"/api/{path}", dumps(body), "POST")
 
+    def put(self, path: str, body: Any) -> Any:
+        """Return what PUT /api/``path`` answers.
+
+        Raises:
+            UnavailableError: the server does not answer.
+            ServerError: it refused.
+        """
+        return self._ask(f"/api/{path}", dumps(body), "PUT")
+
     def delete(self, *path: str, **query: Any) -> Any:
         """Return what DELETE /api/``path`` answers.
 

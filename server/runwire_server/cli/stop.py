@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from runwire import _addresses
 from runwire.errors import UnavailableError
-from runwire.wire.control import BY_MAX, REASON_MAX
-from runwire_server.cli.options import Home, Json, Server
+from runwire.wire.control import REASON_MAX
+from runwire_server.cli.options import Home, Json, Server, caller
 from runwire_server.cli.output import print_json, say
 from runwire_server.cli.remote import Remote
 
@@ -39,7 +37,7 @@ def stop(
     """
     remote = Remote(server, home)
     whole = remote.get("runs", run)["id"]
-    asked = remote.post(f"runs/{whole}/stop", {"reason": reason[:REASON_MAX], "by": _caller()})
+    asked = remote.post(f"runs/{whole}/stop", {"reason": reason[:REASON_MAX], "by": caller()})
     about = _answer(remote, whole, asked["asked_at"], wait)
     answered = _answered(about, asked["asked_at"])
     if json:
@@ -66,11 +64,3 @@ def _answer(remote: Remote, run: str, asked_at: int, seconds: float) -> dict[str
 
 def _answered(about: Mapping[str, Any], asked_at: int) -> bool:
     return about["stop"] is not None and about["stop"].get("asked_at") == asked_at
-
-
-def _caller() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # nobody by that number
-        user = "somebody"
-    return f"{user}@{_addresses.hostname()}"[:BY_MAX]

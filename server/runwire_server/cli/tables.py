@@ -22,6 +22,9 @@ _STATES = {
     "failed": "red",
     "crashed": "red",
     "firing": "red",
+    "pending": "yellow",
+    "acknowledged": "yellow",
+    "silenced": "yellow",
     "resolved": "green",
 }
 _SUMMARY_MAX = 4
@@ -114,17 +117,86 @@ def _trouble(about: Mapping[str, Any]) -> Iterator[str]:
 
 def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of alerts."""
-    table = _table("fired", "state", "rule", "run", "metric", "rank", "step", "what", right={"rank", "step"})
+    table = _table("id", "fired", "state", "rule", "run", "metric", "ranks", "step", "what", right={"step"})
     for alert in found:
         table.add_row(
+            escape(alert["id"][:8]),
             f"{ago(alert['fired_at'])} ago",
             _state(alert["state"]),
-            escape(alert["rule"]),
+            escape(alert["rule"]) + (" [dim]follows[/]" if alert["part_of"] else ""),
             escape(alert["run"]),
             escape(alert["metric"]) or _MISSING,
-            _MISSING if alert["rank"] is None else str(alert["rank"]),
+            escape(alert["ranks"]) or (_MISSING if alert["rank"] is None else str(alert["rank"])),
             _MISSING if alert["step"] is None else f"{alert['step']:,}",
             escape(alert["title"]),
+        )
+    return table
+
+
+def alert(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield what is known of an alert, of its last episode the most."""
+    last = episodes[0]
+    details = last["details"]
+    yield f"{_state(last['state'])} [bold]{escape(last['title'])}[/]"
+    yield escape(last["text"])
+    table = _table("", "")
+    told = {
+        "alert": f"{last['id']}, episode {last['episode']}",
+        "rule": f"{last['rule']} ({last['severity']})" + (", observed" if details.get("mode") == "observe" else ""),
+        "run": f"{last['run']} {last['name']}",
+        "first offender": f"rank {last['rank']} on {last['host'] or 'unknown host'}",
+        "ranks": last["ranks"],
+        "fired": f"{last['fired_at']} ({ago(last['fired_at'])} ago)",
+        "resolved": last["resolved_at"],
+        "follows from": last["part_of"],
+        "seen to by": details.get("acknowledged_by"),
+        "silenced until": _moment(details.get("silenced_until")),
+        "asked to stop": _moment(details.get("stop_asked_at")),
+        "knows of it since": _moment(details.get("stop_heard_at")),
+        "stopped": _moment(details.get("stop_obeyed_at")),
+    }
+    for name, words in told.items():
+        if words:
+            table.add_row(name, escape(str(words)))
+    yield table
+    if details.get("cascade"):
+        followed = _table("then", "run", "ranks", "alert")
+        for one in details["cascade"]:
+            followed.add_row(*(escape(str(one[name])) for name in ("rule", "run", "ranks", "id")))
+        yield followed
+    if len(episodes) > 1:
+        yield alerts(episodes[1:])
+
+
+def silences(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of silences."""
+    table = _table("silence", "what", "until", "by", "why")
+    for one in found:
+        what = " ".join(f"{name}={glob}" for name, glob in one["match"].items())
+        table.add_row(
+            *(escape(str(words)) for words in (one["id"], what, _moment(one["until"]), one["by"])),
+            escape(one["comment"]),
+        )
+    return table
+
+
+def _moment(ts: int | None) -> str | None:
+    return None if ts is None else datetime.fromtimestamp(ts / 1e6).astimezone().isoformat(" ", "seconds")
+
+
+def rules(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of rules."""
+    table = _table("rule", "kind", "on", "where", "params", "then")
+    for one in found:
+        where = {name: told for name, told in one["where"].items() if told}
+        then = [str(next(iter(action.items()))) if action != {"stop": True} else "stop" for action in one["actions"]]
+        table.add_row(
+            escape(one["name"]),
+            escape(one["kind"]),
+            ("observe" if one["mode"] == "observe" else "yes") if one["enabled"] else "[dim]no[/]",
+            escape(" ".join(f"{name}={value(told)}" for name, told in where.items())) or _MISSING,
+            escape(" ".join(f"{name}={value(told)}" for name, told in one["params"].items())) or _MISSING,
+            escape(", ".join(then)) or _MISSING,
         )
     return table
 

@@ -62,7 +62,7 @@ class UpOptions:
         clickhouse: URL of a ClickHouse that exists, instead of one of our own.
         kafka_port: of our own Kafka; None takes the last one, or a free one.
         clickhouse_port: the same for ClickHouse.
-        alert_webhook: URLs to which alerts are posted.
+        alert_webhook: URLs to which alerts are posted, besides those of the environment.
         detach: leave it in the background.
     """
 
@@ -111,7 +111,6 @@ def _public(url: str) -> str:
 def table(options: UpOptions, where: Addresses) -> list[Program]:
     """The five programs, in the order in which data goes."""
     to_kafka, to_clickhouse = ("--kafka", where.kafka), ("--clickhouse", where.clickhouse)
-    webhooks = (flag for url in options.alert_webhook for flag in ("--alert-webhook", url))
 
     def runwire(name: str, *flags: str) -> tuple[str, ...]:
         return (*PYTHON, "-m", "runwire", name, "--home", str(options.home), *flags)
@@ -141,14 +140,7 @@ def table(options: UpOptions, where: Addresses) -> list[Program]:
         ),
         Program(
             "alerting",
-            runwire(
-                "alerting",
-                *to_kafka,
-                "--server",
-                where.server,
-                *own_port(where.alerting, "--metrics-port"),
-                *webhooks,
-            ),
+            runwire("alerting", *to_kafka, "--server", where.server, *own_port(where.alerting, "--metrics-port")),
             after=("kafka",),
             address=where.alerting,
         ),

@@ -170,7 +170,7 @@ async def _supervise(options: UpOptions) -> int:
 def main() -> int:
     """Supervise as the first argument, a JSON object of ``UpOptions``, says."""
     told = json.loads(sys.argv[1])
-    options = UpOptions(**{**told, "home": Path(told["home"]), "alert_webhook": tuple(told["alert_webhook"])})
+    options = UpOptions(**{**told, "home": Path(told["home"])})
     lock = homes.Lock(options.home)
     try:
         lock.take()

@@ -22,6 +22,7 @@ from runwire_server.local.programs import PYTHON, UpOptions
 
 _LONGEST_STOP = 60.0  # seconds; every program has its grace, and there are two rounds of them
 _PAUSE = 0.05
+_WEBHOOKS = "RUNWIRE_ALERT_WEBHOOKS"
 
 
 def up(options: UpOptions) -> int:
@@ -46,6 +47,9 @@ def up(options: UpOptions) -> int:
         java.find()
         _fetch_jars()
     told = {**asdict(options), "home": str(home)}
+    # By the environment: what a program is started with everybody on this machine may read.
+    webhooks = [*os.environ.get(_WEBHOOKS, "").split(), *told.pop("alert_webhook")]
+    os.environ[_WEBHOOKS] = " ".join(webhooks)
     command = [*PYTHON, "-m", "runwire_server.local.supervisor", json.dumps(told)]
     return _leave(command) if options.detach else _become(command)
 
@@ -88,7 +92,7 @@ def _check(options: UpOptions) -> None:
         raise ConfigError(f"--clickhouse takes a URL, for example http://localhost:8123, not {options.clickhouse!r}.")
     for url in options.alert_webhook:
         if not _is_url(url):
-            raise ConfigError(f"--alert-webhook takes a URL that begins with http:// or https://, not {url!r}.")
+            raise ConfigError("--alert-webhook takes a URL that begins with http:// or https://, got something else.")
     for flag, number in _told_ports(options):
         if not 0 < number < 65536:
             raise ConfigError(f"{flag} takes a port from 1 to 65535, not {number}.")
@@ -97,7 +101,8 @@ def _check(options: UpOptions) -> None:
 def _is_url(told: str) -> bool:
     try:
         parts = urlsplit(told)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        whole = not any(map(str.isspace, told))
+        return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none
         return False
 

@@ -4,7 +4,7 @@ pasted.
 
 from __future__ import annotations
 
-from runwire_storage.queries.alerts import Alert, alerts
+from runwire_storage.queries.alerts import Alert, alerts, episodes
 from runwire_storage.queries.artifacts import (
     Artifact,
     ArtifactOfRun,
@@ -20,6 +20,7 @@ from runwire_storage.queries.curves import against, series
 from runwire_storage.queries.errors import (
     AmbiguousRunError,
     ExpiredError,
+    NoSuchAlertError,
     NoSuchArtifactError,
     NoSuchMediaError,
     NoSuchRunError,
@@ -59,6 +60,7 @@ __all__ = [
     "Matrix",
     "MediaName",
     "Metric",
+    "NoSuchAlertError",
     "NoSuchArtifactError",
     "NoSuchMediaError",
     "NoSuchRunError",
@@ -85,6 +87,7 @@ __all__ = [
     "artifacts",
     "artifacts_of_run",
     "console",
+    "episodes",
     "living",
     "matrix",
     "media",

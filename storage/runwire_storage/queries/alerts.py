@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
 from runwire.wire import loads
+from runwire_storage.queries.errors import NoSuchAlertError
 from runwire_storage.schema import DATABASE
+
+_EPISODES_MAX = 1000
 
 
 class Alert(TypedDict):
-    """One episode of an alert as it is now; ``state`` is firing or resolved.
+    """One episode of an alert as it is now; ``state`` is pending, firing, acknowledged, silenced or resolved.
 
-    ``before`` are the (step, value) pairs logged before the one that it is about, oldest first.
+    ``before`` are the (step, value) pairs logged before the one that it is about, oldest first; ``ranks`` those to
+    which the same happened, as ``0-511,513``; ``part_of`` the id of the alert that explains it; ``details`` what else
+    its record has, times in microseconds.
     """
 
     id: str
@@ -37,6 +43,9 @@ class Alert(TypedDict):
     fired_at: datetime
     resolved_at: datetime | None
     delivered_at: datetime | None
+    ranks: str
+    part_of: str
+    details: dict[str, Any]
 
 
 def alerts(client: Client, run: str | None = None, state: str | None = None, limit: int = 1000) -> list[Alert]:
@@ -45,7 +54,7 @@ def alerts(client: Client, run: str | None = None, state: str | None = None, lim
     Args:
         client: of the store.
         run: only that run's, by id.
-        state: only those that are "firing", or "resolved".
+        state: only those that are in that state.
         limit: at most so many.
 
     Raises:
@@ -54,11 +63,36 @@ def alerts(client: Client, run: str | None = None, state: str | None = None, lim
     told = {"run": run, "state": state}
     wanted = {name: value for name, value in told.items() if value is not None}
     where = " AND ".join(f"{name} = {{{name}:String}}" for name in wanted) or "true"
-    rows = client.query(
-        f"""
-            SELECT {", ".join(Alert.__annotations__)} FROM {DATABASE}.alerts
-            WHERE {where} ORDER BY fired_at DESC, id, episode DESC LIMIT {{limit:UInt64}}
-        """,  # noqa: S608 - constants
-        {**wanted, "limit": limit},
-    ).named_results()
-    return [{**row, "before": loads(row["before"] or "[]")} for row in rows]  # type: ignore[typeddict-item]
+    return _ask(client, f"{where} ORDER BY fired_at DESC, id, episode DESC LIMIT {{limit:UInt64}}", wanted, limit)
+
+
+def episodes(client: Client, id_: str) -> list[Alert]:
+    """Return each time that an alert fired, the last first.
+
+    Args:
+        client: of the store.
+        id_: its id, or how that begins.
+
+    Raises:
+        NoSuchAlertError: none has that id, or several begin so.
+        ClickHouseError: the driver's own, where the store refuses or is away.
+    """
+    found = _ask(
+        client, "startsWith(id, {id:String}) ORDER BY episode DESC LIMIT {limit:UInt64}", {"id": id_}, _EPISODES_MAX
+    )
+    ids = sorted({one["id"] for one in found})
+    if not ids:
+        raise NoSuchAlertError(f"there is no alert {id_!r:.80}", "see /api/alerts, or `runwire alerts ls`")
+    if len(ids) > 1 and id_ not in ids:
+        raise NoSuchAlertError(f"several alerts begin with {id_!r:.80}: {', '.join(ids[:5])}", "give more of the id")
+    return [one for one in found if one["id"] == (id_ if id_ in ids else ids[0])]
+
+
+def _ask(client: Client, condition: str, bound: dict[str, str], limit: int) -> list[Alert]:
+    names = ", ".join(Alert.__annotations__)
+    statement = f"SELECT {names} FROM {DATABASE}.alerts WHERE {condition}"  # noqa: S608 - constants
+    rows = client.query(statement, {**bound, "limit": limit}).named_results()
+    return [
+        {**row, "before": loads(row["before"] or "[]"), "details": loads(row["details"] or "{}")}  # type: ignore[typeddict-item]
+        for row in rows
+    ]

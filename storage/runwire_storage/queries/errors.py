@@ -60,6 +60,10 @@ class NoSuchMediaError(QueryError):
     """The run has no media of this name, step and rank."""
 
 
+class NoSuchAlertError(QueryError):
+    """No alert has this id, or several begin so."""
+
+
 class NoSuchTableError(QueryError):
     """The run has logged no table called so, or not at that step or on that rank."""
 

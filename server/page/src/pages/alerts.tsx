@@ -56,7 +56,7 @@ export function Alerts() {
         <Search label="Filter by run, rule, metric, text" value={query} change={(q) => set({ q }, { replace: true })} />
         <fieldset class="switch">
           <legend class="hidden">State</legend>
-          {["", "firing", "resolved"].map((state) => (
+          {["", "firing", "acknowledged", "silenced", "resolved"].map((state) => (
             <button key={state} type="button" aria-pressed={only === state} onClick={() => set({ state })}>
               {state || "all"}
             </button>

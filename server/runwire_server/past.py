@@ -1,0 +1,187 @@
+"""What a stored run was, as the pulses and events that alerting would have read of it.
+
+Of a pulse there is what the store has: the values of each metric, second by second, the steps and their pace, and how
+the run ended. Phases, checkpoints and what the machine did are not made anew, nor is where a pulse was late.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from numpy.typing import NDArray
+
+from runwire.errors import UsageError
+from runwire.wire import ATTEMPT_SHIFT, Event, MetricPulse, Pulse, loads
+from runwire.wire.messages import BEFORE_MAX
+from runwire.wire.names import is_system
+from runwire_storage.schema import DATABASE, TIME
+
+_SECOND = 1_000_000
+#: Of a run with more points, a part can be tried: the last hours, by --since.
+_POINTS_MAX = 20_000_000
+#: While nothing is logged a run still says that it lives.
+_QUIET_SECONDS = 5
+#: The longest of so many steps is the run's pace, as the shipper tells it.
+_PACE_STEPS = 50
+
+_ENDS = {"finished": ("finish", {"exit_code": 0}), "stopped": ("finish", {"exit_code": 0, "stopped": True})}
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The points of one rank, by rising seq; ``ts`` is when each was logged, microseconds."""
+
+    metrics: NDArray[Any]
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+    ts: NDArray[np.int64]
+    attempts: NDArray[np.int64]
+
+
+def runs(client: Client, project: str, since: datetime | None) -> list[str]:
+    """Return the runs of a project, those that began at ``since`` or later, by their begin."""
+    rows = client.query(
+        f"""
+            SELECT id FROM {DATABASE}.runs WHERE project = {{project:String}}
+            AND started_at >= {{since:DateTime64(6, 'UTC')}} ORDER BY started_at
+        """,  # noqa: S608 - constants
+        {"project": project, "since": since or datetime.fromtimestamp(0)},  # noqa: DTZ006 - the driver's own zone
+    )
+    return [row[0] for row in rows.result_rows]
+
+
+def records(client: Client, run: str, since: datetime | None = None) -> Iterator[tuple[int, Pulse | Event]]:
+    """Yield what came of a run and when, microseconds since the epoch, by rising time.
+
+    Args:
+        client: of the store.
+        run: its id.
+        since: what was logged before is left out.
+
+    Raises:
+        UsageError: there is no such run, or it has more points than can be tried.
+    """
+    about = next(iter(_ask(client, "SELECT * EXCEPT (summary) FROM {db}.runs WHERE id = {run:String}", run)), None)
+    if about is None:
+        raise UsageError(f"there is no run {run!r}: give its whole id, as `runwire runs` shows it")
+    [counted] = _ask(client, "SELECT count() AS points FROM {db}.points WHERE run = {run:String}", run)
+    count = counted["points"]
+    if count > _POINTS_MAX:
+        raise UsageError(f"{run} has {count:,} points, more than the {_POINTS_MAX:,} that can be tried at once")
+    ranks = _ask(client, "SELECT DISTINCT rank FROM {db}.series WHERE run = {run:String} ORDER BY rank", run)
+    yield from heapq.merge(*(_rank(client, about, row["rank"], since) for row in ranks), key=lambda told: told[0])
+
+
+def _ask(client: Client, sql: str, run: str) -> list[dict[str, Any]]:
+    return list(client.query(sql.replace("{db}", DATABASE), {"run": run}).named_results())
+
+
+def _rank(
+    client: Client, about: Mapping[str, Any], rank: int, since: datetime | None
+) -> list[tuple[int, Pulse | Event]]:
+    points = _points(client, about["id"], rank)
+    if not len(points.steps):
+        return []
+    first = int(points.ts.min())
+    attempt = int(points.attempts[0])
+    config = about["config"] if isinstance(about["config"], dict) else loads(str(about["config"] or "{}").encode())
+    start = {
+        "project": about["project"], "name": about["name"], "host": about["host"], "config": config,
+        "tags": list(about["tags"]),
+    }  # fmt: skip
+    said: list[tuple[int, Pulse | Event]] = [
+        (first, Event("start", about["id"], rank, attempt << ATTEMPT_SHIFT, first, start))
+    ]
+    said += ((pulse.sent, pulse) for pulse in _pulses(points, about, rank))
+    ended = about["ended_at"]
+    if ended is not None and about["state"] != "running":
+        at = max(round(ended.timestamp() * _SECOND), said[-1][0] + 1)
+        type_, data = _end(about)
+        seq = (int(points.attempts[-1]) << ATTEMPT_SHIFT) + 0xFFFFFFFF
+        said.append((at, Event(type_, about["id"], rank, seq, at, data)))  # type: ignore[arg-type]
+    begin = 0 if since is None else round(since.timestamp() * _SECOND)
+    return [told for told in said if told[0] >= begin or isinstance(told[1], Event)]
+
+
+def _end(about: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    if about["state"] == "crashed":
+        return "lost", {"reason": "killed"}
+    if about["state"] == "failed" and about["exception"]:
+        return "exception", dict(loads(about["exception"].encode()))
+    return _ENDS.get(about["state"], ("finish", {"exit_code": about["exit_code"] or 1}))
+
+
+def _points(client: Client, run: str, rank: int) -> _Points:
+    block = client.query_np(
+        f"""
+            SELECT metric, step, value, seq FROM {DATABASE}.stored_points FINAL
+            WHERE run = {{run:String}} AND rank = {{rank:UInt32}} ORDER BY seq
+        """,  # noqa: S608 - constants
+        {"run": run, "rank": rank},
+    )
+    columns = [np.array([row[place] for row in block]) for place in range(4)] if len(block) else [np.zeros(0)] * 4
+    metrics, steps, values, seqs = columns
+    steps, values = steps.astype(np.int64), values.astype(np.float64)
+    clock = metrics == TIME
+    times = dict(zip(steps[clock].tolist(), (values[clock] * _SECOND).astype(np.int64).tolist(), strict=True))
+    mine = np.array(
+        [not told and not is_system(str(metric)) for metric, told in zip(metrics, clock, strict=True)], bool
+    )
+    mine &= np.array([step in times for step in steps.tolist()], bool)
+    steps = steps[mine]
+    ts = np.array([times[step] for step in steps.tolist()], np.int64)
+    return _Points(metrics[mine], steps, values[mine], ts, (seqs[mine].astype(np.uint64) >> 32).astype(np.int64))
+
+
+def _pulses(points: _Points, about: Mapping[str, Any], rank: int) -> Iterator[Pulse]:
+    """Yield a pulse for each second in which something was logged, and now and then where nothing was."""
+    last: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    seconds = points.ts // _SECOND
+    bounds = np.flatnonzero(np.diff(seconds)) + 1
+    step, progressed, steps, before = None, int(points.ts[0]), 0, None
+    paces: list[float] = []
+    for chosen in np.split(np.arange(len(seconds)), bounds):
+        at, attempt = (int(seconds[chosen[0]]) + 1) * _SECOND, int(points.attempts[chosen[-1]])
+        told: dict[str, list[int]] = defaultdict(list)
+        for index in chosen.tolist():
+            told[str(points.metrics[index])].append(index)
+            if points.steps[index] != step:
+                paces = [*paces, (int(points.ts[index]) - progressed) / _SECOND][-_PACE_STEPS:]
+                step, progressed, steps = int(points.steps[index]), int(points.ts[index]), steps + 1
+        given: dict[str, Any] = {
+            "run": about["id"], "rank": rank, "attempt": attempt, "project": about["project"], "name": about["name"],
+            "host": about["host"], "pid": 0, "alive": True, "started": attempt * _SECOND, "step": step, "steps": steps,
+        }  # fmt: skip
+        if before is not None:
+            for quiet in range(before["sent"] + _QUIET_SECONDS * _SECOND, at, _QUIET_SECONDS * _SECOND):
+                yield Pulse(**{**before, "sent": quiet, "metrics": {}}, interval=float(_QUIET_SECONDS))
+        now = {**given, "sent": at, "progressed": progressed, "step_seconds_max": max(paces, default=None)}
+        metrics = {metric: _summary(points, indexes, last[metric]) for metric, indexes in told.items()}
+        yield Pulse(**now, interval=1.0, metrics=metrics)
+        before = now
+
+
+def _summary(points: _Points, indexes: list[int], before: list[tuple[int, float]]) -> MetricPulse:
+    values = [float(points.values[index]) for index in indexes]
+    finite = [value for value in values if math.isfinite(value)]
+    first = None
+    for index, value in zip(indexes, values, strict=True):
+        if first is None and not math.isfinite(value):
+            first = {
+                "step": int(points.steps[index]), "ts": int(points.ts[index]), "value": value, "before": before[:],
+            }  # fmt: skip
+        before.append((int(points.steps[index]), value))
+        del before[:-BEFORE_MAX]
+    if not finite:
+        return MetricPulse(len(values), values[-1], nonfinite=len(values), first_nonfinite=first)
+    return MetricPulse(
+        len(values), values[-1], min(finite), max(finite), math.fsum(finite), len(values) - len(finite), first
+    )

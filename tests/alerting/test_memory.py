@@ -1,0 +1,170 @@
+"""What is known of ranks outlives the worker: detectors go on where they stopped, at whatever point that was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from timeline import DAWN, FINE, Timeline, event, micros, pulse, told
+
+from runwire.errors import WireError
+from runwire.wire import Event, MetricPulse
+from runwire.wire.messages import Severity
+from runwire_alerting import memory, rulesfile
+from runwire_alerting import rules as kinds
+from runwire_alerting.detectors import Detector, DetectorParams, Point, Sighting, Verdict, Well
+from runwire_alerting.health import Rank
+from runwire_alerting.rules.detecting import kind
+
+
+class Rising(Detector):
+    """Finds a metric that is above the mean of all its points before."""
+
+    class Params(DetectorParams):
+        well_after: int = 1
+
+    name: ClassVar[str] = "rising"
+    severity: ClassVar[Severity] = "warning"
+
+    def __init__(self, params: DetectorParams) -> None:
+        super().__init__(params)
+        self._sum, self._count, self._resumes = 0.0, 0, 0
+
+    def resumed(self) -> None:
+        self._resumes += 1
+
+    def _judge(self, point: Point) -> Verdict | None:
+        mean = self._sum / self._count if self._count else point.last
+        self._sum, self._count = self._sum + point.last, self._count + 1
+        if point.last > mean:
+            return Sighting(point.last, mean, f"{point.last:g} > {mean:g}")
+        return Well(point.last, mean)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _rising() -> Iterator[None]:
+    kinds.KINDS["rising"] = kind(Rising)
+    yield
+    del kinds.KINDS["rising"]
+
+
+def line_of(text: str = "name: rising") -> Timeline:
+    return Timeline(given=rulesfile.read(f"rules: [{{{text}}}]", "-"))
+
+
+def logged(value: float) -> dict[str, MetricPulse]:
+    return {"loss": MetricPulse(1, value, value, value, value), "acc": FINE}
+
+
+def rank_of(line: Timeline) -> Rank:
+    rank = line.watch.health.get("run", 0)
+    assert rank is not None
+    return rank
+
+
+def test_a_detector_judges_the_metrics_that_are_meant() -> None:
+    """Losses by name and role where no metric is named, else those that fit; each alert says value and formula."""
+    for text, roles, metrics in (
+        ("name: rising", {}, {"loss"}),
+        ("name: rising", {"acc": {"role": "loss"}}, {"loss", "acc"}),
+        ("name: rising, where: {metric: a*}", {}, {"acc"}),
+    ):
+        line = line_of(text)
+        line.read(1, pulse(1, metrics=logged(1.0)), Event("metric", "run", 0, DAWN << 32, micros(1), dict(roles)))
+        line.read(2, pulse(2, metrics=logged(1.0)))
+        assert set(rank_of(line).memory["rising"].chosen) == metrics
+    line = line_of()
+    line.read(1, pulse(1, metrics=logged(1.0)))
+    line.read(2, pulse(2, metrics=logged(3.0)))
+    [alert] = line.alerts
+    assert (alert.metric, alert.value, alert.severity, alert.step) == ("loss", 3.0, "warning", 20)
+    assert alert.text.endswith("rank 0 on node-1: rising of loss at step 20: 3 > 1.")
+    line.read(3, pulse(3, metrics=logged(0.5)))
+    assert line.said == [("rising", "firing", 1), ("rising", "resolved", 1)]
+
+
+def test_a_pulse_that_is_read_again_is_given_to_no_detector_twice() -> None:
+    """Nor one that is older; the next attempt goes on with what is known and says so."""
+    line = line_of()
+    line.read(1, *(pulse(at, metrics=logged(1.0)) for at in (1, 2, 2, 1, 3)))
+    detector = rank_of(line).memory["rising"].chosen["loss"]
+    assert (detector._count, detector._resumes) == (3, 0)
+    line.read(20, pulse(20, attempt=19, metrics=logged(1.0)))
+    assert (detector._count, detector._resumes) == (4, 1)
+    assert rank_of(line).memory["rising"].chosen["loss"] is detector
+
+
+def test_everything_that_is_known_of_a_rank_comes_back() -> None:
+    """Each field, tags, config and roles, and the detectors' states; what is no such record is refused."""
+    line = line_of()
+    line.read(1, event(1, "start", project="p", tags=["a"], config={"lr": 0.1}), event(1, "metric", acc={"role": "x"}))
+    line.read(2, pulse(2, phase="eval", phase_since=micros(1), metrics=logged(1.0)))
+    before = rank_of(line)
+    value = memory.encode(before)
+    other = line_of()
+    other.watch.restore(value, micros(9))
+    after = rank_of(other)
+    assert memory.encode(after) == value
+    assert (after.facts, after.phase, after.arrived) == (before.facts, "eval", micros(9))
+    assert after.memory["rising"].chosen["loss"]._count == 1
+    for bad in (b"no json", b"{}", b'{"v":1}', b'{"v":99}', b"[]"):
+        with pytest.raises(WireError):
+            other.watch.restore(bad, micros(9))
+
+
+def test_ranks_are_kept_once_a_minute_each_and_not_all_at_once() -> None:
+    """A thousand ranks that were found together: about a sixtieth of them each second."""
+    line = line_of()
+    counts = []
+    for second in range(1, 181):
+        line.read(second, *(pulse(second, rank=rank) for rank in range(1000)))
+        counts.append(len(list(memory.due(line.watch.health, micros(second)))))
+    assert sum(counts) in range(2000, 3001)
+    assert max(counts) < 60
+
+
+VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(VALUES, st.sets(st.integers(1, 40), max_size=5), st.integers(1, 5), st.sets(st.integers(1, 40), max_size=3))
+def test_a_restart_at_any_point_changes_no_alert(
+    values: list[int], kills: set[int], every: int, resumes: set[int]
+) -> None:
+    """The rank is kept now and then; whoever goes on has the last record and reads the pulses since, and some more."""
+
+    def said(points: set[int]) -> list[tuple[str, int, float | None]]:
+        line, kept, attempt = line_of(), None, 0
+        pulses = []
+        for at, value in enumerate(values, 1):
+            attempt = at if at in resumes else attempt
+            pulses.append((at, pulse(at, attempt=attempt, metrics=logged(value))))
+            line.read(*pulses[-1])
+            if at % every == 0:
+                kept = memory.encode(rank_of(line))
+            if at in points:
+                line.restart()
+                if kept is not None:
+                    line.watch.restore(kept, micros(at))
+                for again in pulses if kept is None else pulses[-2 * every :]:
+                    line.alerts += line.watch.read([(again[1], 0)], micros(at))
+        return [(alert.notice, alert.told_at or 0, alert.value) for alert in told(line.alerts)]
+
+    assert said(kills) == said(set())
+
+
+def test_what_a_detector_finds_is_told_with_the_values_before_it() -> None:
+    """The last ten values, oldest first, of pulses with the metric; a resumed attempt begins anew."""
+    line = line_of()
+    for second in range(20):
+        line.read(second, pulse(second, step=second, metrics=logged(100.0 - second)))
+    line.read(20, pulse(20, step=20, metrics={}))
+    [fired] = line.read(21, pulse(21, step=21, metrics=logged(500.0)))
+    assert (fired.metric, fired.value) == ("loss", 500.0)
+    assert fired.before == [(step, 100.0 - step) for step in range(10, 20)]
+    assert rank_of(line).recent.keys() == {"loss"}
+    line.read(30, pulse(30, attempt=29, step=15, metrics=logged(1.0)))
+    assert list(rank_of(line).recent["loss"]) == [(15, 1.0)]
