@@ -105,9 +105,10 @@ def restarts() -> dict[str, int]:
 
     Nothing if another launcher, or none, has started them.
     """
+    told = _told()
     found = {
-        "count": _first_number(["TORCHELASTIC_RESTART_COUNT"]),
-        "max": _first_number(["TORCHELASTIC_MAX_RESTARTS"]),
+        "count": _first_number(told, ["TORCHELASTIC_RESTART_COUNT"]),
+        "max": _first_number(told, ["TORCHELASTIC_MAX_RESTARTS"]),
     }
     known = {name: number for name, number in found.items() if number is not None}
     return known if len(known) == len(found) else {}

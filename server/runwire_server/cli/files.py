@@ -16,6 +16,8 @@ from runwire_server.cli.tables import size
 
 #: So long Kafka keeps the word of a file, and who was told that it is there has to be heard of.
 _DAYS_MIN = 8
+#: The store's own threads let go of what they did within this time; a Python that ends before is aborted by them.
+_SETTLE_SECONDS = 0.1
 
 files = typer.Typer(help="Look after the file store.", no_args_is_help=True)
 
@@ -55,11 +57,14 @@ def prune(
     url = address("clickhouse", clickhouse, home)
 
     async def pruned() -> removal.Pruned:
-        with translated(url):
-            client = connect(url)
-            migrate(client)
-            names = await removal.named(client, store)
-        return await removal.prune(store, names, before, dry_run=dry_run)
+        try:
+            with translated(url):
+                client = connect(url)
+                migrate(client)
+                names = await removal.named(client, store)
+            return await removal.prune(store, names, before, dry_run=dry_run)
+        finally:
+            await asyncio.sleep(_SETTLE_SECONDS)
 
     done = asyncio.run(pruned())
     if json:
