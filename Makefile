@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 INTEGRATIONS := .venv-integrations
 ROUNDS ?= 100
 SEED ?= 1
+# How many test files run at a time: they wait for programs more than they compute.
+JOBS ?= 3
 ROOMS := producers storage stream alerting server
 # Those of a few minutes; backpressure takes a quarter of an hour, batches and profile are for whoever works on speed.
 BENCH ?= sdk capture ingest freshness disk query runs export alerts tiny idle
@@ -32,9 +34,9 @@ demo: $(READY) ## start the pipeline, train twice, show the runs and the alert
 	$(BIN)/python server/page/build.py --optional
 	$(BIN)/runwire demo
 
-test: $(READY) ## run the whole test suite
+test: $(READY) ## run the whole test suite; JOBS=3 files at a time
 	$(BIN)/python server/page/build.py --optional
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 $(INTEGRATIONS)/.ready: $(READY) requirements-integrations.lock pyproject.toml
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(INTEGRATIONS)
