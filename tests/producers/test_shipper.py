@@ -422,8 +422,8 @@ def test_an_alert_comes_back_to_the_terminal_once(kafka: str, home: Path, train:
     reading(run).until(lambda a: a.rows, "the shipper delivers")
     alert = Alert(
         id=uuid.uuid4().hex, episode=1, state="firing", rule="nonfinite", severity="critical", run=run, project="tests",
-        name="known", host="h", title="loss is NaN", text="loss of known", fired_at=_now(), version=1, rank=0,
-        metric="train/loss", step=812, value=float("nan"), before=[(810, 2.5), (811, 3.25)],
+        name="known", host="h", title="loss is NaN", text="loss of known", fired_at=_now(), told_at=_now(), version=1,
+        rank=0, metric="train/loss", step=812, value=float("nan"), before=[(810, 2.5), (811, 3.25)],
     )  # fmt: skip
     other = {**alert.__dict__, "run": _new(), "id": "x"}
     producer = KafkaProducer(bootstrap_servers=kafka)

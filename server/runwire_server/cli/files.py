@@ -12,7 +12,6 @@ import typer
 from runwire.errors import UsageError
 from runwire_server.cli.options import ClickHouse, Files, Home, Json, address, file_store
 from runwire_server.cli.output import print_json, say
-from runwire_server.cli.tables import size
 
 #: So long Kafka keeps the word of a file, and who was told that it is there has to be heard of.
 _DAYS_MIN = 8
@@ -40,6 +39,7 @@ def prune(
     json: Json = False,
 ) -> None:
     """Remove files that no run and no artifact names any more. The first time marks them, a later one removes them."""
+    from runwire_server.cli.tables import size  # noqa: PLC0415 - loads rich
     from runwire_storage import removal  # noqa: PLC0415 - loads the store's driver
     from runwire_storage.client import connect, translated  # noqa: PLC0415
     from runwire_storage.files import FileStore  # noqa: PLC0415
