@@ -177,9 +177,9 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
         f"with runwire.init('console', id={run!r}, rank=int(sys.argv[1])) as run:\n"
         "    run.log({'loss': 1.0})\n"
         "    for i in range(1200): print('line', i)\n"
-        "    print('<b>trouble</b>', file=sys.stderr, flush=True)\n"
         "    print('before', flush=True)\n"
         "    sys.stdin.readline()\n"
+        "    print('<b>trouble</b>', file=sys.stderr, flush=True)\n"  # not before: which pipe is read first nobody says
         "    print('afterwards', flush=True)\n"
         "    sys.stdin.readline()\n"
     )
@@ -204,11 +204,11 @@ def test_what_a_run_prints_is_shown_and_followed(up: Pipeline, open_page: Callab
         shown = console.get_by_role("log")
         expect(shown).to_contain_text("before")
         expect(shown.locator("code", has_text="before")).to_be_in_viewport()
-        expect(shown.locator(".stderr")).to_have_text("<b>trouble</b>")
         assert processes[0].stdin is not None
         processes[0].stdin.write("\n")
         processes[0].stdin.flush()
         expect(shown.locator("code", has_text="afterwards")).to_be_in_viewport()
+        expect(shown.locator(".stderr")).to_have_text("<b>trouble</b>")
         first = shown.locator("code", has_text=re.compile("^line 0$"))
         expect(first).to_have_count(0)
         shown.get_by_role("button", name="Earlier").click()
