@@ -50,7 +50,7 @@ def test_a_running_pipeline_is_up_to_date_and_tells_where_its_metrics_are(up: Pi
         **{program["name"]: program["address"] for program in homes.state(up.home)["programs"]},
     }
     for worker in ("stream", "alerting"):
-        assert health(addresses[worker]) == (200, "ok\n")
+        until(lambda worker=worker: health(addresses[worker]) == (200, "ok\n"), f"{worker} answers")
         assert scrape(addresses[worker])["runwire_worker_partitions"] > 0
 
 
