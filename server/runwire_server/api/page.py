@@ -14,7 +14,7 @@ _NOT_BUILT = """<!doctype html>
 <body><h1>Runwire</h1>
 <p>The page is not built. In Runwire's repository, where npm's registry can be reached, do <code>make page</code>
 and load this again.</p>
-<p>All else works: <code>runwire runs</code>, <code>runwire show RUN</code>, <code>runwire alerts</code>,
+<p>All else works: <code>runwire runs</code>, <code>runwire show RUN</code>, <code>runwire alerts ls</code>,
 <code>runwire sql "SELECT …"</code>, and <a href="/api/docs">the HTTP API</a>.</p>
 </body></html>
 """

@@ -51,7 +51,7 @@ def show(
     _CONSOLE.print(f"  fired {seconds_after(alert) * 1000:.0f} ms after the value was logged")
     here = "" if home == Path.home() / ".runwire" else f" --home {home}"
     _CONSOLE.print(f"\n[bold]Look:[/]  {server}/r/{runs[1]['id']}   (the page, live)")
-    for command in (f"show {runs[1]['id']}", "alerts", f'sql "{_SQL}"'):
+    for command in (f"show {runs[1]['id']}", "alerts ls", f'sql "{_SQL}"'):
         _CONSOLE.print(f"       runwire {escape(command)}{here}")
     _CONSOLE.print(f"[bold]Stop:[/]  runwire down{here}")
 
