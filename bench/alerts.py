@@ -61,8 +61,8 @@ def main() -> None:
         load = subprocess.Popen([sys.executable, "-c", LOAD], stderr=subprocess.DEVNULL, env=up.environment())
         try:
             for number in range(args.rounds):
-                run = f"victim-{number}"
-                process = victim(up, run)
+                run, other = f"nan-{number}", f"killed-{number}"  # what follows a NaN in its run is no page of its own
+                process, doomed = victim(up, run), victim(up, other)
                 assert process.stdin is not None
                 assert process.stdout is not None
                 process.stdin.write("nan\n")
@@ -70,9 +70,11 @@ def main() -> None:
                 logged = float(process.stdout.readline())
                 after_nan.append(receiver.wait_for(run, "nonfinite", 30) - logged)
                 killed = time.time()
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(doomed.pid, signal.SIGKILL)
+                doomed.wait()
+                after_kill.append(receiver.wait_for(other, "crash", 30) - killed)
+                process.kill()
                 process.wait()
-                after_kill.append(receiver.wait_for(run, "crash", 30) - killed)
             load_points = up.scalar("SELECT sum(last_step + 1) FROM series WHERE run = 'load'")
         finally:
             load.kill()
