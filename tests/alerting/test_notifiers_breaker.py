@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwire_alerting.notifiers import breaker
 from runwire_alerting.notifiers.breaker import FAILURES_MAX, Breaker, pause
 
 
@@ -23,10 +21,9 @@ def test_pauses_differ() -> None:
     assert len({pause(5) for _ in range(100)}) > 90
 
 
-def test_it_opens_after_failures_in_a_row_and_lets_one_probe_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_opens_after_failures_in_a_row_and_lets_one_probe_through() -> None:
     """Four failures change nothing, the fifth opens it; then one may ask, and nobody else before that is answered."""
-    monkeypatch.setattr(breaker, "pause", lambda failures: 10.0 * failures)
-    gate = Breaker()
+    gate = Breaker(lambda failures: 10.0 * failures)
     for failure in range(FAILURES_MAX):
         assert gate.wait(100) == 0
         assert not gate.open
@@ -57,10 +54,9 @@ def test_a_success_starts_the_count_anew() -> None:
     assert not gate.open
 
 
-def test_what_was_under_way_when_it_opened_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_under_way_when_it_opened_counts_once() -> None:
     """Eight notices that fail together are one failure more, not eight: the pause is the first one's."""
-    monkeypatch.setattr(breaker, "pause", lambda failures: 10.0 * failures)
-    gate = Breaker()
+    gate = Breaker(lambda failures: 10.0 * failures)
     for _ in range(FAILURES_MAX + 7):
         gate.ask()
     for _ in range(FAILURES_MAX + 7):

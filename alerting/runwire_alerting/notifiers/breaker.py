@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 #: So many failures in a row open the breaker.
 FAILURES_MAX = 5
@@ -24,9 +25,14 @@ def pause(failures: int) -> float:
 
 
 class Breaker:
-    """Says whether a receiver may be asked. Times are of the monotonic clock, seconds."""
+    """Says whether a receiver may be asked. Times are of the monotonic clock, seconds.
 
-    def __init__(self) -> None:
+    Args:
+        pause: says for how many seconds to wait after so many failures in a row.
+    """
+
+    def __init__(self, pause: Callable[[int], float] = pause) -> None:
+        self._pause = pause
         self._failures = 0
         self._probing = False
         self._until = 0.0
@@ -56,6 +62,6 @@ class Breaker:
             self._failures += 1
             self._probing = False
             if self.open:
-                self._until = now + pause(self._failures - FAILURES_MAX + 1)
+                self._until = now + self._pause(self._failures - FAILURES_MAX + 1)
         if retry_after is not None:
             self._until = max(self._until, now + min(retry_after, _RETRY_AFTER_SECONDS_MAX))
