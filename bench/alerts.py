@@ -154,9 +154,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000, help="that pulse")
     parser.add_argument("--metrics", type=int, default=20, help="of each, a row a second")
     parser.add_argument("--nans", type=int, default=100, help="a case")
-    parser.add_argument("--kills", type=int, default=10, help="a case")
+    parser.add_argument("--kills", type=int, default=10, help="a case, half of them where something is frozen")
     parser.add_argument("--nodes", type=int, default=3, help="in the first case")
-    parser.add_argument("--seconds", type=int, default=30, help="in which CPU is measured, before anything goes wrong")
+    parser.add_argument("--seconds", type=int, default=20, help="in which CPU is measured, before anything goes wrong")
     args = parser.parse_args()
     os.environ["RUNWIRE_ALERT_HEARTBEAT_AFTER"] = str(HEARTBEAT_AFTER)
     receiver = Receiver()
@@ -167,13 +167,17 @@ def main() -> None:
         cases: dict[str, tuple[AbstractContextManager[None], dict[str, int]]] = {
             "pulses alone": (nullcontext(), {"nan": args.nans, "kill": args.kills, "node": args.nodes}),
             "a run at full speed": (full_speed(up), {"nan": args.nans, "kill": args.kills}),
-            "stream frozen": (frozen(up, "stream"), {"nan": args.kills, "kill": args.kills}),
-            "ClickHouse frozen": (frozen(up, "clickhouse"), {"nan": args.kills, "kill": args.kills}),
+            "stream frozen": (frozen(up, "stream"), {"nan": args.kills, "kill": args.kills // 2}),
+            "ClickHouse frozen": (frozen(up, "clickhouse"), {"nan": args.kills, "kill": args.kills // 2}),
         }
-        with training(up, "pulsing", shape) as load:
+        with training(up, "pulsing", shape) as load, ExitStack() as after:
             load.log(10**6)  # for as long as it takes
-            for number, (case, (condition, count)) in enumerate(cases.items()):
-                with Victims(up, f"victim{number}", count) as victims, condition:
+            waiting = [
+                after.enter_context(Victims(up, f"victim{number}", count))
+                for number, (_, count) in enumerate(cases.values())
+            ]
+            for victims, (case, (condition, count)) in zip(waiting, cases.items(), strict=True):
+                with condition:
                     with Meter({"alerting": up.programs()["alerting"]}) as meter:
                         time.sleep(args.seconds)
                     used.append((case, 100 * meter.cpu["alerting"] / meter.seconds, meter.peak["alerting"], CPU_GOAL))
@@ -182,6 +186,7 @@ def main() -> None:
                         place = min(round(0.99 * len(seconds)), len(seconds) - 1)
                         row = (len(seconds), statistics.median(seconds), seconds[place], seconds[-1], GOALS[cause])
                         took.append((f"{WORDS[cause]}, {case}", *row))
+                        print(*took[-1], file=sys.stderr, flush=True)  # it takes minutes
             load.kill()
     show(
         args.json,
