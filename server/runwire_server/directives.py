@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runwire.errors import WireError
-from runwire.wire import DIRECTIVES, RuleSet, Silence, parse_directive
+from runwire.wire import DIRECTIVES, Acknowledgement, Alert, RuleSet, Silence, parse_directive
 from runwire.wire.directives import RULES, Directive
 from runwire_server import control
 
@@ -45,8 +45,30 @@ def silences(kafka: str, now: int) -> list[Silence]:
     Raises:
         KafkaUnavailableError: Kafka does not answer.
     """
-    found = [one for one in _current(kafka).values() if isinstance(one, Silence) and one.until > now]
-    return sorted(found, key=lambda one: one.until)
+    return _holding(_current(kafka), now)
+
+
+def said(kafka: str, alert: Mapping[str, Any], now: int) -> tuple[Acknowledgement | None, list[Silence]]:
+    """Return what people said of an episode of an alert: who sees to it, and the silences that hold of it.
+
+    Args:
+        kafka: ``host:port``.
+        alert: the episode, as the store tells it.
+        now: microseconds since the epoch.
+
+    Raises:
+        KafkaUnavailableError: Kafka does not answer.
+    """
+    from runwire_alerting.policy import silences as means  # noqa: PLC0415 - few servers ever need it
+
+    current = _current(kafka)
+    last = current.get(Acknowledgement(alert["id"], 0, "", 0).key)
+    seen = last if isinstance(last, Acknowledgement) and last.episode == alert["episode"] else None
+    about = Alert(
+        state="firing", severity="info", title="", text="", fired_at=0, version=0,
+        **{name: alert[name] for name in ("id", "episode", "rule", "run", "project", "name", "host")},
+    )  # fmt: skip
+    return seen, [one for one in _holding(current, now) if means(one, about, now)]
 
 
 def shown(given: Sequence[Declaration]) -> list[dict[str, Any]]:
@@ -79,6 +101,11 @@ def _place(url: str) -> str:
     """Return an address without what in it may be a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def _holding(current: Mapping[str, Directive], now: int) -> list[Silence]:
+    found = [one for one in current.values() if isinstance(one, Silence) and one.until > now]
+    return sorted(found, key=lambda one: one.until)
 
 
 def _current(kafka: str) -> dict[str, Directive]:

@@ -75,7 +75,8 @@ def test_an_alert_is_shown_acknowledged_and_silenced(server: serving.Server, kaf
     """By how its id begins; the acknowledgement names its episode; a silence is listed until it is ended."""
     shown = runwire("alerts", "show", "served-al", server=server.url)
     assert "train/loss is NaN" in shown.stdout
-    assert runwire("alerts", "ack", "served-al", server=server.url).stdout == "served-alert is yours\n"
+    done = runwire("alerts", "ack", "served-al", "--comment", "the data", server=server.url)
+    assert done.stdout == "served-alert is yours\n"
     made = json.loads(
         runwire("alerts", "silence", "served-al", "--rule", "non*", "--for", "2h", "--json", server=server.url).stdout
     )[0]
@@ -84,11 +85,50 @@ def test_an_alert_is_shown_acknowledged_and_silenced(server: serving.Server, kaf
     said = directives._current(kafka)
     ack, silence = said["ack/served-alert"], said[f"silence/{made['id']}"]
     assert isinstance(ack, Acknowledgement)
-    assert ack.episode == 1
+    assert (ack.episode, ack.comment) == (1, "the data")
     assert isinstance(silence, Silence)
     assert made["id"] in runwire("alerts", "silence", "--ls", server=server.url).stdout
     runwire("alerts", "silence", "--end", made["id"], server=server.url)
     assert made["id"] not in runwire("alerts", "silence", "--ls", server=server.url).stdout
+
+
+def test_what_people_said_of_an_alert_is_told_beside_it(server: serving.Server) -> None:
+    """Who sees to it and why, and the silences that mean it, whether by its id or by a glob; no others, none ended."""
+    with httpx.Client(base_url=server.url, timeout=60) as api:
+        assert api.get("/api/alerts/served-alert/said").json()["silences"] == []
+        said = {"by": "ann", "comment": "on it", "episode": 1}
+        api.post("/api/alerts/served-alert/ack", json=said).raise_for_status()
+
+        def silence(**match: str) -> str:
+            return str(api.post("/api/silences", json={"match": match, "seconds": 60}).json()["id"])
+
+        own, glob, other = silence(alert="served-alert"), silence(run="served-*", rule="nonfinite"), silence(run="x*")
+        told = api.get("/api/alerts/served-alert/said").json()
+        assert (told["acknowledged"]["by"], told["acknowledged"]["comment"]) == ("ann", "on it")
+        assert {one["id"] for one in told["silences"]} == {own, glob}
+        for id_ in (own, glob, other):
+            api.post("/api/silences", json={"match": {"run": "x"}, "seconds": 0, "id": id_}).raise_for_status()
+        assert api.get("/api/alerts/served-alert/said").json()["silences"] == []
+
+
+def test_only_the_page_of_the_server_itself_says_something(server: serving.Server, kafka: str) -> None:
+    """A browser that is sent here by another site is refused, and nothing of it lies in Kafka."""
+    before = directives._values(kafka)
+    foreign = {"Origin": "http://evil.example"}
+    for path, body in (
+        ("alerts/served-alert/ack", {"by": "eve"}),
+        ("silences", {"match": {"run": "*"}, "seconds": 60}),
+    ):
+        refused = httpx.post(f"{server.url}/api/{path}", json=body, headers=foreign, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "foreign_page")
+    assert directives._values(kafka) == before
+
+
+def test_who_looked_at_an_older_episode_does_not_see_to_the_next(server: serving.Server) -> None:
+    """The page sends which one it shows; if it has fired anew, that is said."""
+    refused = httpx.post(f"{server.url}/api/alerts/served-alert/ack", json={"episode": 7}, timeout=60)
+    assert refused.status_code == 400
+    assert "has fired anew, episode 1" in refused.json()["error"]["message"]
 
 
 def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:

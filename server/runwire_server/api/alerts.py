@@ -26,6 +26,7 @@ router = APIRouter(tags=["alerts"])
 _State = Literal["pending", "firing", "acknowledged", "silenced", "resolved"]
 _Glob = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _By = Annotated[str, Field(min_length=1, max_length=BY_MAX, description="Who says so, as they call themselves.")]
+_Comment = Annotated[str, Field(max_length=COMMENT_MAX, description="Why, or what is done about it.")]
 _SECOND = 1_000_000
 _SILENT_SECONDS_MAX = 366 * 86400
 
@@ -48,6 +49,10 @@ class Who(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     by: _By = "somebody"
+    comment: _Comment = ""
+    episode: int | None = Field(
+        default=None, ge=1, description="Which time that it fired is meant; refused if it has fired anew since."
+    )
 
 
 class Acknowledged(TypedDict):
@@ -80,7 +85,7 @@ class Quiet(BaseModel):
         default=None, description="Of the silence that this replaces."
     )
     by: _By = "somebody"
-    comment: str = Field(default="", max_length=COMMENT_MAX, description="Why.")
+    comment: _Comment = ""
 
 
 class Silenced(TypedDict):
@@ -98,6 +103,20 @@ class Silences(TypedDict):
     """The silences that hold now, those that end first first."""
 
     silences: list[Silenced]
+
+
+class Seen(TypedDict):
+    """Who sees to an alert, since when (microseconds since the epoch), and what they say of it."""
+
+    by: str
+    at: int
+    comment: str
+
+
+class Said(Silences):
+    """What people said of an alert's last episode: who sees to it, and the silences that hold of it now."""
+
+    acknowledged: Seen | None
 
 
 @router.get("/api/alerts", responses={200: {"model": Alerts}})
@@ -123,11 +142,23 @@ def acknowledge(request: Request, store: TheStore, alert: str, who: Who) -> Resp
     """Note that somebody sees to an alert that fires: it is not told again."""
     kafka = director(request.app.state.settings)
     last = store.ask(lambda client: queries.episodes(client, alert))[0]
+    if who.episode not in {None, last["episode"]}:
+        raise UsageError(f"alert {last['id']} has fired anew, episode {last['episode']}: look at that one first")
     if last["state"] == "resolved":
         raise UsageError(f"alert {last['id']} is resolved: there is nothing to see to")
     now = time.time_ns() // 1000
-    directives.publish(kafka, Acknowledgement(last["id"], last["episode"], who.by, now))
+    directives.publish(kafka, Acknowledgement(last["id"], last["episode"], who.by, now, who.comment))
     return json(request, {"alert": last["id"], "episode": last["episode"]})
+
+
+@router.get("/api/alerts/{alert}/said", responses={200: {"model": Said}})
+def said(request: Request, store: TheStore, alert: str) -> Response:
+    """Tell what people said of an alert: who sees to its last episode, and the silences that hold of it now."""
+    kafka = broker(request.app.state.settings)
+    last = store.ask(lambda client: queries.episodes(client, alert))[0]
+    seen, found = directives.said(kafka, last, time.time_ns() // 1000)
+    who = None if seen is None else {"by": seen.by, "at": seen.at, "comment": seen.comment}
+    return json(request, {"acknowledged": who, "silences": [_silenced(one) for one in found]})
 
 
 @router.get("/api/silences", responses={200: {"model": Silences}})

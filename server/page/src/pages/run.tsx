@@ -1,5 +1,6 @@
 /** One run: is it healthy, what did it do? */
 
+import { AlertsOfRun } from "../alert/of-run";
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
@@ -74,6 +75,7 @@ export function Run({ id }: { id: string }) {
           <Table name="Config" values={run.config} />
         </aside>
         <div>
+          <AlertsOfRun run={run.id} />
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
           <Artifacts run={run.id} running={run.state === "running"} />
