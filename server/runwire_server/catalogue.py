@@ -30,7 +30,11 @@ examples name; `where.metric` names others.
 def page() -> str:
     """Return the whole page."""
     names = "\n".join(f"| [`{name}`](#{name}) | {_told(kind)[0][0]} | {_on(kind)} |" for name, kind in KINDS.items())
-    parts = [_BEGIN, f"| kind | what it sees | on |\n|---|---|---|\n{names}\n", *(f"## {name}\n\n{one(name)}" for name in KINDS)]
+    parts = [
+        _BEGIN,
+        f"| kind | what it sees | on |\n|---|---|---|\n{names}\n",
+        *(f"## {name}\n\n{one(name)}" for name in KINDS),
+    ]
     return "\n".join(parts)
 
 
@@ -68,7 +72,7 @@ def _standing(kind: type[Rule]) -> Iterator[str]:
     yield f"**On.** {_on(kind)[:1].upper()}{_on(kind)[1:]}."
     if kind.follows:
         names = ", ".join(f"[`{name}`](#{name})" for name in sorted(kind.follows))
-        yield f"**Explained by.** {names}: within half an hour after one of these in the same run it is part of that page."
+        yield f"**Explained by.** {names}: what comes within half an hour after one of them in its run is part of it."
     if kind.hostwide:
         yield "**One page a host.** The alerts of all runs on a host are one incident."
 

@@ -54,7 +54,8 @@ def test_an_alert_is_acknowledged_in_the_list_and_that_is_seen_everywhere(
     expect(row).to_contain_text("acknowledged")
     expect(page.get_by_role("list", name="History")).to_contain_text("acknowledged by ann")
     expect(page.get_by_role("list", name="History")).to_contain_text("it is <b>the data</b>")
-    assert page.get_by_role("form").get_by_role("button", name="Acknowledged").bounding_box() == before, "nothing has moved"
+    done = page.get_by_role("form").get_by_role("button", name="Acknowledged")
+    assert done.bounding_box() == before, "something has moved"
     expect(elsewhere.get_by_role("region", name="Alerts")).to_contain_text("acknowledged")
     again = open_page(f"{up.server}/alerts?q={diverging.id}")
     expect(again.locator("tbody tr")).to_contain_text("acknowledged")

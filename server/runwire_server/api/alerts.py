@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -15,6 +15,7 @@ from runwire.errors import UsageError
 from runwire.wire import Acknowledgement, Silence
 from runwire.wire.directives import BY_MAX, COMMENT_MAX
 from runwire_server import directives
+from runwire_server.api.params import Limit
 from runwire_server.api.reply import json
 from runwire_server.api.rules import broker, director
 from runwire_server.api.store import TheStore
@@ -24,6 +25,7 @@ from runwire_storage.queries import Alert
 router = APIRouter(tags=["alerts"])
 
 _State = Literal["pending", "firing", "acknowledged", "silenced", "resolved"]
+_Id = Annotated[str, Path(min_length=1, max_length=200, description="An alert's id, or how it begins.")]
 _Glob = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _By = Annotated[str, Field(min_length=1, max_length=BY_MAX, description="Who says so, as they call themselves.")]
 _Comment = Annotated[str, Field(max_length=COMMENT_MAX, description="Why, or what is done about it.")]
@@ -125,20 +127,20 @@ def alerts(
     store: TheStore,
     run: str | None = None,
     state: _State | None = None,
-    limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+    limit: Limit = 1000,
 ) -> Response:
     """List alerts, those that fired last first."""
     return json(request, {"alerts": store.ask(lambda client: queries.alerts(client, run, state, limit))})
 
 
 @router.get("/api/alerts/{alert}", responses={200: {"model": Episodes}})
-def episodes(request: Request, store: TheStore, alert: str) -> Response:
+def episodes(request: Request, store: TheStore, alert: _Id) -> Response:
     """Tell each time that an alert fired, by its id or how that begins."""
     return json(request, {"episodes": store.ask(lambda client: queries.episodes(client, alert))})
 
 
 @router.post("/api/alerts/{alert}/ack", responses={200: {"model": Acknowledged}})
-def acknowledge(request: Request, store: TheStore, alert: str, who: Who) -> Response:
+def acknowledge(request: Request, store: TheStore, alert: _Id, who: Who) -> Response:
     """Note that somebody sees to an alert that fires: it is not told again."""
     kafka = director(request.app.state.settings)
     last = store.ask(lambda client: queries.episodes(client, alert))[0]
@@ -152,7 +154,7 @@ def acknowledge(request: Request, store: TheStore, alert: str, who: Who) -> Resp
 
 
 @router.get("/api/alerts/{alert}/said", responses={200: {"model": Said}})
-def said(request: Request, store: TheStore, alert: str) -> Response:
+def said(request: Request, store: TheStore, alert: _Id) -> Response:
     """Tell what people said of an alert: who sees to its last episode, and the silences that hold of it now."""
     kafka = broker(request.app.state.settings)
     last = store.ask(lambda client: queries.episodes(client, alert))[0]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runwire.wire.names import METRIC_BYTES_MAX, RUN_ID
+from runwire.wire.names import METRIC_BYTES_MAX
+from runwire_server.api.params import RunId
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
 from runwire_storage.queries import COLUMNS_MAX
 
 router = APIRouter(tags=["series"])
-
-_Run = Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's id.")]
 
 
 class View(BaseModel):
@@ -30,7 +29,7 @@ class View(BaseModel):
 
 
 @router.get("/api/runs/{run}/ranks")
-def ranks(request: Request, store: TheStore, run: _Run, view: Annotated[View, Query()]) -> Response:
+def ranks(request: Request, store: TheStore, run: RunId, view: Annotated[View, Query()]) -> Response:
     """Pool a metric over all ranks: least, greatest (and whose), mean, in columns of 2^``level`` steps."""
     found = store.ask(
         lambda client: queries.pool(client, run, view.metric, lo=view.lo, hi=view.hi, columns=view.columns)
@@ -39,7 +38,7 @@ def ranks(request: Request, store: TheStore, run: _Run, view: Annotated[View, Qu
 
 
 @router.get("/api/runs/{run}/matrix")
-def matrix(request: Request, store: TheStore, run: _Run, view: Annotated[View, Query()]) -> Response:
+def matrix(request: Request, store: TheStore, run: RunId, view: Annotated[View, Query()]) -> Response:
     """Show a metric by rank and step, one row of means a rank, and name the ranks that differ from the others."""
     found = store.ask(
         lambda client: queries.matrix(client, run, view.metric, lo=view.lo, hi=view.hi, columns=view.columns)

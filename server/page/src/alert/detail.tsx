@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { alerts } from "../alerting";
 import type { Alert } from "../api";
 import * as api from "../api";
-import { moment } from "../format";
+import { moment, stamp } from "../format";
 import { Failure, State } from "../parts";
 import { param, set } from "../place";
 import { history, next } from "./history";
@@ -74,7 +74,7 @@ export function Detail({ alert, id }: { alert: Alert; id: string }) {
         <ol class="history" aria-label="History">
           {history(alert, latest ? told.said : null).map(({ at, what, words }) => (
             <li key={`${what}${at}`}>
-              <time dateTime={new Date(at).toISOString()}>{moment(at)}</time>
+              <When at={at} />
               <span>
                 {what}
                 {words && <q>{words}</q>}
@@ -83,7 +83,7 @@ export function Detail({ alert, id }: { alert: Alert; id: string }) {
           ))}
           {coming && (
             <li class="quiet">
-              <time dateTime={new Date(coming.at).toISOString()}>{moment(coming.at)}</time>
+              <When at={coming.at} />
               <span>{coming.what}</span>
             </li>
           )}
@@ -92,7 +92,7 @@ export function Detail({ alert, id }: { alert: Alert; id: string }) {
           <ol class="history" aria-label="Earlier episodes">
             {earlier.map((one) => (
               <li key={one.episode}>
-                <time dateTime={one.fired_at}>{moment(api.time(one.fired_at))}</time>
+                <When at={api.time(one.fired_at)} />
                 <span>
                   fired before, <State state={one.state} />
                   {one.details.acknowledged_by && `, acknowledged by ${one.details.acknowledged_by}`}
@@ -110,5 +110,13 @@ export function Detail({ alert, id }: { alert: Alert; id: string }) {
         </div>
       )}
     </div>
+  );
+}
+
+function When({ at }: { at: number }) {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={moment(at)}>
+      {stamp(at)}
+    </time>
   );
 }

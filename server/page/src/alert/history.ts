@@ -32,7 +32,10 @@ export function history(alert: Alert, said: Said | null): Happening[] {
   add(details.stop_asked_at, "its run was asked to stop");
   add(details.stop_heard_at, "the run knows of it");
   add(details.stop_obeyed_at, "the run stopped");
-  for (const one of details.cascade ?? []) add(one.caused_at, `then ${one.rule} of ${one.run}, ranks ${one.ranks}`);
+  for (const one of details.cascade ?? []) {
+    const run = one.run === alert.run ? "" : ` of ${one.run}`;
+    add(one.caused_at, `${one.rule}${run}, ranks ${one.ranks}, is part of it`);
+  }
   if (alert.resolved_at)
     add(api.time(alert.resolved_at) * 1000, details.told_at ? "resolved, and told so" : "resolved");
   return found.sort((a, b) => a.at - b.at);

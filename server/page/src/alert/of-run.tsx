@@ -1,6 +1,6 @@
 /** The alerts of a run on its page. */
 
-import { alertsOf } from "../alerting";
+import { alertsOf, bare } from "../alerting";
 import { integer } from "../format";
 import { Ago, State } from "../parts";
 import { Detail, Fold, nameOf, useOpened } from "./detail";
@@ -28,7 +28,7 @@ export function AlertsOfRun({ run }: { run: string }) {
             <li key={name}>
               <Fold alert={alert} id={`${name}-detail`}>
                 <State state={alert.state} />
-                <span class="title">{alert.title.replace(`${alert.name}: `, "")}</span>
+                <span class="title">{bare(alert)}</span>
                 <span class="quiet">
                   <Ago at={alert.fired_at} />
                 </span>

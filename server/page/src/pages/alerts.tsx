@@ -95,11 +95,11 @@ export function Alerts() {
                 <th>State</th>
                 <th>What</th>
                 <th>Run</th>
-                <th class="number">Rank</th>
-                <th>Metric</th>
-                <th class="number">Step</th>
-                <th class="number">Value</th>
-                <th>Before</th>
+                <th class="number aside">Rank</th>
+                <th class="aside">Metric</th>
+                <th class="number aside">Step</th>
+                <th class="number aside">Value</th>
+                <th class="aside">Before</th>
                 <th class="number">When</th>
               </tr>
             </thead>
@@ -130,19 +130,21 @@ function Row({ alert, at, open }: { alert: Alert; at: boolean; open: boolean }) 
           <a href={link(alert)}>{alert.title}</a>
           <span class="quiet">
             {alert.rule} · {alert.severity}
+            {alert.part_of && " · part of another"}
+            {alert.details.mode === "observe" && " · observed"}
           </span>
           {alert.text && alert.before.length === 0 && !open && <p>{alert.text}</p>}
         </td>
-        <td>
+        <td class="of">
           <a href={`/r/${encodeURIComponent(alert.run)}`}>{alert.name || alert.run}</a>
         </td>
-        <td class="number">{alert.rank ?? <span class="none">–</span>}</td>
-        <td class="mono">{alert.metric || <span class="none">–</span>}</td>
-        <td class="number">{alert.step === null ? <span class="none">–</span> : integer(alert.step)}</td>
-        <td class="number">
+        <td class="number aside">{alert.rank ?? <span class="none">–</span>}</td>
+        <td class="mono aside">{alert.metric || <span class="none">–</span>}</td>
+        <td class="number aside">{alert.step === null ? <span class="none">–</span> : integer(alert.step)}</td>
+        <td class="number aside">
           <Value value={alert.value} />
         </td>
-        <td class="before">{before(alert)}</td>
+        <td class="before aside">{before(alert)}</td>
         <td class="number">
           <Ago at={alert.fired_at} />
         </td>

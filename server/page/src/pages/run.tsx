@@ -1,7 +1,7 @@
 /** One run: is it healthy, what did it do? */
 
 import { AlertsOfRun } from "../alert/of-run";
-import { alertsOf, flagsOf, link } from "../alerting";
+import { alertsOf, bare, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
 import { Artifacts } from "../artifacts";
@@ -189,7 +189,7 @@ function firstBad(run: RunRecord, metrics: Metric[]) {
     return (
       <>
         <span aria-hidden="true">▲ </span>
-        <a href={link(alert)}>{alert.title.replace(`${run.name}: `, "")}</a>
+        <a href={link(alert)}>{bare(alert)}</a>
         {all.length > 1 && (
           <a class="quiet" href={`/alerts?q=${encodeURIComponent(run.id)}`}>
             {" "}
