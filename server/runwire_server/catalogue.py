@@ -48,12 +48,13 @@ def one(name: str) -> str:
         near = get_close_matches(name, KINDS, 3) or KINDS
         raise UsageError(f"there is no kind of rule {name!r:.80}, only {', '.join(near)}: see `runwire rules ls`")
     kind = KINDS[name]
-    return "\n\n".join([*_prose(kind), *_standing(kind), *_params(kind), *_example(kind)]) + "\n"
+    shown = f"```yaml\n{example(name)}```\n"
+    return "\n\n".join([*_prose(kind), *_standing(kind), *_params(kind), shown])
 
 
-def example(kind: type[Rule]) -> str:
+def example(name: str) -> str:
     """Return the rules file that a kind's docstring shows."""
-    return textwrap.dedent(_told(kind)[1]) + "\n"
+    return textwrap.dedent(_told(KINDS[name])[1]) + "\n"
 
 
 def _told(kind: type[Rule]) -> tuple[list[str], str]:
@@ -95,7 +96,3 @@ def _default(field: Any) -> str:
         return "must be given"
     value = field.default
     return "none" if value is None else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
-
-
-def _example(kind: type[Rule]) -> Iterator[str]:
-    yield f"```yaml\n{example(kind)}```"

@@ -120,7 +120,7 @@ def _current(kafka: str) -> dict[str, Directive]:
 
 def _values(kafka: str) -> list[bytes]:
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
-    from kafka.errors import KafkaError  # noqa: PLC0415
+    from kafka.errors import KafkaError, KafkaTimeoutError  # noqa: PLC0415
 
     place = TopicPartition(DIRECTIVES, 0)
     found: list[bytes] = []
@@ -138,11 +138,15 @@ def _values(kafka: str) -> list[bytes]:
             )
         ) as consumer:
             consumer.assign([place])
-            end = consumer.end_offsets([place])[place]
-            consumer.seek_to_beginning(place)
-            while consumer.position(place) < end:
+            here = consumer.beginning_offsets([place], timeout_ms=_PATIENCE_MS)[place]
+            end = consumer.end_offsets([place], timeout_ms=_PATIENCE_MS)[place]
+            consumer.seek(place, here)
+            while here < end:
                 for records in consumer.poll(timeout_ms=_PATIENCE_MS).values():
                     found += [record.value for record in records if record.value]
+                before, here = here, consumer.position(place, timeout_ms=_PATIENCE_MS) or here
+                if here == before:  # else a request, and a thread of the server's, would wait as long as Kafka is away
+                    raise KafkaTimeoutError(f"nothing came for {_PATIENCE_MS / 1000:.0f} s")
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         raise control.KafkaUnavailableError(
             f"Kafka at {kafka} does not tell what was directed ({error!r:.200})"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 import serving
+from kafka import KafkaConsumer
 from test_cli import runwire
 
 from runwire.wire import ALERTS, Acknowledgement, Alert, RuleSet, Silence
 from runwire_faust.message import Message
 from runwire_server import directives
+from runwire_server.control import KafkaUnavailableError
 from runwire_storage.session import Session
 from runwire_stream.ingest import Ingest
 
@@ -131,6 +137,25 @@ def test_who_looked_at_an_older_episode_does_not_see_to_the_next(server: serving
     assert "has fired anew, episode 1" in refused.json()["error"]["message"]
 
 
+def test_a_silence_of_no_time_ends_one_or_is_none(server: serving.Server) -> None:
+    """Without the id of one that is to end it would do nothing, and look as if it did."""
+    refused = httpx.post(f"{server.url}/api/silences", json={"match": {"run": "x"}, "seconds": 0}, timeout=60)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith("a silence of no time is none")
+
+
+def test_what_people_write_gives_no_orders_to_the_terminal_of_others(server: serving.Server) -> None:
+    """Escape sequences are shown as signs: who silenced it cannot paint over what others read."""
+    words = {"match": {"run": "x"}, "seconds": 60, "by": "\x1b]0;eve\x07", "comment": "[red]\x1b[2J\x9b2J"}
+    made = httpx.post(f"{server.url}/api/silences", json=words, timeout=60).json()
+    told = runwire("alerts", "silence", "--ls", server=server.url).stdout
+    assert made["id"] in told
+    assert "\u241b]0;eve\u2407" in told
+    assert "[red]\u241b[2J\ufffd2J" in told
+    assert not {"\x1b", "\x07", "\x9b"} & set(told)
+    runwire("alerts", "silence", "--end", made["id"], server=server.url)
+
+
 def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:
     """An unknown alert, a silence of everything, a time that is none: each says what to do instead."""
     for argv, words in (
@@ -138,6 +163,8 @@ def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:
         (["alerts", "silence"], "a silence of everything is none"),
         (["alerts", "silence", "--run", "x", "--for", "soon"], "--for is 'soon': write a time"),
         (["alerts", "silence", "--end", "zzz"], "there is no silence 'zzz' now"),
+        (["alerts", "ack", "a b?c"], "there is no alert 'a b?c'"),
+        (["alerts", "ack", "../silences"], "there is nothing at /api/alerts/../silences/ack"),
     ):
         result = runwire(*argv, server=server.url)
         assert (result.returncode, words in result.stderr) == (2, True), result.stderr
@@ -169,3 +196,25 @@ def test_the_store_tells_how_an_alert_stands_and_what_followed(clickhouse: str, 
         [told] = httpx.get(f"{server.url}/api/alerts/stands", timeout=60).json()["episodes"]
     assert (told["state"], told["ranks"], told["details"]["acknowledged_by"]) == ("acknowledged", "0-63", "ann")
     assert told["details"]["cascade"][0]["rule"] == "crash"
+
+
+def test_a_kafka_that_falls_silent_in_the_middle_is_said_to_be_away(
+    own_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has told how many directives there are, and tells none: the question ends, and keeps no thread waiting."""
+    directives.publish(own_kafka, RuleSet([], "test", 1))
+    port = int(own_kafka.rpartition(":")[2])
+    [broker] = {one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port}
+    ends = KafkaConsumer.end_offsets
+
+    def ends_and_freezes(*args: Any, **options: Any) -> Any:
+        told = ends(*args, **options)
+        os.kill(broker, signal.SIGSTOP)
+        return told
+
+    monkeypatch.setattr(KafkaConsumer, "end_offsets", ends_and_freezes)
+    try:
+        with pytest.raises(KafkaUnavailableError, match="nothing came for 5 s"):
+            directives.declared(own_kafka)
+    finally:
+        os.kill(broker, signal.SIGCONT)

@@ -1,6 +1,7 @@
 /** The alerts, asked for once for the whole page. */
 
 import { computed, signal } from "@preact/signals";
+import { counts } from "./alert/words";
 import type { Alert } from "./api";
 import * as api from "./api";
 import type { Flag } from "./chart/chart";
@@ -9,16 +10,8 @@ import { written } from "./place";
 
 export const alerts = signal<Polled<Alert[]>>({ value: null, error: null });
 
-/**
- * What is wrong now, as people were told of it. A message that a run sends itself (`run.alert`) is shown, but has no
- * end, and is not counted; nor is what is part of another alert's incident, or only observed.
- */
-export const firing = computed(() =>
-  (alerts.value.value ?? []).filter(
-    ({ state, rule, part_of, details }) =>
-      state === "firing" && rule !== "user" && !part_of && details.mode !== "observe",
-  ),
-);
+/** What is wrong now. */
+export const firing = computed(() => (alerts.value.value ?? []).filter(counts));
 
 export function watchAlerts(): void {
   poll(api.alerts, () => 2000, alerts);
@@ -36,12 +29,6 @@ export function flagsOf(run: string, metric: string): Flag[] {
   return alertsOf(run).flatMap(({ metric: about, step, severity, title }) =>
     step !== null && (about === metric || about === "") ? [{ step, severity, title }] : [],
   );
-}
-
-/** An alert's title where it is plain which run it is of. */
-export function bare({ title, name }: Alert): string {
-  const rest = title.startsWith(name) ? title.slice(name.length).replace(/^:? /, "") : title;
-  return rest || title;
 }
 
 /** So many steps around the one that an alert is about. */

@@ -177,6 +177,8 @@ def silence(request: Request, quiet: Quiet) -> Response:
     match = quiet.match.model_dump(exclude_none=True)
     if not match:
         raise UsageError("a silence of everything is none: name an alert, a rule, a run, a project or a host")
+    if quiet.seconds == 0 and quiet.id is None:
+        raise UsageError("a silence of no time is none: say for how many seconds, or by its id which one ends")
     now = time.time_ns() // 1000
     made = Silence(
         quiet.id or secrets.token_hex(4), match, now + round(quiet.seconds * _SECOND), quiet.by, now, quiet.comment

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from runwire.wire.names import METRIC_BYTES_MAX
-from runwire_server.api.params import RunId
+from runwire_server.api.params import RunId, Span
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -19,12 +19,10 @@ from runwire_storage.queries import COLUMNS_MAX
 router = APIRouter(tags=["series"])
 
 
-class View(BaseModel):
+class View(Span):
     """Which metric, which of its steps (``lo <= step < hi``; null is the ranks' own end), in how many columns."""
 
     metric: Annotated[str, Field(min_length=1, max_length=METRIC_BYTES_MAX)]
-    lo: Annotated[int | None, Field(ge=-(2**63), le=2**63)] = None
-    hi: Annotated[int | None, Field(ge=-(2**63), le=2**63)] = None
     columns: Annotated[int, Field(ge=1, le=COLUMNS_MAX)] = 128
 
 

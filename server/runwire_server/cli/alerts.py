@@ -73,7 +73,7 @@ def ack(
     json: Json = False,
 ) -> None:
     """Say that you see to an alert: it is not told again. Its end is told."""
-    done = Remote(server, home).post(f"alerts/{alert}/ack", {"by": caller(), "comment": comment})
+    done = Remote(server, home).post("alerts", alert, "ack", body={"by": caller(), "comment": comment})
     if json:
         print_json(done)
     else:
@@ -106,13 +106,13 @@ def silence(
         match = next((one["match"] for one in holding if one["id"] == end), None)
         if match is None:
             raise UsageError(f"there is no silence {end!r} now: `runwire alerts silence --ls` lists them")
-        made = remote.post("silences", {"match": match, "seconds": 0, "id": end, "by": caller()})
+        made = remote.post("silences", body={"match": match, "seconds": 0, "id": end, "by": caller()})
     else:
         whole = remote.get("alerts", alert)["episodes"][0]["id"] if alert else None
         globs = {"alert": whole, "rule": rule, "run": run, "project": project, "host": host}
         match = {name: glob for name, glob in globs.items() if glob is not None}
         asked = {"match": match, "seconds": _seconds(for_), "by": caller(), "comment": comment}
-        made = remote.post("silences", asked)
+        made = remote.post("silences", body=asked)
     _tell([made], json=json)
 
 

@@ -42,7 +42,7 @@ def describe(
 
     told = catalogue.one(kind)
     if json:
-        print_json({"kind": kind, "about": told, "example": catalogue.example(catalogue.KINDS[kind])})
+        print_json({"kind": kind, "about": told, "example": catalogue.example(kind)})
         return
     from rich.markdown import Markdown  # noqa: PLC0415 - loads rich
 
@@ -72,7 +72,7 @@ def apply(file: File, home: Home = None, server: Server = None, *, json: Json = 
     told = text(file)
     rulesfile.read(told, str(file))
     found: list[dict[str, Any]] = Remote(server, home).put(
-        "rules", {"text": told, "source": file.name, "by": caller()}
+        "rules", body={"text": told, "source": file.name, "by": caller()}
     )["rules"]
     if json:
         print_json(found)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from runwire.wire import dumps
 from runwire.wire.artifacts import Entry
 from runwire.wire.names import SYSTEM
+from runwire_server.cli.output import escape
 
 _STATES = {
     "running": "cyan",

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Alert } from "../api";
 import { history, next } from "./history";
 import { literal, scopes } from "./said";
+import { bare, counts } from "./words";
 
 const alert: Alert = {
   id: "1f0c",
@@ -64,4 +65,20 @@ test("a host's name is silenced as it stands, whatever globs make of its signs",
   expect(literal("node[1]*?")).toBe("node[[]1][*][?]");
   expect(scopes({ ...alert, host: "a*" }).at(-1)).toEqual(["all on a*", { host: "a[*]" }]);
   expect(scopes(alert)).toHaveLength(4);
+});
+
+test("what fires counts once: not what is part of it, nor what is observed, nor what a run says itself", () => {
+  const fires = { ...alert, state: "firing" as const };
+  expect(counts(fires)).toBe(true);
+  expect(counts(alert)).toBe(false);
+  expect(counts({ ...fires, part_of: "2f0c" })).toBe(false);
+  expect(counts({ ...fires, details: { mode: "observe" } })).toBe(false);
+  expect(counts({ ...fires, rule: "user" })).toBe(false);
+});
+
+test("a title on the run's own page does not repeat its name", () => {
+  expect(bare({ ...alert, title: "otter: loss is NaN" })).toBe("loss is NaN");
+  expect(bare({ ...alert, title: "otter makes no progress" })).toBe("makes no progress");
+  expect(bare({ ...alert, title: "otter" })).toBe("otter");
+  expect(bare({ ...alert, title: "Half-way" })).toBe("Half-way");
 });

@@ -1,9 +1,10 @@
 /** The alerts of a run on its page. */
 
-import { alertsOf, bare } from "../alerting";
+import { alertsOf } from "../alerting";
 import { integer } from "../format";
 import { Ago, State } from "../parts";
 import { Detail, Fold, nameOf, useOpened } from "./detail";
+import { bare } from "./words";
 
 /** So many are listed; `/alerts` has all. */
 const MOST = 10;

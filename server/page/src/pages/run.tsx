@@ -1,7 +1,8 @@
 /** One run: is it healthy, what did it do? */
 
 import { AlertsOfRun } from "../alert/of-run";
-import { alertsOf, bare, flagsOf, link } from "../alerting";
+import { bare } from "../alert/words";
+import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
 import { Artifacts } from "../artifacts";
