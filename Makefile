@@ -61,7 +61,7 @@ format: $(READY) ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-reference: $(READY) ## write docs/reference.md anew from the code
+reference: $(READY) ## write docs/reference.md and docs/rules.md anew from the code
 	$(BIN)/python docs/make_reference.py
 
 lock: $(READY) ## write requirements.lock and requirements-integrations.lock anew from pyproject.toml

@@ -1,4 +1,6 @@
-"""`make reference`: writes docs/reference.md from the signatures and docstrings of the SDK's public names."""
+"""`make reference`: writes docs/reference.md from the signatures and docstrings of the SDK's public names, and
+docs/rules.md from those of the rules.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ import griffe
 
 import runwire
 from runwire._facts import Config, Summary
+from runwire_server import catalogue
 
 PAGE = Path(__file__).with_name("reference.md")
 #: Classes whose instances the SDK makes, so nobody needs to know from what.
@@ -141,3 +144,4 @@ def _markdown(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    PAGE.with_name("rules.md").write_text(catalogue.page(), encoding="utf-8")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runwire.errors import WireError
-from runwire.wire import DIRECTIVES, RuleSet, Silence, parse_directive
+from runwire.wire import DIRECTIVES, Acknowledgement, Alert, RuleSet, Silence, parse_directive
 from runwire.wire.directives import RULES, Directive
 from runwire_server import control
 
@@ -45,8 +45,30 @@ def silences(kafka: str, now: int) -> list[Silence]:
     Raises:
         KafkaUnavailableError: Kafka does not answer.
     """
-    found = [one for one in _current(kafka).values() if isinstance(one, Silence) and one.until > now]
-    return sorted(found, key=lambda one: one.until)
+    return _holding(_current(kafka), now)
+
+
+def said(kafka: str, alert: Mapping[str, Any], now: int) -> tuple[Acknowledgement | None, list[Silence]]:
+    """Return what people said of an episode of an alert: who sees to it, and the silences that hold of it.
+
+    Args:
+        kafka: ``host:port``.
+        alert: the episode, as the store tells it.
+        now: microseconds since the epoch.
+
+    Raises:
+        KafkaUnavailableError: Kafka does not answer.
+    """
+    from runwire_alerting.policy import silences as means  # noqa: PLC0415 - few servers ever need it
+
+    current = _current(kafka)
+    last = current.get(Acknowledgement(alert["id"], 0, "", 0).key)
+    seen = last if isinstance(last, Acknowledgement) and last.episode == alert["episode"] else None
+    about = Alert(
+        state="firing", severity="info", title="", text="", fired_at=0, version=0,
+        **{name: alert[name] for name in ("id", "episode", "rule", "run", "project", "name", "host")},
+    )  # fmt: skip
+    return seen, [one for one in _holding(current, now) if means(one, about, now)]
 
 
 def shown(given: Sequence[Declaration]) -> list[dict[str, Any]]:
@@ -81,6 +103,11 @@ def _place(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
+def _holding(current: Mapping[str, Directive], now: int) -> list[Silence]:
+    found = [one for one in current.values() if isinstance(one, Silence) and one.until > now]
+    return sorted(found, key=lambda one: one.until)
+
+
 def _current(kafka: str) -> dict[str, Directive]:
     """Return of each key the last directive."""
     found: dict[str, Directive] = {}
@@ -93,7 +120,7 @@ def _current(kafka: str) -> dict[str, Directive]:
 
 def _values(kafka: str) -> list[bytes]:
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
-    from kafka.errors import KafkaError  # noqa: PLC0415
+    from kafka.errors import KafkaError, KafkaTimeoutError  # noqa: PLC0415
 
     place = TopicPartition(DIRECTIVES, 0)
     found: list[bytes] = []
@@ -111,11 +138,15 @@ def _values(kafka: str) -> list[bytes]:
             )
         ) as consumer:
             consumer.assign([place])
-            end = consumer.end_offsets([place])[place]
-            consumer.seek_to_beginning(place)
-            while consumer.position(place) < end:
+            here = consumer.beginning_offsets([place], timeout_ms=_PATIENCE_MS)[place]
+            end = consumer.end_offsets([place], timeout_ms=_PATIENCE_MS)[place]
+            consumer.seek(place, here)
+            while here < end:
                 for records in consumer.poll(timeout_ms=_PATIENCE_MS).values():
                     found += [record.value for record in records if record.value]
+                before, here = here, consumer.position(place, timeout_ms=_PATIENCE_MS) or here
+                if here == before:  # else a request, and a thread of the server's, would wait as long as Kafka is away
+                    raise KafkaTimeoutError(f"nothing came for {_PATIENCE_MS / 1000:.0f} s")
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         raise control.KafkaUnavailableError(
             f"Kafka at {kafka} does not tell what was directed ({error!r:.200})"

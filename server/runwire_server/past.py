@@ -25,7 +25,7 @@ from runwire.wire.names import is_system
 from runwire_storage.schema import DATABASE, TIME
 
 _SECOND = 1_000_000
-#: Of a run with more points, a part can be tried: the last hours, by --since.
+#: All of a run's points are held while it is tried.
 _POINTS_MAX = 20_000_000
 #: While nothing is logged a run still says that it lives.
 _QUIET_SECONDS = 5
@@ -75,7 +75,9 @@ def records(client: Client, run: str, since: datetime | None = None) -> Iterator
     [counted] = _ask(client, "SELECT count() AS points FROM {db}.points WHERE run = {run:String}", run)
     count = counted["points"]
     if count > _POINTS_MAX:
-        raise UsageError(f"{run} has {count:,} points, more than the {_POINTS_MAX:,} that can be tried at once")
+        raise UsageError(
+            f"run {run} has {count:,} points, more than the {_POINTS_MAX:,} that can be tried: try a shorter one"
+        )
     ranks = _ask(client, "SELECT DISTINCT rank FROM {db}.series WHERE run = {run:String} ORDER BY rank", run)
     yield from heapq.merge(*(_rank(client, about, row["rank"], since) for row in ranks), key=lambda told: told[0])
 

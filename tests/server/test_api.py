@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 import math
 import struct
@@ -326,3 +327,29 @@ def test_it_takes_little_memory_and_never_loads_pandas(server: serving.Server, a
     loaded = Path(f"/proc/{server.pid}/maps").read_text()
     assert "pandas" not in loaded
     assert "pyarrow" not in loaded
+
+
+def test_a_body_that_nobody_needs_is_refused_before_all_of_it_is_held(api: httpx.Client) -> None:
+    """Whether its size is told or not; a file may be as large as it is."""
+    big = b'{"sql": "' + b" " * (5 << 20) + b'"}'
+    json_type = {"Content-Type": "application/json"}
+    for body in (big, iter([big])):
+        refused = api.post("/api/sql", content=body, headers=json_type)
+        assert refused.status_code == 413
+        assert "4,194,304 bytes" in refused.json()["error"]["message"]
+    assert api.put(f"/api/files/{hashlib.sha256(big).hexdigest()}", content=big).status_code == 200
+
+
+def test_a_range_that_is_no_number_of_a_byte_is_no_range(api: httpx.Client) -> None:
+    """More digits than a number may have: the whole file is sent, as for any other header that says nothing."""
+    digest = hashlib.sha256(b"hello").hexdigest()
+    api.put(f"/api/files/{digest}", content=b"hello").raise_for_status()
+    sent = api.get(f"/api/files/{digest}", headers={"Range": f"bytes={'9' * 5000}-"})
+    assert (sent.status_code, sent.content) == (200, b"hello")
+
+
+@pytest.mark.parametrize("way", ["ranks", "matrix"])
+def test_steps_that_end_before_they_begin_are_refused_of_ranks_too(api: httpx.Client, way: str) -> None:
+    """As of series: an empty answer would look as if nothing was logged there."""
+    asked = {"metric": "train/loss", "lo": 10, "hi": 1}
+    refused(api.get(f"/api/runs/{serving.RUN}/{way}", params=asked), 422, "invalid_request", "lo must be below hi")

@@ -16,9 +16,10 @@ import serving
 COMMANDS = [
     ["up"], ["down"], ["status"], ["demo"], ["login"], ["sync"], ["version"], ["runs"], ["show"], ["export"],
     ["alerts", "ls"], ["alerts", "show"], ["alerts", "ack"], ["alerts", "silence"], ["rules", "ls"], ["rules", "lint"],
-    ["rules", "apply"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"], ["import", "jsonl"],
-    ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"], ["topics", "create"],
-    ["topics", "expand"], ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"], ["dead-letter", "replay"],
+    ["rules", "apply"], ["rules", "show"], ["sql"], ["importance"], ["ranks"], ["table"], ["delete"], ["retention"],
+    ["import", "jsonl"], ["import", "tensorboard"], ["kafka"], ["clickhouse"], ["stream"], ["alerting"], ["server"],
+    ["topics", "create"], ["topics", "expand"], ["topics", "peek"], ["dead-letter", "ls"], ["dead-letter", "show"],
+    ["dead-letter", "replay"],
 ]  # fmt: skip
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 import serving
+from kafka import KafkaConsumer
 from test_cli import runwire
 
 from runwire.wire import ALERTS, Acknowledgement, Alert, RuleSet, Silence
 from runwire_faust.message import Message
 from runwire_server import directives
+from runwire_server.control import KafkaUnavailableError
 from runwire_storage.session import Session
 from runwire_stream.ingest import Ingest
 
@@ -75,7 +81,8 @@ def test_an_alert_is_shown_acknowledged_and_silenced(server: serving.Server, kaf
     """By how its id begins; the acknowledgement names its episode; a silence is listed until it is ended."""
     shown = runwire("alerts", "show", "served-al", server=server.url)
     assert "train/loss is NaN" in shown.stdout
-    assert runwire("alerts", "ack", "served-al", server=server.url).stdout == "served-alert is yours\n"
+    done = runwire("alerts", "ack", "served-al", "--comment", "the data", server=server.url)
+    assert done.stdout == "served-alert is yours\n"
     made = json.loads(
         runwire("alerts", "silence", "served-al", "--rule", "non*", "--for", "2h", "--json", server=server.url).stdout
     )[0]
@@ -84,11 +91,69 @@ def test_an_alert_is_shown_acknowledged_and_silenced(server: serving.Server, kaf
     said = directives._current(kafka)
     ack, silence = said["ack/served-alert"], said[f"silence/{made['id']}"]
     assert isinstance(ack, Acknowledgement)
-    assert ack.episode == 1
+    assert (ack.episode, ack.comment) == (1, "the data")
     assert isinstance(silence, Silence)
     assert made["id"] in runwire("alerts", "silence", "--ls", server=server.url).stdout
     runwire("alerts", "silence", "--end", made["id"], server=server.url)
     assert made["id"] not in runwire("alerts", "silence", "--ls", server=server.url).stdout
+
+
+def test_what_people_said_of_an_alert_is_told_beside_it(server: serving.Server) -> None:
+    """Who sees to it and why, and the silences that mean it, whether by its id or by a glob; no others, none ended."""
+    with httpx.Client(base_url=server.url, timeout=60) as api:
+        assert api.get("/api/alerts/served-alert/said").json()["silences"] == []
+        said = {"by": "ann", "comment": "on it", "episode": 1}
+        api.post("/api/alerts/served-alert/ack", json=said).raise_for_status()
+
+        def silence(**match: str) -> str:
+            return str(api.post("/api/silences", json={"match": match, "seconds": 60}).json()["id"])
+
+        own, glob, other = silence(alert="served-alert"), silence(run="served-*", rule="nonfinite"), silence(run="x*")
+        told = api.get("/api/alerts/served-alert/said").json()
+        assert (told["acknowledged"]["by"], told["acknowledged"]["comment"]) == ("ann", "on it")
+        assert {one["id"] for one in told["silences"]} == {own, glob}
+        for id_ in (own, glob, other):
+            api.post("/api/silences", json={"match": {"run": "x"}, "seconds": 0, "id": id_}).raise_for_status()
+        assert api.get("/api/alerts/served-alert/said").json()["silences"] == []
+
+
+def test_only_the_page_of_the_server_itself_says_something(server: serving.Server, kafka: str) -> None:
+    """A browser that is sent here by another site is refused, and nothing of it lies in Kafka."""
+    before = directives._values(kafka)
+    foreign = {"Origin": "http://evil.example"}
+    for path, body in (
+        ("alerts/served-alert/ack", {"by": "eve"}),
+        ("silences", {"match": {"run": "*"}, "seconds": 60}),
+    ):
+        refused = httpx.post(f"{server.url}/api/{path}", json=body, headers=foreign, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "foreign_page")
+    assert directives._values(kafka) == before
+
+
+def test_who_looked_at_an_older_episode_does_not_see_to_the_next(server: serving.Server) -> None:
+    """The page sends which one it shows; if it has fired anew, that is said."""
+    refused = httpx.post(f"{server.url}/api/alerts/served-alert/ack", json={"episode": 7}, timeout=60)
+    assert refused.status_code == 400
+    assert "has fired anew, episode 1" in refused.json()["error"]["message"]
+
+
+def test_a_silence_of_no_time_ends_one_or_is_none(server: serving.Server) -> None:
+    """Without the id of one that is to end it would do nothing, and look as if it did."""
+    refused = httpx.post(f"{server.url}/api/silences", json={"match": {"run": "x"}, "seconds": 0}, timeout=60)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith("a silence of no time is none")
+
+
+def test_what_people_write_gives_no_orders_to_the_terminal_of_others(server: serving.Server) -> None:
+    """Escape sequences are shown as signs: who silenced it cannot paint over what others read."""
+    words = {"match": {"run": "x"}, "seconds": 60, "by": "\x1b]0;eve\x07", "comment": "[red]\x1b[2J\x9b2J"}
+    made = httpx.post(f"{server.url}/api/silences", json=words, timeout=60).json()
+    told = runwire("alerts", "silence", "--ls", server=server.url).stdout
+    assert made["id"] in told
+    assert "\u241b]0;eve\u2407" in told
+    assert "[red]\u241b[2J\ufffd2J" in told
+    assert not {"\x1b", "\x07", "\x9b"} & set(told)
+    runwire("alerts", "silence", "--end", made["id"], server=server.url)
 
 
 def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:
@@ -98,6 +163,8 @@ def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:
         (["alerts", "silence"], "a silence of everything is none"),
         (["alerts", "silence", "--run", "x", "--for", "soon"], "--for is 'soon': write a time"),
         (["alerts", "silence", "--end", "zzz"], "there is no silence 'zzz' now"),
+        (["alerts", "ack", "a b?c"], "there is no alert 'a b?c'"),
+        (["alerts", "ack", "../silences"], "there is nothing at /api/alerts/../silences/ack"),
     ):
         result = runwire(*argv, server=server.url)
         assert (result.returncode, words in result.stderr) == (2, True), result.stderr
@@ -129,3 +196,25 @@ def test_the_store_tells_how_an_alert_stands_and_what_followed(clickhouse: str, 
         [told] = httpx.get(f"{server.url}/api/alerts/stands", timeout=60).json()["episodes"]
     assert (told["state"], told["ranks"], told["details"]["acknowledged_by"]) == ("acknowledged", "0-63", "ann")
     assert told["details"]["cascade"][0]["rule"] == "crash"
+
+
+def test_a_kafka_that_falls_silent_in_the_middle_is_said_to_be_away(
+    own_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has told how many directives there are, and tells none: the question ends, and keeps no thread waiting."""
+    directives.publish(own_kafka, RuleSet([], "test", 1))
+    port = int(own_kafka.rpartition(":")[2])
+    [broker] = {one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port}
+    ends = KafkaConsumer.end_offsets
+
+    def ends_and_freezes(*args: Any, **options: Any) -> Any:
+        told = ends(*args, **options)
+        os.kill(broker, signal.SIGSTOP)
+        return told
+
+    monkeypatch.setattr(KafkaConsumer, "end_offsets", ends_and_freezes)
+    try:
+        with pytest.raises(KafkaUnavailableError, match="nothing came for 5 s"):
+            directives.declared(own_kafka)
+    finally:
+        os.kill(broker, signal.SIGCONT)

@@ -10,7 +10,7 @@ from runwire.wire.directives import Directive
 
 DIRECTIVES = [
     RuleSet([{"name": "crash", "for": 30.0}], "ann", 5),
-    Acknowledgement("1f0c", 3, "ann", 5),
+    Acknowledgement("1f0c", 3, "ann", 5, "on it"),
     Silence("s1", {"run": "a*", "host": "h"}, 9, "ann", 5, "why"),
 ]
 
@@ -19,6 +19,12 @@ DIRECTIVES = [
 def test_a_directive_comes_back_as_it_was(directive: Directive) -> None:
     """Each kind, with all of its fields."""
     assert parse_directive(directive.encode()) == directive
+
+
+def test_an_acknowledgement_of_before_comments_had_none() -> None:
+    """The topic is kept for ever: what older programs wrote is read."""
+    whole = {"v": 1, "type": "ack", "alert": "1f0c", "episode": 3, "by": "ann", "at": 5}
+    assert parse_directive(dumps(whole)) == Acknowledgement("1f0c", 3, "ann", 5)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,6 @@ from runwire_alerting.detectors.detector import Detector, DetectorParams, Point,
 class Absent(Detector):
     """Detects a metric that is logged no more while steps go on.
 
-    `without` is told of the pulses that tell nothing of the metric.
-
     Formula: steps since it was last logged > `factor` × the longest gap before, and > `steps`; after `points` points.
     Steps, and not seconds: a run that pauses logs nothing, and nothing is wrong with that.
 
@@ -22,9 +20,11 @@ class Absent(Detector):
 
     False alarms: a metric of one part of a training that is over. So it is off unless it is asked for.
 
-    Example:
-        - rule: absent
-          metric: val/loss
+    Example::
+
+        rules:
+          - name: absent
+            where: {metric: val/loss}
     """
 
     class Params(DetectorParams):

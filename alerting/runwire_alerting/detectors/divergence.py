@@ -31,10 +31,12 @@ class Divergence(Relative):
     not judged where the loss is not positive, as in reinforcement learning, or fell by less than a third, as in fine
     tuning.
 
-    Example:
-        - rule: divergence
-          metric: train/loss
-          actions: [stop]
+    Example::
+
+        rules:
+          - name: divergence
+            where: {metric: train/loss}
+            actions: [stop]
     """
 
     class Params(RelativeParams):

@@ -25,11 +25,13 @@ class GradientSpike(Relative):
     usual with float16 and its loss scale, are passed over. A norm that is logged after clipping shows nothing, so log
     the one before.
 
-    Example:
-        - rule: gradient_spike
-          metric: grad_norm
-          severity: critical
-          params: {factor: 10}
+    Example::
+
+        rules:
+          - name: gradient_spike
+            where: {metric: grad_norm}
+            severity: critical
+            params: {factor: 10}
     """
 
     class Params(RelativeParams):

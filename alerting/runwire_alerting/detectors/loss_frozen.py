@@ -26,10 +26,12 @@ class LossFrozen(Detector):
     False alarms: a loss that is logged more often than it is computed; a frozen model that is evaluated again and
     again; full batches that have converged to the last bit.
 
-    Example:
-        - rule: loss_frozen
-          metric: train/loss
-          params: {points: 20}
+    Example::
+
+        rules:
+          - name: loss_frozen
+            where: {metric: train/loss}
+            params: {points: 20}
     """
 
     class Params(DetectorParams):

@@ -27,10 +27,12 @@ class LossSpike(Relative):
     back. Batches that are bad one by one, several data sets in one metric, noise, resumes from a checkpoint and losses
     about 0 are not reported. A spike of fewer than `in_row` pulses is not found, nor one in the first `warm_up`.
 
-    Example:
-        - rule: loss_spike
-          metric: train/loss
-          params: {spread: 3, in_row: 3}
+    Example::
+
+        rules:
+          - name: loss_spike
+            where: {metric: train/loss}
+            params: {spread: 3, in_row: 3}
     """
 
     class Params(RelativeParams):

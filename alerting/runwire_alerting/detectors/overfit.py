@@ -13,7 +13,7 @@ from runwire_alerting.detectors.detector import Detector, DetectorParams, Point,
 class Overfit(Detector):
     """Detects that a model learns its examples by heart: validation gets worse, and training does not.
 
-    `add` is given the validation loss, `beside` the training loss.
+    The metric is the validation loss; ``where.beside`` names the training loss.
 
     Formula: the validation loss exceeds the mean training loss since the evaluation before by more than `gap` of it,
     and its own best by more than `rise`, in `in_row` evaluations in a row.
@@ -23,10 +23,11 @@ class Overfit(Detector):
     False alarms: dropout, augmentation and other data make a gap from the beginning, so there must be a rise as well. A
     double descent rises, and falls again.
 
-    Example:
-        - rule: overfit
-          metric: val/loss
-          beside: train/loss
+    Example::
+
+        rules:
+          - name: overfit
+            where: {metric: val/loss, beside: train/loss}
     """
 
     class Params(DetectorParams):

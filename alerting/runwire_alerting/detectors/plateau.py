@@ -26,10 +26,12 @@ class Plateau(Detector):
     False alarms: most trainings end in a plateau, above all when the learning rate has decayed; in reinforcement
     learning and GANs the loss tells nothing. So it is off unless it is asked for.
 
-    Example:
-        - rule: plateau
-          metric: val/loss
-          params: {points: 50}
+    Example::
+
+        rules:
+          - name: plateau
+            where: {metric: val/loss}
+            params: {points: 50}
     """
 
     class Params(DetectorParams):

@@ -20,7 +20,7 @@ _LEAST = 1e-9
 class Slowdown(Detector):
     """Detects that a whole run has become slower.
 
-    `add` is given the seconds of a step. Where `beside` is given tokens a second, the time of a token is judged in
+    The metric is the seconds of a step. Where ``where.beside`` names tokens a second, the time of a token is judged in
     their place: with packed sequences steps differ in length.
 
     Formula: the median of the last `window` pulses exceeds `factor` × the median of the run before.
@@ -33,11 +33,12 @@ class Slowdown(Detector):
     passed over, for they compile and fill caches. Our own trainings, of steps of a millisecond on a busy machine, are
     slower by more than a quarter at times, so it is off unless it is asked for.
 
-    Example:
-        - rule: slowdown
-          metric: perf/step_seconds
-          beside: perf/tokens_per_second
-          for: 10m
+    Example::
+
+        rules:
+          - name: slowdown
+            where: {metric: perf/step_seconds, beside: perf/tokens_per_second}
+            for: 10m
     """
 
     class Params(DetectorParams):

@@ -32,11 +32,13 @@ class Threshold(Detector):
 
     False alarms: those of the number. A mean over a window, or a `for`, passes over single values.
 
-    Example:
-        - rule: threshold
-          metric: val/accuracy
-          params: {op: "<", value: 0.5, of: mean, window: 10}
-          for: 5m
+    Example::
+
+        rules:
+          - name: threshold
+            where: {metric: val/accuracy}
+            params: {op: "<", value: 0.5, of: mean, window: 10}
+            for: 5m
     """
 
     class Params(DetectorParams):

@@ -22,10 +22,12 @@ class Vanishing(Detector):
     what was exactly 0 from the beginning is not either. The scale is the loss's: one that is divided by 1,000 has
     gradients that are.
 
-    Example:
-        - rule: vanishing
-          metric: update_ratio/*
-          params: {below: 1.0e-8, above: 10}
+    Example::
+
+        rules:
+          - name: vanishing
+            where: {metric: "update_ratio/*"}
+            params: {below: 1.0e-8, above: 10}
     """
 
     class Params(DetectorParams):

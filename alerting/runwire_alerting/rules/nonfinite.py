@@ -14,9 +14,23 @@ from runwire_alerting.rules.rule import Rule, joined, outlived
 
 
 class Nonfinite(Rule):
-    """Fires once a metric and attempt when a loss stops being a number; a later attempt that logs numbers resolves it.
+    """Detects that a loss stops being a number: it is NaN or infinite.
 
-    Only losses: with fp16 loss scaling an infinite gradient norm is ordinary, and a metric over an empty set is NaN.
+    Formula: one value of a pulse is not finite, once a metric and attempt; the step, the rank, and the values before
+    it are named. A loss is a metric whose name's last part has "loss" in it, or of which ``define_metric`` says
+    ``role="loss"``; ``where.metric`` names others. A later attempt that logs numbers resolves it.
+
+    Source: ours; there is no threshold in it that could be chosen otherwise.
+
+    False alarms: a loss over an empty set, as of a class that a batch lacks. Other metrics are not judged unless they
+    are named: with fp16 loss scaling an infinite gradient norm is ordinary.
+
+    Example::
+
+        rules:
+          - name: nonfinite
+            where: {metric: ["*loss*", reward]}
+            actions: [stop]
     """
 
     name = "nonfinite"

@@ -21,7 +21,22 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 class User(Rule):
-    """Fires for each such event, which is an alert of its own. It is a message and no state: nothing resolves it."""
+    """Passes on what the training code itself says by ``run.alert(title, text, level)``.
+
+    Formula: one alert for each call. It is a message and no state: nothing resolves it. ``INFO`` is told as info,
+    ``WARN`` as a warning, ``ERROR`` as critical.
+
+    Source: wandb's ``run.alert``, which trainings call already.
+
+    False alarms: those of the program; one that says the same at each step is an alert at each step.
+
+    Example::
+
+        rules:
+          - name: user
+            where: {project: scratch}
+            mode: observe
+    """
 
     name = "user"
 

@@ -52,12 +52,14 @@ class Acknowledgement:
         episode: which time that it fired.
         by: who.
         at: when, microseconds since the epoch.
+        comment: what they say of it.
     """
 
     alert: str
     episode: int
     by: str
     at: int
+    comment: str = ""
 
     @property
     def key(self) -> str:
@@ -118,7 +120,8 @@ def parse_directive(value: bytes) -> Directive:
             raise WireError("rules is not a list of objects")
         return RuleSet(rules, by, at)
     if kind == "ack":
-        return Acknowledgement(_typed(record, "alert", str), _natural(record, "episode"), by, at)
+        comment = _typed({"comment": "", **record}, "comment", str)  # one of before has none
+        return Acknowledgement(_typed(record, "alert", str), _natural(record, "episode"), by, at, comment)
     match = _typed(record, "match", dict)
     if not match or not all(key in MATCHED and isinstance(glob, str) for key, glob in match.items()):
         raise WireError(f"match is {match!r:.80}, expected globs by {', '.join(MATCHED)}")

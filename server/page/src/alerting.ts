@@ -1,6 +1,7 @@
 /** The alerts, asked for once for the whole page. */
 
 import { computed, signal } from "@preact/signals";
+import { counts } from "./alert/words";
 import type { Alert } from "./api";
 import * as api from "./api";
 import type { Flag } from "./chart/chart";
@@ -9,10 +10,8 @@ import { written } from "./place";
 
 export const alerts = signal<Polled<Alert[]>>({ value: null, error: null });
 
-/** What is wrong now. A message that a run sends itself (`run.alert`) is shown, but has no end, and is not counted. */
-export const firing = computed(() =>
-  (alerts.value.value ?? []).filter((alert) => alert.state === "firing" && alert.rule !== "user"),
-);
+/** What is wrong now. */
+export const firing = computed(() => (alerts.value.value ?? []).filter(counts));
 
 export function watchAlerts(): void {
   poll(api.alerts, () => 2000, alerts);

@@ -131,8 +131,31 @@ export interface Alert {
   before: [number, Num][];
   title: string;
   text: string;
+  host: string;
+  caused_at: Time;
   fired_at: Time;
   resolved_at: Time | null;
+  /** To which the same happened, as `0-511,513`. */
+  ranks: string;
+  /** The id of the alert that explains it. */
+  part_of: string;
+  /** What else is known of it; empty of one that an older program recorded. */
+  details: Partial<AlertDetails>;
+}
+
+/** Times are microseconds since the epoch. */
+export interface AlertDetails {
+  mode: "notify" | "observe";
+  cascade: { id: string; rule: string; run: string; ranks: string; caused_at: number | null }[];
+  held_until: number | null;
+  kept_until: number | null;
+  silenced_until: number | null;
+  acknowledged_at: number | null;
+  acknowledged_by: string;
+  told_at: number | null;
+  stop_asked_at: number | null;
+  stop_heard_at: number | null;
+  stop_obeyed_at: number | null;
 }
 
 /** What the server answered instead of what was asked for. */
@@ -176,6 +199,11 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await request(path, { signal })).json();
 }
 
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return (await request(path, init)).json();
+}
+
 const part = encodeURIComponent;
 
 /** The page shows no more runs than these, the last that started, and says so. */
@@ -187,14 +215,8 @@ export const runs = (signal?: AbortSignal) =>
 export const run = (id: string, signal?: AbortSignal) => get<Run>(`/api/runs/${part(id)}`, signal);
 
 /** Ask a run to stop. Once it has answered, its `stop` holds the `asked_at` that this returns. */
-export async function stop(id: string, reason: string): Promise<number> {
-  const response = await request(`/api/runs/${part(id)}/stop`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ reason, by: "the page" }),
-  });
-  return (await response.json()).asked_at;
-}
+export const stop = (id: string, reason: string) =>
+  post<{ asked_at: number }>(`/api/runs/${part(id)}/stop`, { reason, by: "the page" }).then((body) => body.asked_at);
 
 export const metrics = (id: string, signal?: AbortSignal) =>
   get<{ metrics: Metric[] }>(`/api/runs/${part(id)}/metrics`, signal).then((body) => body.metrics);
@@ -239,8 +261,11 @@ export const printed = (id: string, asked: Record<string, string | number | null
   return get<Printed>(`/api/runs/${part(id)}/console?${query.join("&")}`, signal);
 };
 
+/** The page shows no more alerts than these, the last that fired, and says so. */
+export const ALERTS_MAX = 1000;
+
 export const alerts = (signal?: AbortSignal) =>
-  get<{ alerts: Alert[] }>("/api/alerts", signal).then((body) => body.alerts);
+  get<{ alerts: Alert[] }>(`/api/alerts?limit=${ALERTS_MAX}`, signal).then((body) => body.alerts);
 
 /** Series over their steps. */
 export const series = (query: Query, signal: AbortSignal) => columns(query, signal);

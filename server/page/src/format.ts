@@ -87,6 +87,21 @@ export function moment(time: number): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** A moment to the second, as short as a list of such needs it. */
+export function stamp(time: number): string {
+  const day = new Date(time).toLocaleDateString(undefined, { month: "short", day: "numeric" });
+  return `${day}, ${clock(time)}`;
+}
+
+/** A moment to the minute; of today, the time of day alone. */
+export function brief(time: number): string {
+  const at = new Date(time);
+  const day = at.toLocaleDateString(undefined, { dateStyle: "medium" });
+  return at.toDateString() === new Date().toDateString()
+    ? clock(time).slice(0, 5)
+    : `${day}, ${clock(time).slice(0, 5)}`;
+}
+
 /** The time of day, to the second. */
 export function clock(time: number): string {
   return new Date(time).toLocaleTimeString("en-GB");

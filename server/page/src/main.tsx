@@ -15,11 +15,13 @@ import { Empty } from "./parts";
 import { path } from "./place";
 import { choose, type Theme, theme } from "./theme";
 import "./style.css";
+import "./alert/alert.css";
 
 const KEYS: [keys: string[], does: string][] = [
   [["/"], "filter"],
   [["j", "k"], "next, previous row"],
   [["Enter"], "open the row"],
+  [["o"], "open the alert in place"],
   [["x"], "select the row"],
   [["c"], "compare what is selected"],
   [["l"], "linear or log y axis"],

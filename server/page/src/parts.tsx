@@ -12,6 +12,8 @@ const GLYPHS: Record<string, string> = {
   failed: "✕",
   crashed: "✕",
   firing: "▲",
+  acknowledged: "△",
+  silenced: "⊘",
   resolved: "✓",
 };
 

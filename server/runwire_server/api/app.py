@@ -30,7 +30,7 @@ from runwire_server.api import (
     stop,
     tables,
 )
-from runwire_server.api.guard import Guard
+from runwire_server.api.guard import Bounded, Guard
 from runwire_server.api.page import Page
 from runwire_server.api.settings import Settings
 from runwire_server.api.store import Store
@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.store = Store(settings.clickhouse)
     app.state.files = FileStore(settings.files)
     errors.install(app)
+    app.add_middleware(Bounded)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(metrics.Measure)  # added last, so outermost
     ways = (runs, deletion, stop, export, importance, series, ranks, tables, media, files, artifacts, console, alerts)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from runwire.wire.names import RANK_MAX, RUN_ID
+from runwire.wire.names import RANK_MAX
+from runwire_server.api.params import Limit, RunId
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -18,7 +19,6 @@ router = APIRouter(tags=["artifacts"])
 
 _Project = Annotated[str, Path(max_length=512, description="The project that it belongs to.")]
 _Name = Annotated[str, Path(max_length=128, description="Its name.")]
-_Limit = Annotated[int, Query(ge=1, le=100_000)]
 
 
 class Artifacts(TypedDict):
@@ -45,7 +45,7 @@ def artifacts(
     store: TheStore,
     project: str | None = None,
     type: str | None = None,  # noqa: A002 -- the field's word
-    limit: _Limit = 1000,
+    limit: Limit = 1000,
 ) -> Response:
     """List the artifacts."""
     return json(request, {"artifacts": store.ask(lambda client: queries.artifacts(client, project, type, limit))})
@@ -64,7 +64,7 @@ def version(
 
 
 @router.get("/api/artifacts/{project:path}/{name}", responses={200: {"model": Versions}})
-def artifact(request: Request, store: TheStore, project: _Project, name: _Name, limit: _Limit = 1000) -> Response:
+def artifact(request: Request, store: TheStore, project: _Project, name: _Name, limit: Limit = 1000) -> Response:
     """List the versions of an artifact, the newest first."""
     return json(request, {"versions": store.ask(lambda client: queries.artifact(client, project, name, limit))})
 
@@ -73,11 +73,11 @@ def artifact(request: Request, store: TheStore, project: _Project, name: _Name, 
 def of_run(
     request: Request,
     store: TheStore,
-    run: Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's id.")],
+    run: RunId,
     *,
     rank: Annotated[int | None, Query(ge=0, le=RANK_MAX)] = None,
     seq: Annotated[int | None, Query(ge=0, lt=2**64, description="Its place in the rank's order.")] = None,
-    limit: _Limit = 1000,
+    limit: Limit = 1000,
 ) -> Response:
     """List the versions that a run has logged and used."""
     found = store.ask(lambda client: queries.artifacts_of_run(client, run, rank=rank, seq=seq, limit=limit))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from runwire.wire.names import RANK_MAX, RUN_ID
+from runwire_server.api.params import LowestRank, RunId
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -33,9 +33,9 @@ class Printed(TypedDict):
 def console(
     request: Request,
     store: TheStore,
-    run: Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's id.")],
+    run: RunId,
     *,
-    rank: Annotated[int | None, Query(ge=0, le=RANK_MAX, description="Null: the lowest that printed.")] = None,
+    rank: LowestRank = None,
     after: Annotated[
         int | None, Query(ge=0, lt=2**63, description="Only what was recorded since the answer with this `last`.")
     ] = None,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from runwire.wire.names import RUN_ID
 from runwire_server.api.errors import DeletionOffError
+from runwire_server.api.params import RunId
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import removal
@@ -28,7 +28,7 @@ class Deleted(TypedDict):
 def delete(
     request: Request,
     store: TheStore,
-    run: Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's whole id.")],
+    run: RunId,
     *,
     force: Annotated[bool, Query(description="Even if it runs.")] = False,
 ) -> Response:

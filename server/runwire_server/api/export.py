@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from runwire.wire.names import METRIC_BYTES_MAX, RANK_MAX
-from runwire_server.api.runs import RunWord
+from runwire_server.api.params import RunWord
 from runwire_server.api.store import Store, TheStore
 from runwire_storage import queries
 

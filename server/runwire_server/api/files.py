@@ -43,7 +43,8 @@ _SANDBOX = (
     "img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+#: More digits than a size has are no number of a byte.
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 _Digest = Annotated[
     str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the file's content, as hexadecimal digits.")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runwire_server.api import errors
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: A rules file has at most half a MiB, and six times that where JSON escapes all of it.
+_BODY_BYTES_MAX = 4 << 20
 _HEADERS = {
     # Nothing from elsewhere, nothing inline.
     "Content-Security-Policy": (
@@ -65,6 +68,28 @@ class Guard:
             await refusal(scope, receive, strict)
         else:
             await self._app(scope, receive, strict)
+
+
+class Bounded:
+    """Takes no body that is larger than any request's need be; a file's is not held, and has no bound."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and break off where too much comes."""
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > _BODY_BYTES_MAX:
+                raise HTTPException(413, f"a body of more than {_BODY_BYTES_MAX:,} bytes is taken for files alone")
+            return message
+
+        bounded = scope["type"] == "http" and not scope["path"].startswith("/api/files/")
+        await self._app(scope, counted if bounded else receive, send)
 
 
 def _name(url: str) -> str:

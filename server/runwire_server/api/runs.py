@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from runwire_server.api.params import Limit, Offset, RunWord
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -15,8 +16,6 @@ from runwire_storage.queries import Metric, Run
 from runwire_storage.queries.filter import And, Compare, Field, parse, parse_sort
 
 router = APIRouter(tags=["runs"])
-
-RunWord = Annotated[str, Path(max_length=200, description="A run's id, or a prefix or a name that only one run has.")]
 
 Filter = Annotated[
     str, Query(description="Only runs for which this holds, as min(val/loss) < 0.1 and config.lr >= 1e-3 and tag:prod.")
@@ -45,8 +44,8 @@ def runs(
     *,
     project: str | None = None,
     state: Literal["running", "finished", "stopped", "failed", "crashed"] | None = None,
-    limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
-    offset: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+    limit: Limit = 1000,
+    offset: Offset = 0,
     brief: Annotated[bool, Query(description="Leave out config, summary, notes, command and exception.")] = False,
 ) -> Response:
     """List the runs that a filter lets through."""

@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from runwire.wire import dumps
 from runwire.wire.names import METRIC_BYTES_MAX, RANK_MAX, RUN_ID
+from runwire_server.api.params import Span
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -23,7 +24,6 @@ router = APIRouter(tags=["series"])
 
 MEDIA_TYPE = "application/vnd.runwire.series"
 MAGIC = b"RWS1"
-_STEPS = {"ge": -(2**63), "le": 2**63}
 #: Planes of counts and steps: whole numbers, which JSON writes without a point.
 _WHOLE = frozenset(PLANES) - {"first", "last", "min", "max", "sum"}
 
@@ -36,7 +36,7 @@ class Name(BaseModel):
     rank: Annotated[int, Field(ge=0, le=RANK_MAX)] = 0
 
 
-class View(BaseModel):
+class View(Span):
     """Which series, which of their steps (``lo <= step < hi``; null is a series' own end), in how many columns.
 
     With ``x`` "time", columns are stretches of time, and ``lo`` and ``hi`` microseconds since the epoch. With
@@ -44,16 +44,12 @@ class View(BaseModel):
     """
 
     series: Annotated[list[Name], Field(min_length=1, max_length=1000)]
-    lo: Annotated[int | None, Field(**_STEPS)] = None
-    hi: Annotated[int | None, Field(**_STEPS)] = None
     columns: Annotated[int, Field(ge=1, le=COLUMNS_MAX)] = 1000
     x: Literal["step", "time"] = "step"
     against: Annotated[str | None, Field(min_length=1, max_length=METRIC_BYTES_MAX)] = None
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.lo is not None and self.hi is not None and self.lo >= self.hi:
-            raise ValueError(f"lo is {self.lo}, hi is {self.hi}: lo must be below hi")
+    def _over_one(self) -> Self:
         if self.x == "time" and self.against is not None:
             raise ValueError("a series can be shown over time or against another metric, not both")
         return self

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from runwire.wire import CONTROL, StopRequest
 from runwire.wire.control import BY_MAX, REASON_MAX
-from runwire.wire.names import RUN_ID
 from runwire_server import control
 from runwire_server.api.errors import StopOffError
+from runwire_server.api.params import RunId
 from runwire_server.api.reply import json
 from runwire_server.api.store import TheStore
 from runwire_storage import queries
@@ -44,7 +43,7 @@ class Asked(TypedDict):
 def stop(
     request: Request,
     store: TheStore,
-    run: Annotated[str, Path(pattern=f"^{RUN_ID.pattern}$", description="A run's whole id.")],
+    run: RunId,
     why: Why,
 ) -> Response:
     """Ask a run that goes on to stop: all of its ranks, but none that starts later. It may be repeated."""

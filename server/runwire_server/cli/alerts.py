@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from runwire.errors import UsageError
 from runwire_server.cli.options import Home, Json, Server, caller
 from runwire_server.cli.output import print_json, say
 from runwire_server.cli.output import show as print_rich
-from runwire_server.cli.remote import Remote
+from runwire_server.cli.remote import Remote, ServerError
 
 alerts = typer.Typer(help="Look at alerts, see to them, silence them.", no_args_is_help=True)
 
@@ -48,19 +49,31 @@ def list_(
 @alerts.command(epilog="example: runwire alerts show 1f0c")
 def show(alert: _Id, home: Home = None, server: Server = None, *, json: Json = False) -> None:
     """Show an alert: what happened, to which ranks, what followed, who sees to it, and its earlier episodes."""
-    found: list[dict[str, Any]] = Remote(server, home).get("alerts", alert)["episodes"]
+    remote = Remote(server, home)
+    found: list[dict[str, Any]] = remote.get("alerts", alert)["episodes"]
     if json:
         print_json(found)
         return
     from runwire_server.cli import tables  # noqa: PLC0415 - loads rich
 
-    print_rich(*tables.alert(found))
+    said: dict[str, Any] = {}
+    if found[0]["state"] in {"acknowledged", "silenced"}:
+        with suppress(ServerError):  # that Kafka is away hides nothing of what is stored
+            said = remote.get("alerts", found[0]["id"], "said")
+    print_rich(*tables.alert(found, said))
 
 
-@alerts.command(epilog="example: runwire alerts ack 1f0c")
-def ack(alert: _Id, home: Home = None, server: Server = None, *, json: Json = False) -> None:
+@alerts.command(epilog="example: runwire alerts ack 1f0c --comment 'looking at the data'")
+def ack(
+    alert: _Id,
+    home: Home = None,
+    server: Server = None,
+    *,
+    comment: Annotated[str, typer.Option(help="What you say of it.")] = "",
+    json: Json = False,
+) -> None:
     """Say that you see to an alert: it is not told again. Its end is told."""
-    done = Remote(server, home).post(f"alerts/{alert}/ack", {"by": caller()})
+    done = Remote(server, home).post("alerts", alert, "ack", body={"by": caller(), "comment": comment})
     if json:
         print_json(done)
     else:
@@ -93,13 +106,13 @@ def silence(
         match = next((one["match"] for one in holding if one["id"] == end), None)
         if match is None:
             raise UsageError(f"there is no silence {end!r} now: `runwire alerts silence --ls` lists them")
-        made = remote.post("silences", {"match": match, "seconds": 0, "id": end, "by": caller()})
+        made = remote.post("silences", body={"match": match, "seconds": 0, "id": end, "by": caller()})
     else:
         whole = remote.get("alerts", alert)["episodes"][0]["id"] if alert else None
         globs = {"alert": whole, "rule": rule, "run": run, "project": project, "host": host}
         match = {name: glob for name, glob in globs.items() if glob is not None}
         asked = {"match": match, "seconds": _seconds(for_), "by": caller(), "comment": comment}
-        made = remote.post("silences", asked)
+        made = remote.post("silences", body=asked)
     _tell([made], json=json)
 
 

@@ -63,23 +63,23 @@ class Remote:
         """
         return self._ask(_path(path, query), None, "GET")
 
-    def post(self, path: str, body: Any) -> Any:
+    def post(self, *path: str, body: Any) -> Any:
         """Return what POST /api/``path`` answers.
 
         Raises:
             UnavailableError: the server does not answer.
             ServerError: it refused.
         """
-        return self._ask(f"/api/{path}", dumps(body), "POST")
+        return self._ask(_path(path, {}), dumps(body), "POST")
 
-    def put(self, path: str, body: Any) -> Any:
+    def put(self, *path: str, body: Any) -> Any:
         """Return what PUT /api/``path`` answers.
 
         Raises:
             UnavailableError: the server does not answer.
             ServerError: it refused.
         """
-        return self._ask(f"/api/{path}", dumps(body), "PUT")
+        return self._ask(_path(path, {}), dumps(body), "PUT")
 
     def delete(self, *path: str, **query: Any) -> Any:
         """Return what DELETE /api/``path`` answers.

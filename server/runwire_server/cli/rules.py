@@ -31,6 +31,24 @@ def list_(home: Home = None, server: Server = None, *, json: Json = False) -> No
     show(tables.rules(found))
 
 
+@rules.command("show", epilog="example: runwire rules show stalled")
+def describe(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="As `ls` and docs/rules.md name it.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Say of a kind of rule what it sees, by which formula, what can be set of it, and what it takes for trouble."""
+    from runwire_server import catalogue  # noqa: PLC0415 - loads all rules
+
+    told = catalogue.one(kind)
+    if json:
+        print_json({"kind": kind, "about": told, "example": catalogue.example(kind)})
+        return
+    from rich.markdown import Markdown  # noqa: PLC0415 - loads rich
+
+    show(Markdown(f"# {kind}\n\n{told}"))
+
+
 @rules.command(epilog="example: runwire rules lint rules.yaml")
 def lint(file: File, *, json: Json = False) -> None:
     """Check a rules file, and say each mistake with its line."""
@@ -54,7 +72,7 @@ def apply(file: File, home: Home = None, server: Server = None, *, json: Json = 
     told = text(file)
     rulesfile.read(told, str(file))
     found: list[dict[str, Any]] = Remote(server, home).put(
-        "rules", {"text": told, "source": file.name, "by": caller()}
+        "rules", body={"text": told, "source": file.name, "by": caller()}
     )["rules"]
     if json:
         print_json(found)

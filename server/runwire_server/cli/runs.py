@@ -85,5 +85,5 @@ def _curves(remote: Remote, run: str, metrics: list[dict[str, Any]]) -> list[Any
     if not metrics:
         return []
     wanted = [{"run": run, "metric": found["metric"], "rank": found["ranks"][0]} for found in metrics]
-    curves: list[Any] = remote.post("series", {"series": wanted, "columns": 120})["series"]
+    curves: list[Any] = remote.post("series", body={"series": wanted, "columns": 120})["series"]
     return curves

@@ -19,7 +19,7 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask the views points, series, rollups, runs and alerts by SQL; the engine lets it only read."""
-    result = Remote(server, home).post("sql", {"sql": statement})
+    result = Remote(server, home).post("sql", body={"sql": statement})
     names = [column["name"] for column in result["columns"]]
     if json:
         print_json([dict(zip(names, row, strict=True)) for row in result["rows"]])

@@ -37,7 +37,7 @@ def stop(
     """
     remote = Remote(server, home)
     whole = remote.get("runs", run)["id"]
-    asked = remote.post(f"runs/{whole}/stop", {"reason": reason[:REASON_MAX], "by": caller()})
+    asked = remote.post("runs", whole, "stop", body={"reason": reason[:REASON_MAX], "by": caller()})
     about = _answer(remote, whole, asked["asked_at"], wait)
     answered = _answered(about, asked["asked_at"])
     if json:

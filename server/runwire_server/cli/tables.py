@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from runwire.wire import dumps
 from runwire.wire.artifacts import Entry
 from runwire.wire.names import SYSTEM
+from runwire_server.cli.output import escape
 
 _STATES = {
     "running": "cyan",
@@ -133,9 +133,10 @@ def alerts(found: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def alert(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
-    """Yield what is known of an alert, of its last episode the most."""
+def alert(episodes: Sequence[Mapping[str, Any]], said: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what is known of an alert, of its last episode the most, and what people said of that."""
     last = episodes[0]
+    comment = (said.get("acknowledged") or {}).get("comment")
     details = last["details"]
     yield f"{_state(last['state'])} [bold]{escape(last['title'])}[/]"
     yield escape(last["text"])
@@ -150,6 +151,7 @@ def alert(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         "resolved": last["resolved_at"],
         "follows from": last["part_of"],
         "seen to by": details.get("acknowledged_by"),
+        "who says": comment,
         "silenced until": _moment(details.get("silenced_until")),
         "asked to stop": _moment(details.get("stop_asked_at")),
         "knows of it since": _moment(details.get("stop_heard_at")),
@@ -164,6 +166,8 @@ def alert(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         for one in details["cascade"]:
             followed.add_row(*(escape(str(one[name])) for name in ("rule", "run", "ranks", "id")))
         yield followed
+    if said.get("silences"):
+        yield silences(said["silences"])
     if len(episodes) > 1:
         yield alerts(episodes[1:])
 

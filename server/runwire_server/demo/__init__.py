@@ -97,7 +97,7 @@ def _nonfinite(remote: Remote, id_: str) -> dict[str, Any] | None:
 
 def _loss(remote: Remote, id_: str) -> dict[str, Any]:
     wanted = {"series": [{"run": id_, "metric": "train/loss", "rank": 0}], "columns": 120}
-    curve: dict[str, Any] = remote.post("series", wanted)["series"][0]
+    curve: dict[str, Any] = remote.post("series", body=wanted)["series"][0]
     return curve
 
 

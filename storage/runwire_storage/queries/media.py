@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
 from runwire.wire import loads
+from runwire_storage.queries import logged
 from runwire_storage.queries.errors import NoSuchMediaError
 from runwire_storage.schema import DATABASE
 
@@ -44,6 +44,7 @@ class Shown(TypedDict):
     data: dict[str, Any]
 
 
+_KIND = logged.Kind(NoSuchMediaError, "media", "log({name: runwire.Image(...)}) makes some")
 _COLUMNS = ", ".join(Shown.__annotations__)
 
 
@@ -77,8 +78,7 @@ def shown(client: Client, run: str, name: str, *, rank: int | None = None, step:
         NoSuchMediaError: the run has none such.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    wanted = {key: value for key, value in (("rank", rank), ("step", step)) if value is not None}
-    where = "".join(f" AND {key} = {{{key}:Int64}}" for key in wanted)
+    where, wanted = logged.place(rank, step)
     sql = f"""
         SELECT {_COLUMNS} FROM {DATABASE}.media
         WHERE run = {{run:String}} AND name = {{name:String}}{where} AND (step, rank) = (
@@ -89,17 +89,7 @@ def shown(client: Client, run: str, name: str, *, rank: int | None = None, step:
     """  # noqa: S608 - constants
     found: list[Any] = list(client.query(sql, {"run": run, "name": name, **wanted}).named_results())
     if not found:
-        raise _none(client, run, name, wanted)
+        raise _KIND.none(run, name, wanted, (one["name"] for one in media(client, run)))
     for one in found:
         one["data"] = loads(one["data"])
     return found
-
-
-def _none(client: Client, run: str, name: str, wanted: dict[str, int]) -> NoSuchMediaError:
-    known = list(dict.fromkeys(one["name"] for one in media(client, run)))
-    if name in known:
-        where = " and ".join(f"{key} {value}" for key, value in wanted.items())
-        return NoSuchMediaError(f"run {run} has no media {name!r} at {where}", "leave that out for the last")
-    near = difflib.get_close_matches(name, known, 3, 0.3) or known[:3]
-    hint = f"it has {', '.join(near)}" if near else "log({name: runwire.Image(...)}) makes some"
-    return NoSuchMediaError(f"run {run} has no media {name!r}", hint)

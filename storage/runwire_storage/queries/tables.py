@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from typing_extensions import TypedDict
 
 from runwire_storage import cells
+from runwire_storage.queries import logged
 from runwire_storage.queries.errors import NoSuchTableError
 from runwire_storage.schema import DATABASE
 
@@ -42,6 +42,7 @@ class Cells:
     cells: Sequence[Sequence[Any]]
 
 
+_KIND = logged.Kind(NoSuchTableError, "table", "log({name: runwire.Table(...)}) makes one")
 _COLUMNS = ", ".join(LoggedTable.__annotations__)
 
 
@@ -84,15 +85,14 @@ def table(
         NoSuchTableError: the run has no such table.
         ClickHouseError: the driver's own, where the store refuses or is away.
     """
-    wanted = {key: value for key, value in (("rank", rank), ("step", step)) if value is not None}
-    where = "".join(f" AND {key} = {{{key}:Int64}}" for key in wanted)
+    where, wanted = logged.place(rank, step)
     sql = f"""
         SELECT {_COLUMNS} FROM {DATABASE}.tables WHERE run = {{run:String}} AND name = {{name:String}}{where}
         ORDER BY step DESC, rank LIMIT 1
     """  # noqa: S608 - constants
     found: list[Any] = list(client.query(sql, {"run": run, "name": name, **wanted}).named_results())
     if not found:
-        raise _none(client, run, name, wanted)
+        raise _KIND.none(run, name, wanted, (one["name"] for one in tables(client, run)))
     chosen: LoggedTable = found[0]
     sql = f"""
         SELECT toJSONString(data) FROM {DATABASE}.table_rows
@@ -105,13 +105,3 @@ def table(
     rows = client.query(sql, bounds, settings={"json_type_escape_dots_in_keys": 1}).result_rows
     found_rows = [cells.unpack(row[0]) for row in rows]
     return Cells(chosen, offset, [[row.get(column) for column in chosen["columns"]] for row in found_rows])
-
-
-def _none(client: Client, run: str, name: str, wanted: dict[str, int]) -> NoSuchTableError:
-    known = list(dict.fromkeys(one["name"] for one in tables(client, run)))
-    if name in known:
-        where = " and ".join(f"{key} {value}" for key, value in wanted.items())
-        return NoSuchTableError(f"run {run} has no table {name!r} at {where}", "leave that out for the last one")
-    near = difflib.get_close_matches(name, known, 3, 0.3) or known[:3]
-    hint = f"it has {', '.join(near)}" if near else "log({name: runwire.Table(...)}) makes one"
-    return NoSuchTableError(f"run {run} has no table {name!r}", hint)

@@ -1,6 +1,8 @@
 /** The alerts: what fires, what fired, and the way to the step that it is about. */
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { Detail, Fold, nameOf, useOpened } from "../alert/detail";
+import { Silences } from "../alert/silences";
 import { alerts, firing, link } from "../alerting";
 import type { Alert } from "../api";
 import * as api from "../api";
@@ -15,17 +17,22 @@ export function Alerts() {
   const query = param("q");
   const only = param("state");
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const [opened, open] = useOpened();
+  const held = useRef({ name: "", rank: 0 });
+  // One that is open stays where it was opened, whatever becomes of it.
+  const place = (alert: Alert) => (nameOf(alert) === held.current.name ? held.current.rank : rank(alert));
+  const opens = value?.find((alert) => nameOf(alert) === opened);
+  if (opens && held.current.name !== opened) held.current = { name: opened, rank: rank(opens) };
   const shown = (value ?? [])
-    .filter((alert) => !only || alert.state === only)
+    .filter((alert) => !only || alert.state === only || alert === opens)
     .filter((alert) => words.every((word) => text(alert).includes(word)))
-    .sort((a, b) => rank(a) - rank(b) || api.time(b.fired_at) - api.time(a.fired_at));
-  const name = (alert: Alert) => `${alert.id}-${alert.episode ?? 0}`;
+    .sort((a, b) => place(a) - place(b) || api.time(b.fired_at) - api.time(a.fired_at));
   const move = (by: number) => {
-    const index = shown.findIndex((alert) => name(alert) === at);
+    const index = shown.findIndex((alert) => nameOf(alert) === at);
     const next = shown[Math.min(shown.length - 1, Math.max(0, index + by))];
     if (!next) return;
-    setAt(name(next));
-    document.getElementById(name(next))?.scrollIntoView({ block: "nearest" });
+    setAt(nameOf(next));
+    document.getElementById(nameOf(next))?.scrollIntoView({ block: "nearest" });
   };
   useKeys({
     "/": focusFilter,
@@ -34,8 +41,13 @@ export function Alerts() {
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
     Enter: () => {
-      const alert = shown.find((item) => name(item) === at);
+      const alert = shown.find((item) => nameOf(item) === at);
       if (alert) go(link(alert));
+    },
+    o: () => {
+      if (at === null) return;
+      open(at);
+      document.getElementById(at)?.querySelector("button")?.focus();
     },
     u: () => go("/"),
   });
@@ -64,6 +76,7 @@ export function Alerts() {
         </fieldset>
         <span class="quiet" role="status">
           {firing.value.length ? `${integer(firing.value.length)} firing of ` : ""}
+          {value.length === api.ALERTS_MAX && "the last "}
           {plural(value.length, "alert")}
         </span>
       </div>
@@ -82,54 +95,76 @@ export function Alerts() {
                 <th>State</th>
                 <th>What</th>
                 <th>Run</th>
-                <th class="number">Rank</th>
-                <th>Metric</th>
-                <th class="number">Step</th>
-                <th class="number">Value</th>
-                <th>Before</th>
+                <th class="number aside">Rank</th>
+                <th class="aside">Metric</th>
+                <th class="number aside">Step</th>
+                <th class="number aside">Value</th>
+                <th class="aside">Before</th>
                 <th class="number">When</th>
               </tr>
             </thead>
             <tbody>
               {shown.map((alert) => (
-                <tr key={name(alert)} id={name(alert)} class={name(alert) === at ? "at" : undefined}>
-                  <td>
-                    <State state={alert.state} />
-                  </td>
-                  <td class="what">
-                    <a href={link(alert)}>{alert.title}</a>
-                    <span class="quiet">
-                      {alert.rule} · {alert.severity}
-                    </span>
-                    {alert.text && alert.before.length === 0 && <p>{alert.text}</p>}
-                  </td>
-                  <td>
-                    <a href={`/r/${encodeURIComponent(alert.run)}`}>{alert.name || alert.run}</a>
-                  </td>
-                  <td class="number">{alert.rank ?? <span class="none">–</span>}</td>
-                  <td class="mono">{alert.metric || <span class="none">–</span>}</td>
-                  <td class="number">{alert.step === null ? <span class="none">–</span> : integer(alert.step)}</td>
-                  <td class="number">
-                    <Value value={alert.value} />
-                  </td>
-                  <td class="before">{before(alert)}</td>
-                  <td class="number">
-                    <Ago at={alert.fired_at} />
-                  </td>
-                </tr>
+                <Row key={nameOf(alert)} alert={alert} at={nameOf(alert) === at} open={alert === opens} />
               ))}
             </tbody>
           </table>
         </section>
       )}
+      <Silences />
     </>
   );
 }
 
-const rank = (alert: Alert) => (alert.state === "firing" ? 0 : 1);
+function Row({ alert, at, open }: { alert: Alert; at: boolean; open: boolean }) {
+  const name = nameOf(alert);
+  const detail = `${name}-detail`;
+  return (
+    <>
+      <tr id={name} class={at ? "at" : undefined}>
+        <td>
+          <Fold alert={alert} id={detail} />
+          <State state={alert.state} />
+        </td>
+        <td class="what">
+          <a href={link(alert)}>{alert.title}</a>
+          <span class="quiet">
+            {alert.rule} · {alert.severity}
+            {alert.part_of && " · part of another"}
+            {alert.details.mode === "observe" && " · observed"}
+          </span>
+          {alert.text && alert.before.length === 0 && !open && <p>{alert.text}</p>}
+        </td>
+        <td class="of">
+          <a href={`/r/${encodeURIComponent(alert.run)}`}>{alert.name || alert.run}</a>
+        </td>
+        <td class="number aside">{alert.rank ?? <span class="none">–</span>}</td>
+        <td class="mono aside">{alert.metric || <span class="none">–</span>}</td>
+        <td class="number aside">{alert.step === null ? <span class="none">–</span> : integer(alert.step)}</td>
+        <td class="number aside">
+          <Value value={alert.value} />
+        </td>
+        <td class="before aside">{before(alert)}</td>
+        <td class="number">
+          <Ago at={alert.fired_at} />
+        </td>
+      </tr>
+      {open && (
+        <tr class="opened">
+          <td colSpan={9}>
+            <Detail alert={alert} id={detail} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+/** What stands comes first; that somebody sees to it moves no row. */
+const rank = (alert: Alert) => (alert.state === "resolved" ? 1 : 0);
 
 const text = (alert: Alert) =>
-  [alert.run, alert.name, alert.project, alert.rule, alert.severity, alert.metric, alert.title, alert.text]
+  [alert.id, alert.run, alert.name, alert.project, alert.rule, alert.severity, alert.metric, alert.title, alert.text]
     .join(" ")
     .toLowerCase();
 

@@ -1,5 +1,7 @@
 /** One run: is it healthy, what did it do? */
 
+import { AlertsOfRun } from "../alert/of-run";
+import { bare } from "../alert/words";
 import { alertsOf, flagsOf, link } from "../alerting";
 import type { Alert, Metric, Run as RunRecord } from "../api";
 import * as api from "../api";
@@ -74,6 +76,7 @@ export function Run({ id }: { id: string }) {
           <Table name="Config" values={run.config} />
         </aside>
         <div>
+          <AlertsOfRun run={run.id} />
           <Media run={run.id} running={run.state === "running"} />
           <Tables run={run.id} running={run.state === "running"} />
           <Artifacts run={run.id} running={run.state === "running"} />
@@ -187,7 +190,7 @@ function firstBad(run: RunRecord, metrics: Metric[]) {
     return (
       <>
         <span aria-hidden="true">▲ </span>
-        <a href={link(alert)}>{alert.title.replace(`${run.name}: `, "")}</a>
+        <a href={link(alert)}>{bare(alert)}</a>
         {all.length > 1 && (
           <a class="quiet" href={`/alerts?q=${encodeURIComponent(run.id)}`}>
             {" "}
