@@ -30,6 +30,7 @@ from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
 from runwire_alerting.rules.straggler import Straggler
 from runwire_alerting.rules.suspect_node import SuspectNode
+from runwire_alerting.rules.throttle import Throttle
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
@@ -37,7 +38,7 @@ from runwire_alerting.settings import Settings
 _KINDS: tuple[type[Rule], ...] = (
     Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree, PhaseOverrun,
     Stalled, SlowStart, HostLost, GpuXid, GpuIdle, Straggler, CheckpointOverdue, SuspectNode, DiskFull, MemoryCreep,
-    InputBottleneck, Finished, *map(detecting.kind, DETECTORS),
+    InputBottleneck, Throttle, Finished, *map(detecting.kind, DETECTORS),
 )  # fmt: skip
 KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 

@@ -58,7 +58,7 @@ class CheckpointOverdue(Rule):
         if own is not None and (own.value or 0) >= step and (own.attempt or 0) >= last.attempt:
             return
         hours, steps = max(last.sent - at, 0) / SECOND / 3600, (last.step or 0) - step
-        gpus = sum(rank.machine.gpus for rank in ranks if rank.machine is not None and rank.ended is None)
+        gpus = sum(len(rank.machine.gpus) for rank in ranks if rank.machine is not None and rank.ended is None)
         of, many = ("GPU", gpus) if gpus else ("process", len(ranks))
         yield self.fire(
             last,
