@@ -21,7 +21,22 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 class User(Rule):
-    """Fires for each such event, which is an alert of its own. It is a message and no state: nothing resolves it."""
+    """Tells what the training says by ``run.alert``.
+
+    Formula: each call is an alert of its own, of the level that it names. It is a message and no state: nothing
+    resolves it.
+
+    Source: what people write into their own code, as with wandb's ``alert``.
+
+    False alarms: those of the training's own code.
+
+    Example::
+
+        rules:
+          - name: user
+            where: {project: scratch}
+            mode: observe
+    """
 
     name = "user"
 
