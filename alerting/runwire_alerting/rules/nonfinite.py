@@ -10,13 +10,26 @@ from functools import lru_cache
 from runwire.wire import MetricPulse, Pulse
 from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import Rule, joined, outlived
+from runwire_alerting.rules.rule import Rule, checkpoint, joined, outlived
 
 
 class Nonfinite(Rule):
-    """Fires once a metric and attempt when a loss stops being a number; a later attempt that logs numbers resolves it.
+    """Detects that a loss stops being a number.
 
-    Only losses: with fp16 loss scaling an infinite gradient norm is ordinary, and a metric over an empty set is NaN.
+    Formula: a value of a loss is NaN or infinite, by the first such value of an attempt. Of several ranks the one with
+    the smallest step, then the smallest number, is named. A later attempt that logs numbers resolves it.
+
+    Source: Megatron-LM looks at each rank's loss before it is averaged, and ends the training.
+
+    False alarms: a loss over an empty set, as of an evaluation without examples. Only losses are judged, for with
+    float16 and its loss scale an infinite gradient norm is usual, and other metrics may well be NaN.
+
+    Example::
+
+        rules:
+          - name: nonfinite
+            where: {metric: "train/*"}
+            actions: [stop]
     """
 
     name = "nonfinite"
@@ -56,7 +69,7 @@ class Nonfinite(Rule):
             attempt=pulse.attempt,
             metric=metric,
             title=f"{rank.label}: {metric} is {word(value)} at step {step}",
-            text=text,
+            text=text + checkpoint(rank, ts),
             severity="critical",
             caused_at=ts,
             project=pulse.project,
