@@ -36,8 +36,10 @@ class Facts:
             self.tags.difference_update(_words(data.get("removed")))
         if event.type == "metric":
             for metric, said in data.items():
-                if isinstance(said, dict) and isinstance(role := said.get("role"), str):
-                    self.roles[metric] = role
+                if isinstance(said, dict):  # all that is defined of it, in place of what was
+                    role = said.get("role")
+                    self.roles.pop(metric, None)
+                    self.roles |= {metric: role} if isinstance(role, str) else {}
 
 
 def _words(told: Any) -> list[str]:

@@ -16,6 +16,7 @@ from runwire_alerting.course import Course, Gpu, place
 from runwire_alerting.facts import Facts
 from runwire_alerting.machine import Machine, sampled
 from runwire_alerting.pace import LOCAL, Pace
+from runwire_alerting.replicas import Replicas
 
 _SECOND = 1_000_000
 #: A gap between two pulses that is longer than this and than so many intervals is not the run's: its host slept or its
@@ -51,9 +52,11 @@ class Rank:
         planned: why it is about to be stopped, if it said so.
         facts: what is known of its run.
         course: how far its run came in all attempts.
+        replicas: what its run's ranks said of values that are to be the same on all of them.
         machine: what its samples said, None before the first.
         pace: how long its steps take by itself, None if it does not say.
         seq: the last event's place in the rank's order.
+        peers: all ranks of its run that are known, it among them; one mapping for all of them.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
         memory: what rules keep of it, by their names; it goes on with its next attempt.
         recent: of metrics that a rule judges, the last (step, value) pairs, which a notice shows.
@@ -92,9 +95,11 @@ class Rank:
     planned: str | None = None
     facts: Facts = field(default_factory=Facts)
     course: Course = field(default_factory=Course)
+    replicas: Replicas = field(default_factory=Replicas, repr=False)
     machine: Machine | None = None
     pace: Pace | None = None
     seq: int = 0
+    peers: dict[int, Rank] = field(default_factory=dict, repr=False, compare=False)
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
     recent: dict[str, deque[tuple[int, float]]] = field(default_factory=dict, repr=False)
@@ -152,6 +157,7 @@ class Health:
         self._hosts: dict[str, int] = {}
         self._facts: dict[str, Facts] = {}
         self._courses: dict[str, Course] = {}
+        self._replicas: dict[str, Replicas] = {}
 
     def __iter__(self) -> Iterator[Rank]:
         return (rank for ranks in self._runs.values() for rank in ranks.values())
@@ -210,6 +216,8 @@ class Health:
         if sampled(pulse.metrics):
             rank.machine = rank.machine or Machine()
             rank.machine.take(pulse.sent, pulse.metrics)
+        if pulse.replicated:
+            rank.replicas.take(rank.rank, rank.attempt, pulse.replicated, now)
         rank.course.reach(rank.attempt, pulse.step, pulse.checkpoint_step, now)
         if rank.ended is None and not pulse.alive:
             self._end(rank, pulse.ended or "killed", now)
@@ -257,6 +265,7 @@ class Health:
             if not ranks:
                 del self._runs[rank.run]
                 self._facts.pop(rank.run, None)
+                self._replicas.pop(rank.run, None)
         if old:
             known = {rank.host for rank in self}
             for host in self._hosts.keys() - known:
@@ -275,12 +284,16 @@ class Health:
     def begin(self, run: str, number: int, attempt: int, at: int) -> Rank:
         """Return a rank of which nothing is known yet but when it began, in place of an earlier attempt's."""
         facts, course = self._facts.setdefault(run, Facts()), self._courses.setdefault(run, Course())
-        rank = Rank(run, number, attempt, watched=at, progressed=at, facts=facts, course=course, hosts=self._hosts)
+        replicas, peers = self._replicas.setdefault(run, Replicas()), self._runs.setdefault(run, {})
+        rank = Rank(
+            run, number, attempt, watched=at, progressed=at, facts=facts, course=course, replicas=replicas,
+            peers=peers, hosts=self._hosts,
+        )  # fmt: skip
         known = self.get(run, number)
         if known is not None:
             rank.project, rank.name, rank.host = known.project, known.name, known.host
             rank.phases, rank.memory, rank.checkpoint_gap = known.phases, known.memory, known.checkpoint_gap
-        self._runs.setdefault(run, {})[number] = rank
+        peers[number] = rank
         return rank
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,15 @@ from runwire.wire.names import SYSTEM
 #: A process's own figures are in each sample.
 _SAMPLED = f"{SYSTEM}process/cpu"
 _GPU = f"{SYSTEM}gpu/"
-_MINUTES_MAX = 60
+#: An hour, the first and the last of its minutes in part.
+_MINUTES_MAX = 61
 MINUTE = 60_000_000
 #: A GPU that is used less than this, while the processors are used more than that, waits for them, percent.
 _GPU_STARVED, _CPU_BUSY = 10.0, 90.0
+#: Why a GPU is slower than it should be, by NVML's bits: hardware or heat. Others are somebody's choice, as a limit of
+#: its power is, or usual, as that it has nothing to do.
+SLOWED: Mapping[int, str] = {0x08: "hardware", 0x20: "heat", 0x40: "heat", 0x80: "the power brake"}
+_SLOWED = sum(SLOWED)
 
 
 @dataclass(slots=True)
@@ -26,6 +32,7 @@ class Minute:
         number: minutes since the epoch, by the host's clock.
         samples: how many there were.
         starved: how many showed GPUs that wait while the processors are busy.
+        slowed: how many showed a GPU that is slowed, by its number and the bits of `SLOWED`.
         gpu: the most that any of the rank's GPUs was used.
         memory: the most of the host's memory that was taken.
     """
@@ -33,6 +40,7 @@ class Minute:
     number: int
     samples: int = 0
     starved: int = 0
+    slowed: dict[tuple[str, int], int] = field(default_factory=dict)
     gpu: float | None = None
     memory: float | None = None
 
@@ -43,12 +51,14 @@ class Machine:
 
     Attributes:
         minutes: oldest first.
-        gpus: how many GPUs the last sample told of.
+        gpus: the numbers, on its host, of the GPUs of which the last sample told.
+        clocks: their clocks, MHz, as far as they are known.
         disk_percent, disk_free: how full the home's disk is, percent, and bytes that are free; None if not known.
     """
 
     minutes: deque[Minute] = field(default_factory=lambda: deque(maxlen=_MINUTES_MAX))
-    gpus: int = 0
+    gpus: frozenset[str] = frozenset()
+    clocks: dict[str, float] = field(default_factory=dict)
     disk_percent: float | None = None
     disk_free: float | None = None
 
@@ -59,12 +69,22 @@ class Machine:
             self.minutes.append(Minute(number))
         minute = self.minutes[-1]
         minute.samples += 1
-        used = [seen.last for name, seen in metrics.items() if name.startswith(_GPU) and name.endswith("/utilisation")]
-        self.gpus = len(used)
+        gpus: dict[str, dict[str, float]] = {"utilisation": {}, "clock": {}, "throttle": {}}
+        for name, seen in metrics.items():
+            if name.startswith(_GPU):
+                gpu, _, figure = name.removeprefix(_GPU).partition("/")
+                if figure in gpus:
+                    gpus[figure][gpu] = seen.last
+        used, self.clocks = gpus["utilisation"], gpus["clock"]
+        self.gpus = frozenset(used)
+        for gpu, reasons in gpus["throttle"].items():
+            if bits := int(reasons if math.isfinite(reasons) else 0) & _SLOWED:
+                minute.slowed[gpu, bits] = minute.slowed.get((gpu, bits), 0) + 1
+        most = max(used.values(), default=0.0)
         if used:
-            minute.gpu = max([*used, minute.gpu or 0.0])
+            minute.gpu = max(most, minute.gpu or 0.0)
         cpu, memory = metrics.get(f"{SYSTEM}cpu"), metrics.get(f"{SYSTEM}memory_percent")
-        if used and cpu is not None and max(used) < _GPU_STARVED and cpu.last > _CPU_BUSY:
+        if used and cpu is not None and most < _GPU_STARVED and cpu.last > _CPU_BUSY:
             minute.starved += 1
         if memory is not None:
             minute.memory = max(memory.last, minute.memory or 0.0)

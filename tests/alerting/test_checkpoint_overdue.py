@@ -27,8 +27,8 @@ def test_steps_beyond_twice_the_usual_are_told_with_what_is_at_risk() -> None:
     alert = line.alerts[0]
     assert (alert.fired_at, alert.value) == (micros(410), 2000)
     assert (
-        "2100 steps after its last checkpoint; at most 1000 were between two so far. At risk: 0.1 GPU hours."
-        in alert.text
+        "2100 steps after its last checkpoint; at most 1000 were between two so far. "
+        "At risk: 0.12 GPU hours (2 GPUs for 4 min)." in alert.text
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from samples import sample
 from timeline import Timeline, micros, pulse
 
+from runwire_alerting.declarations import Declaration
+
 
 def run(line: Timeline, begin: int, end: int, *gpus: float, **more: Any) -> None:
     """Let a run live whose GPUs are used so much, sampled each 15 s."""
@@ -26,6 +28,22 @@ def test_a_gpu_that_is_not_used_for_half_an_hour_is_told_of_and_use_resolves_it(
     alert = line.alerts[0]
     assert micros(600 + 1800) <= alert.fired_at <= micros(600 + 1875)
     assert (alert.severity, alert.value, alert.title) == ("warning", 1.0, "bold-mlp has not used its GPU for 30 min")
+
+
+def test_an_hour_is_the_longest_time_that_can_be_set() -> None:
+    """Minutes are kept for as long."""
+    line = Timeline(given=[Declaration(name="gpu_idle", params={"after": 3600})])
+    run(line, 0, 4000, 1.0)
+    assert [alert.fired_at for alert in line.alerts] == [micros(3600)]
+
+
+def test_the_end_of_a_next_attempt_that_is_not_sampled_resolves_it() -> None:
+    """As where sampling was turned off."""
+    line = Timeline()
+    run(line, 0, 2000, 0.0)
+    line.read(2001, pulse(2001, attempt=2000))
+    line.read(2002, pulse(2002, attempt=2000, alive=False, ended="finished"))
+    assert line.said == [("gpu_idle", "firing", 1), ("gpu_idle", "resolved", 1)]
 
 
 def test_one_gpu_of_several_that_is_used_is_enough() -> None:

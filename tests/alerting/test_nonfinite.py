@@ -140,3 +140,15 @@ def test_an_offender_does_not_pass_its_own_resume() -> None:
         pulse(21, rank=1, attempt=20, metrics={"loss": nan_loss(50, 20.5)}),
     )
     assert [(alert.rank, alert.step) for alert in line.alerts] == [(0, 100)]
+
+
+def test_a_metric_is_a_loss_as_long_as_the_run_says_so() -> None:
+    """A definition holds all that is said of a metric: one without a role takes it back."""
+    line = Timeline()
+    line.read(1, event(1, "metric", perplexity={"role": "loss"}))
+    line.read(2, event(2, "metric", perplexity={"hidden": True}))
+    line.read(3, pulse(3, metrics={"perplexity": nan_loss(7, 3)}))
+    assert line.alerts == []
+    line.read(4, event(4, "metric", perplexity={"role": "loss"}))
+    line.read(5, pulse(5, metrics={"perplexity": nan_loss(9, 5)}))
+    assert line.said == [("nonfinite", "firing", 1)]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 from parts import until
 
@@ -244,6 +245,13 @@ def test_a_process_has_the_gpus_that_cuda_shows_it(
 ) -> None:
     """By index, UUID or its beginning, up to the first word that names none; of several it is the local rank's."""
     assert gpu.own(["GPU-aa11", "GPU-aa22", "GPU-bb33"], visible, local_rank) == mine
+
+
+def test_nvml_is_asked_by_names_that_it_has_and_what_it_does_not_tell_is_left_out() -> None:
+    """NVIDIA's own binding, of which a GPU is asked that there is not: it refuses each question, and knows each."""
+    gpus = gpu.Gpus(pynvml, {3: None})
+    assert gpus.read() == {}
+    assert gpus.about() == [{"index": 3}]
 
 
 def test_gpu_faults_in_the_kernels_log_are_told_once(tmp_path: Path) -> None:

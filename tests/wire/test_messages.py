@@ -28,6 +28,7 @@ PULSE = Pulse(
     steps=10,
     step_seconds_max=0.5,
     phase="train",
+    replicated={"norm": (8, math.inf), "loss": (7, 0.5)},
     metrics={
         "loss": MetricPulse(
             count=4,

@@ -24,20 +24,22 @@ from runwire_alerting.rules.nonfinite import Nonfinite
 from runwire_alerting.rules.phase_overrun import PhaseOverrun
 from runwire_alerting.rules.preempted import Preempted
 from runwire_alerting.rules.ranks_disagree import RanksDisagree
+from runwire_alerting.rules.replicas_disagree import ReplicasDisagree
 from runwire_alerting.rules.restart_without_progress import RestartStorm, RestartWithoutProgress
 from runwire_alerting.rules.rule import Rule
 from runwire_alerting.rules.slow_start import SlowStart
 from runwire_alerting.rules.stalled import Stalled
 from runwire_alerting.rules.straggler import Straggler
 from runwire_alerting.rules.suspect_node import SuspectNode
+from runwire_alerting.rules.throttle import Throttle
 from runwire_alerting.rules.user import User
 from runwire_alerting.settings import Settings
 
 #: In the order in which they judge: a crash before the stall and the silence that it causes.
 _KINDS: tuple[type[Rule], ...] = (
-    Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree, PhaseOverrun,
-    Stalled, SlowStart, HostLost, GpuXid, GpuIdle, Straggler, CheckpointOverdue, SuspectNode, DiskFull, MemoryCreep,
-    InputBottleneck, Finished, *map(detecting.kind, DETECTORS),
+    Nonfinite, Crash, Restarting, Preempted, RestartWithoutProgress, RestartStorm, User, RanksDisagree,
+    ReplicasDisagree, PhaseOverrun, Stalled, SlowStart, HostLost, GpuXid, GpuIdle, Straggler, CheckpointOverdue,
+    SuspectNode, DiskFull, MemoryCreep, InputBottleneck, Throttle, Finished, *map(detecting.kind, DETECTORS),
 )  # fmt: skip
 KINDS: dict[str, type[Rule]] = {kind.name: kind for kind in _KINDS}
 

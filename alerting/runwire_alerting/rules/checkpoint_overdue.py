@@ -8,7 +8,7 @@ from pydantic import Field
 
 from runwire_alerting.book import Book, Resolve, Verdict
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, Settable
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, at_risk, company, gpus_in_use
 
 
 class CheckpointOverdue(Rule):
@@ -16,7 +16,8 @@ class CheckpointOverdue(Rule):
 
     Formula: steps since the last checkpoint > ``factor`` x the most steps so far between two. Steps count and not time,
     so evaluation between is none of it. What is at risk is told in GPU hours, the time since the checkpoint x the GPUs
-    of all ranks, or in hours of processes where no GPU is known. A newer checkpoint, or the end, resolves it.
+    of which the living ranks tell, or in hours of processes where they tell of none. A newer checkpoint, or the end,
+    resolves it.
 
     Source: no tracker has it; the factor 2 is ours.
 
@@ -57,14 +58,13 @@ class CheckpointOverdue(Rule):
         own = book.own(last.run, self.name, last.rank)
         if own is not None and (own.value or 0) >= step and (own.attempt or 0) >= last.attempt:
             return
-        hours, steps = max(last.sent - at, 0) / SECOND / 3600, (last.step or 0) - step
-        gpus = sum(rank.machine.gpus for rank in ranks if rank.machine is not None and rank.ended is None)
-        of, many = ("GPU", gpus) if gpus else ("process", len(ranks))
+        steps, gpus = (last.step or 0) - step, gpus_in_use(last)
+        count, what = (gpus, "GPU") if gpus else (len(company(last)), "process")
         yield self.fire(
             last,
             title=f"{last.label} has saved no checkpoint since step {step}",
             text=f"{last.who}: at step {last.step}, {steps} steps after its last checkpoint; at most {gap} "
-            f"were between two so far. At risk: {hours * many:.1f} {of} hours.",
+            f"were between two so far. At risk: {at_risk(count, what, max(last.sent - at, 0) / SECOND)}.",
             severity="warning",
             value=float(step),
             caused_at=at,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import Field
 
-from runwire.wire import Pulse
-from runwire_alerting.book import Book, Verdict
+from runwire.wire import Alert
+from runwire_alerting.book import Book
 from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.machine import sampled
+from runwire_alerting.machine import Machine
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import Rule, Settable, ended, news
+from runwire_alerting.rules.rule import Settable
+from runwire_alerting.rules.sampling import Sampling, Trouble
 
 _EXPLAINED = ("stalled", "crash", "restarting", "host_lost", "ranks_disagree", "phase_overrun")
 
 
-class GpuIdle(Rule):
+class GpuIdle(Sampling):
     """Detects that no GPU of a rank is used, though the run makes steps.
 
     Formula: all samples of all the rank's GPUs in the last ``after`` seconds are below ``below`` percent. A run that
@@ -48,36 +47,24 @@ class GpuIdle(Rule):
         below: float = Field(default=5.0, gt=0, le=100, description="a GPU used less than this, percent, is idle")
         after: Seconds = Field(default=1800.0, ge=60, le=3600, description="... if it is so for so many seconds")
 
-    def __init__(self, params: Params) -> None:
-        self._params = params
-
-    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
-        """Judge a sample of the machine, and the end."""
-        alert = book.own(pulse.run, self.name, pulse.rank)
-        firing = alert is not None and alert.state == "firing"
-        if not (firing or sampled(pulse.metrics)) or pulse.attempt < rank.attempt:
-            return
-        minutes = rank.machine.minutes if rank.machine is not None else ()
-        used = minutes[-1].gpu if minutes else None
-        if alert is not None and firing:
-            well = used is not None and used >= self._params.below and news(alert, rank, pulse.sent)
-            yield from ended(alert, rank, well=well, words=f"a GPU is used to {used:.0f} %." if well else "")
-            return
-        if rank.machine is None or rank.ended is not None or not rank.steps or bounded(rank):
-            return
-        window = rank.machine.last(self._params.after, pulse.sent, rank.watched)
+    def trouble(self, rank: Rank, machine: Machine, book: Book) -> Trouble | None:
+        """Judge how much its GPUs were used."""
+        if not rank.steps or bounded(rank):
+            return None
+        window = self.last(self._params.after, rank, machine)
         if not window or any(minute.gpu is None or minute.gpu >= self._params.below for minute in window):
-            return
-        if not news(alert, rank, pulse.sent) or any(book.firing(pulse.run, cause) for cause in _EXPLAINED):
-            return
-        most, minutes_long = max(minute.gpu or 0.0 for minute in window), self._params.after / 60
-        yield self.fire(
-            rank,
-            title=f"{rank.label} has not used its {'GPU' if rank.machine.gpus == 1 else 'GPUs'} for "
-            f"{minutes_long:.0f} min",
-            text=f"{rank.who}: none of its {rank.machine.gpus} GPUs was used to more than {most:.0f} % in the last "
-            f"{minutes_long:.0f} min, though it makes steps.",
-            severity="warning",
-            value=most,
-            caused_at=pulse.sent,
+            return None
+        if any(book.firing(rank.run, cause) for cause in _EXPLAINED):
+            return None
+        most, minutes, gpus = max(minute.gpu or 0.0 for minute in window), self._params.after / 60, len(machine.gpus)
+        return Trouble(
+            most,
+            f"{rank.label} has not used its {'GPU' if gpus == 1 else 'GPUs'} for {minutes:.0f} min",
+            f"{rank.who}: none of its {gpus} GPUs was used to more than {most:.0f} % in the last {minutes:.0f} min, "
+            "though it makes steps.",
         )
+
+    def well(self, alert: Alert, rank: Rank, machine: Machine) -> str:  # noqa: ARG002
+        """Judge whether one is used."""
+        used = machine.minutes[-1].gpu
+        return f"a GPU is used to {used:.0f} %." if used is not None and used >= self._params.below else ""

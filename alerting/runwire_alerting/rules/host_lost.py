@@ -9,7 +9,7 @@ from pydantic import Field
 from runwire_alerting.book import Book, Verdict
 from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.rules.rule import SECOND, Rule, Settable, ended, news, numbers
+from runwire_alerting.rules.rule import SECOND, Rule, Settable, checkpoint, ended, news, numbers
 
 #: So many pulses must be missing, however short the time that is set.
 _PULSES_MISSING = 3
@@ -85,7 +85,8 @@ class HostLost(Rule):
         return self.fire(
             first,
             title=f"{first.label} {title}",
-            text=f"{first.who}: no sign of life for {seconds:.0f} s, {why}.{where}{step}",
+            text=f"{first.who}: no sign of life for {seconds:.0f} s, {why}.{where}{step}"
+            + checkpoint(first, first.heard),
             severity="critical",
             caused_at=first.heard,
         )

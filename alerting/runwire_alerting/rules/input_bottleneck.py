@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import Field
 
-from runwire.wire import Pulse
-from runwire_alerting.book import Book, Verdict
+from runwire.wire import Alert
+from runwire_alerting.book import Book
 from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.machine import sampled
+from runwire_alerting.machine import Machine
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import Rule, Settable, ended, news
+from runwire_alerting.rules.rule import Settable
+from runwire_alerting.rules.sampling import Sampling, Trouble, share
 
 
-class InputBottleneck(Rule):
+class InputBottleneck(Sampling):
     """Detects that GPUs starve while the host's processors work: the input is not made fast enough.
 
     Formula: in more than ``share`` of the samples of the last ``after`` seconds the rank's GPUs were used to less than
@@ -42,31 +41,22 @@ class InputBottleneck(Rule):
         share: float = Field(default=0.5, gt=0, lt=1, description="of so many of the samples, 0 to 1")
         after: Seconds = Field(default=600.0, ge=60, le=3600, description="... in the last so many seconds")
 
-    def __init__(self, params: Params) -> None:
-        self._params = params
+    def trouble(self, rank: Rank, machine: Machine, book: Book) -> Trouble | None:  # noqa: ARG002
+        """Judge how often its GPUs waited."""
+        starved = self._starved(rank, machine)
+        if starved is None or starved <= self._params.share or not rank.steps or bounded(rank):
+            return None
+        return Trouble(
+            starved,
+            f"{rank.label}: its GPUs on {rank.host} wait for the processors",
+            f"{rank.who}: in {100 * starved:.0f} % of the samples of the last {self._params.after / 60:.0f} min its "
+            "GPUs were used to less than 10 % while the processors were to more than 90 %.",
+        )
 
-    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
-        """Judge a sample of the machine, and the end."""
-        alert = book.own(pulse.run, self.name, pulse.rank)
-        firing = alert is not None and alert.state == "firing"
-        if not (firing or sampled(pulse.metrics)) or rank.machine is None or pulse.attempt < rank.attempt:
-            return
-        window = rank.machine.last(self._params.after, pulse.sent, rank.watched)
-        samples = sum(minute.samples for minute in window)
-        share = sum(minute.starved for minute in window) / samples if samples else None
-        if alert is not None and firing:
-            well = share is not None and share < self._params.share / 2
-            yield from ended(alert, rank, well=well, words="its GPUs are fed again.")
-            return
-        if share is None or share <= self._params.share or rank.ended is not None or not rank.steps or bounded(rank):
-            return
-        if news(alert, rank, pulse.sent):
-            yield self.fire(
-                rank,
-                title=f"{rank.label}: its GPUs on {rank.host} wait for the processors",
-                text=f"{rank.who}: in {100 * share:.0f} % of the samples of the last {self._params.after / 60:.0f} min "
-                "its GPUs were used to less than 10 % while the processors were to more than 90 %.",
-                severity="warning",
-                value=share,
-                caused_at=pulse.sent,
-            )
+    def well(self, alert: Alert, rank: Rank, machine: Machine) -> str:  # noqa: ARG002
+        """Judge whether they wait less."""
+        starved = self._starved(rank, machine)
+        return "its GPUs are fed again." if starved is not None and starved < self._params.share / 2 else ""
+
+    def _starved(self, rank: Rank, machine: Machine) -> float | None:
+        return share(self.last(self._params.after, rank, machine), lambda minute: minute.starved)

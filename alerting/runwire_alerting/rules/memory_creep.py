@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pydantic import Field
 
-from runwire.wire import Pulse
-from runwire_alerting.book import Book, Verdict
+from runwire.wire import Alert
+from runwire_alerting.book import Book
 from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
-from runwire_alerting.machine import Minute, sampled
-from runwire_alerting.rules.rule import Rule, Settable, ended, news
+from runwire_alerting.machine import Machine, Minute
+from runwire_alerting.rules.rule import Settable
+from runwire_alerting.rules.sampling import Sampling, Trouble
 
 #: It is over when so much less is taken than when it fired, percent.
 _MARGIN = 2.0
@@ -20,7 +21,7 @@ _FIT_SECONDS = 600.0
 _FIT_MIN = 0.9
 
 
-class MemoryCreep(Rule):
+class MemoryCreep(Sampling):
     """Detects that a host's memory is about to be full: then the kernel kills the training.
 
     Formula: at least ``above`` percent of it is taken; or a line through the minutes of the last ten, which fits
@@ -47,34 +48,27 @@ class MemoryCreep(Rule):
         above: float = Field(default=95.0, gt=0, le=100, description="so many percent are taken")
         within: Seconds = Field(default=3600.0, gt=0, description="... or will be all within so many seconds")
 
-    def __init__(self, params: Params) -> None:
-        self._params = params
-
-    def pulse(self, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
-        """Judge a sample of the machine, and the end."""
-        alert = book.own(pulse.run, self.name, pulse.rank)
-        firing = alert is not None and alert.state == "firing"
-        if not (firing or sampled(pulse.metrics)) or rank.machine is None or pulse.attempt < rank.attempt:
-            return
-        taken = rank.machine.minutes[-1].memory
-        if alert is not None and firing:
-            well = taken is not None and taken <= (alert.value or 0) - _MARGIN
-            yield from ended(alert, rank, well=well, words="there is room in its memory again.")
-            return
-        if taken is None or rank.ended is not None or not news(alert, rank, pulse.sent):
-            return
-        left = _seconds_left(rank.machine.last(_FIT_SECONDS, pulse.sent, rank.watched))
+    def trouble(self, rank: Rank, machine: Machine, book: Book) -> Trouble | None:  # noqa: ARG002
+        """Judge how much memory is taken, and when all of it will be."""
+        taken = machine.minutes[-1].memory
+        if taken is None:
+            return None
+        left = _seconds_left(self.last(_FIT_SECONDS, rank, machine))
         soon = left is not None and left <= self._params.within
-        if taken >= self._params.above or soon:
-            when = f", and at this pace all of it in {(left or 0) / 60:.0f} min" if soon else ""
-            yield self.fire(
-                rank,
-                title=f"{rank.label}: the memory of {rank.host} is taken to {taken:.0f} %",
-                text=f"{rank.who}: {taken:.1f} % of the host's memory is taken{when}.",
-                severity="warning",
-                value=taken,
-                caused_at=pulse.sent,
-            )
+        if taken < self._params.above and not soon:
+            return None
+        when = f", and at this pace all of it in {(left or 0) / 60:.0f} min" if soon else ""
+        return Trouble(
+            taken,
+            f"{rank.label}: the memory of {rank.host} is taken to {taken:.0f} %",
+            f"{rank.who}: {taken:.1f} % of the host's memory is taken{when}.",
+        )
+
+    def well(self, alert: Alert, rank: Rank, machine: Machine) -> str:  # noqa: ARG002
+        """Judge whether less is taken than was."""
+        taken = machine.minutes[-1].memory
+        less = taken is not None and taken <= (alert.value or 0) - _MARGIN
+        return "there is room in its memory again." if less else ""
 
 
 def _seconds_left(minutes: Sequence[Minute]) -> float | None:

@@ -10,7 +10,7 @@ from runwire_alerting.book import Book, Verdict
 from runwire_alerting.declarations import Seconds
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.phase_overrun import bounded
-from runwire_alerting.rules.rule import Rule, Settable, ended, explained, news, numbers
+from runwire_alerting.rules.rule import Rule, Settable, checkpoint, ended, explained, news, numbers
 
 #: A rank's pace is known after so many steps.
 _STEPS_KNOWN = 5
@@ -74,7 +74,7 @@ class RanksDisagree(Rule):
             first,
             title=f"{first.label}: {numbers(behind)} stopped at step {first.step}, others are at {top}",
             text=f"{first.who}: alive, but no step for {first.pause:.0f} s after step {first.step}, while others went "
-            f"on to step {top}. Behind: {numbers(behind)} of {len(ranks)}.",
+            f"on to step {top}. Behind: {numbers(behind)} of {len(ranks)}." + checkpoint(first, first.sent),
             severity="critical",
             caused_at=first.moved,
         )

@@ -19,6 +19,8 @@ from runwire_alerting.health import Rank
 SECOND = 1_000_000
 _SPANS_MAX = 20
 _LATE = 600 * SECOND
+#: Ranks of a job that ended within this time ended together.
+_TOGETHER = 60 * SECOND
 #: What is wrong with one rank and makes the others wait for it.
 _STANDS_STILL = ("ranks_disagree", "phase_overrun")
 _WENT = ("crash", "restarting", "host_lost")
@@ -124,11 +126,40 @@ def numbers(ranks: Iterable[Rank]) -> str:
 
 
 def checkpoint(rank: Rank, ts: int) -> str:
-    """Return the words that say where a run could go on from, as of ``ts``; nothing if it never said."""
-    if rank.checkpoint_step is None or rank.checkpoint_at is None:
+    """Return the words that say where a run could go on from, as of ``ts`` by the clock of a rank's host, and what
+    would be lost; nothing if no rank ever said.
+    """
+    saved = [peer for peer in rank.peers.values() if peer.checkpoint_step is not None and peer.checkpoint_at]
+    if not saved:
         return ""
-    minutes = max(ts - rank.checkpoint_at, 0) / SECOND / 60
-    return f" Its last checkpoint is of step {rank.checkpoint_step}, saved {minutes:.0f} min before."
+    last = max(saved, key=lambda peer: peer.checkpoint_step or 0)
+    # Each host's time by its own clock; what lies between two of them by ours.
+    age = last.sent - (last.checkpoint_at or 0) + rank.arrived - last.arrived + (ts - rank.sent if rank.sent else 0)
+    seconds = max(age, 0) / SECOND
+    gpus = gpus_in_use(rank)
+    risk = f": {at_risk(gpus, 'GPU', seconds)}" if gpus else ""
+    return f" Its last checkpoint is of step {last.checkpoint_step}, saved {seconds / 60:.0f} min before{risk}."
+
+
+def at_risk(count: int, what: str, seconds: float) -> str:
+    """Return the words that say what so many GPUs, or processes, did in that time."""
+    hours, many = count * seconds / 3600, "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{hours:.{1 if hours >= 1 else 2}f} {what} hours ({count} {what}{many} for {seconds / 60:.0f} min)"
+
+
+def gpus_in_use(rank: Rank) -> int | None:
+    """Return how many GPUs the ranks have that live, or ended with this one; None if one of them does not say."""
+    found: set[tuple[str, str]] = set()
+    for peer in company(rank):
+        if peer.machine is None:
+            return None
+        found.update((peer.host, gpu) for gpu in peer.machine.gpus)
+    return len(found)
+
+
+def company(rank: Rank) -> list[Rank]:
+    """Return the ranks of a run that live, or ended with this one."""
+    return [peer for peer in rank.peers.values() if peer.ended is None or peer.arrived >= rank.arrived - _TOGETHER]
 
 
 def explained(rank: Rank, book: Book) -> bool:

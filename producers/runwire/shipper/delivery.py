@@ -332,6 +332,7 @@ def _saved(folder: Path, meta: Meta) -> tuple[Position, Mark, Position]:
             planned=tuple(mark["planned"]) if mark.get("planned") else None,
             stopped=bool(mark.get("stopped")),
             doing=dict(mark["doing"]),
+            replicated=tuple(mark.get("replicated", ())),
         )
         return _position(told["ship"]), watch, _position(told.get("console", (0, 0)))
     except (KeyError, TypeError, ValueError):  # nothing, or nothing that can be read: then all of it once more

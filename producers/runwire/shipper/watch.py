@@ -16,6 +16,7 @@ from zlib import crc32
 from runwire.shipper import slots
 from runwire.shipper.flight import Flight
 from runwire.shipper.link import Link
+from runwire.shipper.replicated import Replicated
 from runwire.shipper.tail import last_lines
 from runwire.shipper.vitals import Progress, Vitals
 from runwire.spool import TERMINATED, Damage, Item, Meta, Position, Reader, Rows, Told
@@ -47,6 +48,7 @@ class Mark(NamedTuple):
         planned: why the run is about to be stopped, and until when (microseconds since the epoch) an end is that.
         stopped: whether the run said of its end that it was asked for or planned.
         doing: what pulses tell of the run's place in its job, its phase and its last checkpoint, by their fields.
+        replicated: the metrics that are to be the same on all ranks.
     """
 
     position: Position
@@ -58,6 +60,7 @@ class Mark(NamedTuple):
     planned: tuple[str, int] | None = None
     stopped: bool = False
     doing: Mapping[str, Any] = MappingProxyType({})
+    replicated: tuple[str, ...] = ()
 
 
 class Watch:
@@ -97,6 +100,7 @@ class Watch:
         #: The mark before the first row that no pulse has told.
         self._untold: Mark | None = None
         self._vitals = Vitals(mark.progress)
+        self._replicated = Replicated(mark.replicated)
         self._seen_alive = False
         # Spools that are found together are not to go on in step: the second pulse comes earlier, in a slot by the run.
         self._interval = INTERVAL * (1 + crc32(meta.run.encode()) % _PHASES) / _PHASES
@@ -186,6 +190,8 @@ class Watch:
             if isinstance(item, Rows):
                 self._untold = self._untold or self._here
                 urgent |= self._vitals.add(item)
+                if self._replicated:
+                    self._replicated.add(item)
             elif isinstance(item, Told):
                 self._tell(item.seq, item.event, item.end)
             elif isinstance(item, Damage):
@@ -210,6 +216,9 @@ class Watch:
             self.due = 0.0  # whoever finishes waits for the delivery
         elif kind == "alert":
             self.alerting = _now()
+        elif kind == "metric":
+            self._replicated.define(data)
+            self._here = self._here._replace(replicated=self._replicated.metrics)
         elif kind == "start":
             self._here = self._here._replace(doing={**self._here.doing, **_place(data)})
         elif kind == "phase":
@@ -308,6 +317,7 @@ class Watch:
             "step_seconds_max": self._vitals.step_seconds_max,
             "ended": ended,
             "waiting_bytes": waiting,
+            "replicated": self._replicated.drain(),
             # The last pulse may be read before the event that says the same.
             "console": self._console or None if ended in ("killed", "failed") else None,
             **self._here.doing,

@@ -104,6 +104,9 @@ class Gpus:
             "memory_percent": lambda handle: _percent(nvml.nvmlDeviceGetMemoryInfo(handle)),
             "power": lambda handle: nvml.nvmlDeviceGetPowerUsage(handle) / _MILLIWATTS,
             "temperature": lambda handle: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+            "clock": lambda handle: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+            # By its old name, which drivers of before 535 know, too.
+            "throttle": nvml.nvmlDeviceGetCurrentClocksThrottleReasons,
         }
         return {
             f"{SYSTEM}gpu/{index}/{name}": float(value)

@@ -127,6 +127,8 @@ class Pulse:
         restarts: how often its launcher has started the job's processes anew, None if it does not say.
         restarts_max: how often it does so at most, None if it does not say.
         stage: its rank in pipeline parallelism, None if it does not say.
+        replicated: of metrics that are to be the same on all ranks, by name, one of the steps since the last pulse, and
+            its value; ranks tell of the same steps mostly.
         metrics: by name.
     """
 
@@ -156,6 +158,7 @@ class Pulse:
     stage: int | None = None
     waiting_bytes: int = 0
     console: list[str] = field(default_factory=list)
+    replicated: dict[str, tuple[int, float]] = field(default_factory=dict)
     metrics: dict[str, MetricPulse] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -198,6 +201,7 @@ class Pulse:
             stage=_optional_integer(record, "stage"),
             waiting_bytes=_natural(record, "waiting_bytes"),
             console=_texts(record, "console"),
+            replicated=_replicated(record),
             metrics={_metric(name): _metric_pulse(item) for name, item in metrics.items()},
         )
 
@@ -402,6 +406,13 @@ def _pairs(record: dict[str, Any], key: str) -> list[tuple[int, float]]:
     if len(pairs) > BEFORE_MAX or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise WireError(f"{key} is not a list of at most {BEFORE_MAX} (step, value) pairs")
     return [(_integer({key: step}, key), number(value)) for step, value in pairs]
+
+
+def _replicated(record: dict[str, Any]) -> dict[str, tuple[int, float]]:
+    told = _optional(record, "replicated", dict) or {}
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in told.values()):
+        raise WireError(f"replicated is {told!r:.80}, expected a step and a value by metric")
+    return {_metric(name): (_integer({name: step}, name), number(value)) for name, (step, value) in told.items()}
 
 
 def _texts(record: dict[str, Any], key: str) -> list[str]:
