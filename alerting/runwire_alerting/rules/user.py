@@ -21,7 +21,6 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 class User(Rule):
-<<<<<<< HEAD
     """Passes on what the training code itself says by ``run.alert(title, text, level)``.
 
     Formula: one alert for each call. It is a message and no state: nothing resolves it. ``INFO`` is told as info,
@@ -30,16 +29,6 @@ class User(Rule):
     Source: wandb's ``run.alert``, which trainings call already.
 
     False alarms: those of the program; one that says the same at each step is an alert at each step.
-=======
-    """Tells what the training says by ``run.alert``.
-
-    Formula: each call is an alert of its own, of the level that it names. It is a message and no state: nothing
-    resolves it.
-
-    Source: what people write into their own code, as with wandb's ``alert``.
-
-    False alarms: those of the training's own code.
->>>>>>> w-b
 
     Example::
 
