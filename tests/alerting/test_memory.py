@@ -98,17 +98,23 @@ def test_a_pulse_that_is_read_again_is_given_to_no_detector_twice() -> None:
 
 
 def test_everything_that_is_known_of_a_rank_comes_back() -> None:
-    """Each field, tags, config and roles, and the detectors' states; what is no such record is refused."""
+    """Each field, tags, config and roles, the detectors' states, GPUs, and that it died; what is no such record is
+    refused.
+    """
     line = line_of()
     line.read(1, event(1, "start", project="p", tags=["a"], config={"lr": 0.1}), event(1, "metric", acc={"role": "x"}))
+    line.read(1, event(1, "about", gpus=[{"pci": "00000000:3B:00.0", "index": 0, "uuid": "GPU-1"}]))
     line.read(2, pulse(2, phase="eval", phase_since=micros(1), metrics=logged(1.0)))
+    line.read(3, event(3, "lost", reason="killed"))
     before = rank_of(line)
     value = memory.encode(before)
     other = line_of()
     other.watch.restore(value, micros(9))
     after = rank_of(other)
     assert memory.encode(after) == value
-    assert (after.facts, after.phase, after.arrived) == (before.facts, "eval", micros(9))
+    assert (after.facts, after.phase, after.arrived, after.ended) == (before.facts, "eval", micros(9), "killed")
+    assert (after.course.deaths, after.course.gpus) == (before.course.deaths, before.course.gpus)
+    assert len(after.course.deaths) == len(after.course.gpus) == 1
     assert after.memory["rising"].chosen["loss"]._count == 1
     for bad in (b"no json", b"{}", b'{"v":1}', b'{"v":99}', b"[]"):
         with pytest.raises(WireError):
