@@ -43,7 +43,7 @@ class Blindness:
     def look(self, reason: str | None, now: int) -> Alert | None:
         """Take in why not all is seen, None if it is. Return what is to be told, None for nothing."""
         if now - self._looked > _LOOK_GAP_MAX:
-            reason = reason or f"it stood still for {(now - self._looked) / _SECOND:.0f} s"
+            reason = f"it stood still for {(now - self._looked) / _SECOND:.0f} s"
         self._looked = now
         self.seconds = 0.0 if reason is None else max(now - self._seen, 0) / _SECOND
         stands = self.alert if self.alert is not None and self.alert.state == "firing" else None
