@@ -47,9 +47,10 @@ $(INTEGRATIONS)/.ready: $(READY) requirements-integrations.lock pyproject.toml
 integrations: $(INTEGRATIONS)/.ready ## run the integrations' tests against the real libraries, in .venv-integrations
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations
 
-faults: $(READY) ## kill, freeze and multiply the processes while runs log: ROUNDS=100 SEED=1, or one ROUND=7 of a SEED
-	PYTHONPATH=tests:tests/stream:tests/end_to_end $(BIN)/python -m faults --seed $(SEED) \
-		$(if $(ROUND),--round $(ROUND),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
+faults: $(READY) ## kill, freeze and multiply the processes while runs log: ROUNDS=100 SEED=1, or one ROUND=7 of a SEED; ALERTS=200: alerting's
+	PYTHONPATH=tests:tests/stream:tests/alerting:tests/end_to_end $(BIN)/python -m \
+		$(if $(ALERTS),faults.alerts --alerts $(ALERTS),faults $(if $(ROUND),--round $(ROUND),--rounds $(ROUNDS))) \
+		--seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(KEEP),--keep)
 
 lint: $(READY) ## ruff, the type checker, the import rules
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Facts:
         """Take in an event."""
         data = event.data
         if event.type in ("start", "config"):
-            self.config.update(_leaves(data.get("config") if event.type == "start" else data, ""))
+            self.config.update(_leaves(data.get("config") if event.type == "start" else data))
         if event.type in ("start", "tags"):
             self.tags.update(_words(data.get("tags")))
             self.tags.difference_update(_words(data.get("removed")))
@@ -46,9 +46,12 @@ def _words(told: Any) -> list[str]:
     return [tag for tag in told if isinstance(tag, str)] if isinstance(told, list) else []
 
 
-def _leaves(told: Any, before: str) -> Iterator[tuple[str, Any]]:
-    for key, value in told.items() if isinstance(told, Mapping) else ():
+def _leaves(told: Any) -> Iterator[tuple[str, Any]]:
+    # By a stack of its own: what a process says may be nested deeper than Python calls.
+    stack = list(reversed(told.items())) if isinstance(told, dict) else []
+    while stack:
+        path, value = stack.pop()
         if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{before}{key}.")
+            stack += [(f"{path}.{key}", inner) for key, inner in reversed(value.items())]
         else:
-            yield f"{before}{key}", value
+            yield path, value

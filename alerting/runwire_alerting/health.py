@@ -12,7 +12,8 @@ from typing import Any
 
 from runwire.wire import ATTEMPT_SHIFT, Event, Pulse
 from runwire.wire.messages import BEFORE_MAX
-from runwire_alerting.course import Course, Gpu, place
+from runwire_alerting.course import Course
+from runwire_alerting.events import ending, gpus, restarts
 from runwire_alerting.facts import Facts
 from runwire_alerting.machine import Machine, sampled
 from runwire_alerting.pace import LOCAL, Pace
@@ -238,16 +239,16 @@ class Health:
             rank.project, rank.name, rank.host = (
                 str(event.data.get(key) or getattr(rank, key)) for key in ("project", "name", "host")
             )
-            rank.restarts, rank.restarts_max = _restarts(event.data.get("restarts"))
+            rank.restarts, rank.restarts_max = restarts(event)
         if event.type == "phase" and event.ts >= rank.phase_since:
             phase, limit = event.data.get("phase"), event.data.get("limit")
             seconds = float(limit) if isinstance(limit, (int, float)) else None
             _enter(rank, phase if isinstance(phase, str) else None, event.ts, seconds)
         if event.type == "about":
-            _note_gpus(rank, event.data.get("gpus"))
+            rank.course.gpus |= {(rank.host, at): gpu for at, gpu in gpus(event)}
         if event.type == "planned_stop":
             rank.planned = str(event.data.get("reason") or "planned")
-        ended = _ending(event)
+        ended = ending(event)
         lines = event.data.get("console") if ended is not None else None
         if isinstance(lines, list):
             rank.console = [line for line in lines if isinstance(line, str)]
@@ -306,35 +307,3 @@ def _enter(rank: Rank, phase: str | None, since: int, limit: float | None) -> No
     if since > rank.phase_since and rank.phase is not None and len(rank.phases) < _PHASES_MAX:
         rank.phases[rank.phase] = max(rank.phases.get(rank.phase, 0.0), (since - rank.phase_since) / _SECOND)
     rank.phase, rank.phase_since, rank.phase_limit = phase, since, limit
-
-
-def _restarts(told: object) -> tuple[int | None, int | None]:
-    if isinstance(told, dict) and isinstance(told.get("count"), int) and isinstance(told.get("max"), int):
-        return told["count"], told["max"]
-    return None, None
-
-
-def _note_gpus(rank: Rank, told: object) -> None:
-    for gpu in told if isinstance(told, list) else []:
-        if isinstance(gpu, dict) and isinstance(gpu.get("pci"), str) and isinstance(gpu.get("index"), int):
-            whose = Gpu(rank.rank, gpu["index"], str(gpu.get("uuid") or ""))
-            rank.course.gpus[rank.host, place(gpu["pci"])] = whose
-
-
-def _ending(event: Event) -> str | None:
-    if event.type in _ENDS and event.data.get("stopped") is True:
-        return "stopped"  # whoever asked for it, or planned it, knows
-    if event.type == "lost":
-        return "killed"
-    if event.type == "exception":
-        # Ctrl-C is a person's decision, nothing that a person must be told of.
-        return "interrupted" if event.data.get("kind") == "KeyboardInterrupt" else "failed"
-    if event.type == "finish":
-        code = event.data.get("exit_code") or 0
-        return "finished" if code == 0 else "interrupted" if code == _EXIT_SIGINT else "failed"
-    return None
-
-
-_ENDS = ("lost", "exception", "finish")
-#: What a shell says of a process that ended by SIGINT.
-_EXIT_SIGINT = 130

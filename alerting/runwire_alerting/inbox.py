@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,18 +68,30 @@ def parse(event: Any) -> Came:
     return Came(event, read, refused)
 
 
+def sort(
+    came: Iterable[Came], stray: Callable[[Message], bool]
+) -> tuple[list[tuple[Pulse | Event, int]], list[tuple[Message, str]], list[Message]]:
+    """Return what is to be judged, with its partitions, in order; what cannot be read; and what belongs elsewhere."""
+    read: list[tuple[Pulse | Event, int]] = []
+    refused: list[tuple[Message, str]] = []
+    strays: list[Message] = []
+    for item in came:
+        for message, record in item.read:
+            if stray(message):
+                strays.append(message)
+            else:
+                read.append((record, message.partition))
+        for message, reason in item.refused:
+            if stray(message):
+                strays.append(message)
+            else:
+                refused.append((message, reason))
+    return read, refused, strays
+
+
 def letters(refused: list[tuple[Message, str]]) -> list[tuple[Message, str]]:
     """Return what is ours to bury: the stream reads events, too, and buries those that cannot be read."""
     for message, reason in refused:
         if message.topic != PULSE:
             _log.warning("unreadable event", reason=reason, partition=message.partition, offset=message.offset)
     return [letter for letter in refused if letter[0].topic == PULSE]
-
-
-def read_alert(value: bytes | None) -> Alert | None:
-    """Return a record of an alert; None, and say so, if it is none."""
-    try:
-        return Alert.parse(value or b"")
-    except WireError as error:
-        _log.warning("unreadable alert", reason=str(error))
-        return None

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
+import structlog
+
 from runwire.errors import WireError
 from runwire.wire import VERSION, dumps, loads
 from runwire_alerting.health import Health, Rank
 from runwire_alerting.rules import Armed
 from runwire_alerting.rules.detecting import Detecting, dumped
+
+_log = structlog.get_logger(__name__)
 
 #: So often a rank is kept. Twice as long must be read back at a start.
 SECONDS = 60
@@ -55,8 +59,21 @@ def due(ranks: Iterable[Rank], now: int) -> Iterator[Rank]:
             yield rank
 
 
+def records(ranks: Iterable[Rank], now: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield key and value of what is to be kept now. A rank that cannot be written is no reason to keep no other."""
+    for rank in due(ranks, now):
+        try:
+            yield key(rank), encode(rank)
+        except WireError as error:  # noqa: PERF203 -- one rank's trouble is not the next one's
+            _log.error("what was learnt of a rank is not kept", run=rank.run, rank=rank.rank, reason=str(error))
+
+
 def encode(rank: Rank) -> bytes:
-    """Return a rank's record."""
+    """Return a rank's record.
+
+    Raises:
+        WireError: something in it is nothing that JSON knows.
+    """
     facts = rank.facts
     return dumps(
         {

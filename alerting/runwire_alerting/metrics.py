@@ -18,6 +18,9 @@ _BLIND_PARTITIONS = Gauge(
     "runwire_alerting_blind_partitions",
     "Partitions of which the worker does not see everything, so that it tells of no silence in them.",
 )
+BLIND_SECONDS = Gauge(
+    "runwire_alerting_blind_seconds", "For how long the worker has not seen everything; 0 while it does."
+)
 _FIRING = Gauge("runwire_alerting_firing", "Alerts that are firing, of the worker's runs, by rule.", ["rule"])
 NOTICES = Counter(
     "runwire_alerting_notices",
@@ -29,6 +32,11 @@ NOTICE_SECONDS = Histogram(
     "runwire_alerting_notice_seconds",
     "From an alert's change to its receiver's taking the notice.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+PINGS = Counter(
+    "runwire_alerting_pings",
+    "Times that the dead man's switch was told that all is well, by what came of it: taken, refused.",
+    ["outcome"],
 )
 _RANKS = Gauge("runwire_alerting_ranks", "Processes of runs that the worker watches and that have not ended.")
 RULE_FAULTS = Counter(
@@ -52,7 +60,11 @@ def tell(watch: Watch, receivers: Iterable[Receiver], blind: int) -> None:
     _RANKS.set(len(living))
     _SPOOL_WAITING_BYTES.set(sum(living))
     _BLIND_PARTITIONS.set(blind)
-    for rule, count in watch.firing().items():
+    firing = watch.firing()
+    told = {sample.labels["rule"] for family in _FIRING.collect() for sample in family.samples}
+    for rule in told - firing.keys():
+        _FIRING.remove(rule)  # else what held when a rule was turned off would be told for ever
+    for rule, count in firing.items():
         _FIRING.labels(rule).set(count)
     waiting: dict[str, int] = {}
     for receiver in receivers:  # two may be of one host, which is all that is told of an address

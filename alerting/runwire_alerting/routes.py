@@ -7,7 +7,7 @@ it is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timezone
 from fnmatch import fnmatchcase
@@ -115,11 +115,9 @@ class Want:
 
     Attributes:
         repeat: after how many seconds again while it fires; None for once.
-        resolved: whether that it is over, too.
     """
 
     repeat: float | None = None
-    resolved: bool = True
 
 
 EVERYTHING = Want()
@@ -135,7 +133,7 @@ class Routes:
     def __init__(self, routes: Sequence[Route] = ()) -> None:
         self._routes = routes
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
     def want(self, notifier: str, alert: Alert) -> Want | None:
@@ -147,8 +145,8 @@ class Routes:
         for route in self._routes:
             if not route.fits(alert):
                 continue
-            if notifier in route.to:
-                return Want(route.repeat, route.resolved) if route.resolved or alert.state == "firing" else None
+            if notifier in route.to and (route.resolved or alert.state == "firing"):
+                return Want(route.repeat)
             if not route.go_on:
                 return None
         return None

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     webhooks: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = Field(
         default=(), description="addresses, with blanks between them, where all alerts are posted"
     )
+    blind_after: float = Field(
+        default=30.0, gt=0, description="alerting that does not see everything for so long says so, as the rule blind"
+    )
+    dead_man_url: SecretStr | None = Field(
+        default=None, description="an address that is asked for as long as alerting sees everything"
+    )
+    dead_man_interval: float = Field(default=60.0, ge=1, description="... so often")
     stop: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         default=frozenset(), description="rules, with commas between them, whose alerts ask their run to stop"
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,32 +18,31 @@ import structlog
 from aiokafka import TopicPartition
 
 from runwire import _ready
-from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
-from runwire.wire.directives import Directive
-from runwire_alerting import actions, memory, metrics, rulesfile
+from runwire.wire import EVENTS, PULSE, Alert
+from runwire_alerting import memory, metrics
 from runwire_alerting.bulletin import Bulletin
-from runwire_alerting.errors import DeclarationError
 from runwire_alerting.history import History
-from runwire_alerting.inbox import Assigned, Came, Delivered, Heard, Tick, letters, parse, read_alert
+from runwire_alerting.inbox import Assigned, Came, Delivered, Heard, Tick, letters, parse, sort
 from runwire_alerting.notifiers import declaration
-from runwire_alerting.notifiers.receiver import Receiver
-from runwire_alerting.notifiers.receivers import receivers, webhook
-from runwire_alerting.rules import rules
+from runwire_alerting.notifiers.transitions import Transitions
+from runwire_alerting.orders import Orders
+from runwire_alerting.outbox import Outbox
+from runwire_alerting.recall import Recall
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
+from runwire_alerting.vigil import Vigil
 from runwire_alerting.watch import Watch
 from runwire_faust import app, logs
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.endpoint import Endpoint
 from runwire_faust.lag import Lag
-from runwire_faust.message import Message, unpack
 from runwire_faust.partitions import Partitions
 from runwire_faust.slot import Slot
-from runwire_faust.strays import Strays, home
+from runwire_faust.strays import Strays
 from runwire_faust.watchdog import Watchdog, die, vital
 
 GROUP = "runwire.alerting"
+_SECOND = 1_000_000
 _TICK_SECONDS = 1.0
 #: When one rank of several tells of a NaN, the others' pulses are under way: wait, to name the first offender.
 _COMPANY_SECONDS = 0.1
@@ -112,27 +110,31 @@ class Alerting:
         self._settings = settings
         hooks = [*webhooks, *(url.get_secret_value() for url in settings.webhooks)]
         declared = declaration.read(settings.file)
-        self._receivers = receivers(hooks, declared, settings, server_url, self._delivered)
+        self._outbox = Outbox(
+            self.app, hooks, declared, settings=settings, server_url=server_url, delivered=self._delivered
+        )
         self._history = History(kafka, GROUP)
-        self._server_url = server_url
-        #: By their addresses, those whom only some rules name.
-        self._called: dict[str, Receiver] = {}
         self._bulletin = Bulletin(kafka)
-        #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
-        self._said: dict[str, Acknowledgement | Silence] = {}
-        self._rules = rules(settings)
-        self._watch = Watch(self._rules)
+        self._orders = Orders(settings, self._outbox)
+        self._watch = Watch(self._orders.rules)
+        self._recall = Recall(self._history, {}, frozenset())
         self._sight = Sight({}, _now())
+        self._vigil = Vigil(
+            self._slot.name,
+            datadir,
+            settings,
+            lacks=self.lacks,
+            unread=self._unread,
+            notify=self._outbox.notify,
+        )
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._blind: set[int] = set()
+        #: Whether what is known of the runs of the present partitions is read back.
+        self._recalled = False
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(_INBOX_MAX)
         self._watchdog = Watchdog(self.app)
         self.trouble = self._watchdog.trouble
         self._lag = Lag(self.app, kafka, GROUP, (PULSE, EVENTS))
-        self._alerts = self.app.topic(ALERTS, internal=False)
-        self._control = self.app.topic(CONTROL, internal=False)
-        self._events = self.app.topic(EVENTS, internal=False)
-        self._memory = self.app.topic(MEMORY, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -140,6 +142,7 @@ class Alerting:
         self.app.task(self._work)
         self.app.task(self._watch_partitions)
         self.app.task(self._clock)
+        self.app.task(self._vigil.reassure)
         self._connected = asyncio.Event()
         self.app.task(self._follow)
         self.app.on_partitions_assigned.connect(self._on_assigned)
@@ -148,7 +151,11 @@ class Alerting:
     def lacks(self) -> str | None:
         """Return what the worker lacks to do its part of the work, None if nothing. Any thread may call it."""
         blind = self._blind
-        return self._lag.lacks() or (f"not all is seen of partitions {sorted(blind)}" if blind else None)
+        if (lacks := self._lag.lacks()) is not None:
+            return lacks
+        if not self._recalled:
+            return "what was published of the runs is not read back yet"
+        return f"not all is seen of partitions {sorted(blind)}" if blind else None
 
     async def _receive(self, event: Any) -> None:
         await self._inbox.put(parse(event))
@@ -158,7 +165,7 @@ class Alerting:
             await self._history.start()
             await self._bulletin.start()
             for said in await self._bulletin.past():
-                self._obey(said, _now())
+                self._orders.take(said, self._watch, self._recall, _now())
             self._connected.set()
             while not self.app.should_stop:
                 for kind, items in groupby(await self._take(), type):
@@ -183,72 +190,24 @@ class Alerting:
             self._blind = {place.partition for place in self._assigned} - seen.keys()
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
-            await self._tell(self._watch.tick(now, seen), now)
-            await self._keep(now)
-            metrics.tell(self._watch, (*self._receivers, *self._called.values()), len(self._blind))
+            await self._outbox.tell(self._watch.tick(now, seen), self._watch, now)
+            await self._outbox.keep(self._watch, now)
+            metrics.tell(self._watch, self._outbox, len(self._blind))
         elif kind is Delivered:
+            for item in items:
+                self._vigil.delivered(item.alert, item.receiver)
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
-            await self._publish([alert for alert in noted if alert is not None])
+            await self._outbox.record([alert for alert in noted if alert is not None])
         elif kind is Heard:
             for item in items:
-                await self._tell(self._obey(item.said, now), now)
+                changed = self._orders.take(item.said, self._watch, self._recall, now)
+                await self._outbox.tell(changed, self._watch, now)
         else:
             await self._load(items[-1].partitions)
 
-    def _obey(self, said: Directive | Alert, now: int) -> list[Alert]:
-        """Go by what somebody or another worker said. Return the alerts that it changes."""
-        if isinstance(said, Alert):
-            if not self._mine(said):
-                self._watch.book.hear(said)
-            return []
-        if isinstance(said, RuleSet):
-            try:
-                self._rules = rules(self._settings, rulesfile.taken(said))
-            except DeclarationError as error:
-                _log.error("rules not taken over", by=said.by, reason=str(error))
-                return []
-            self._watch.arm(self._rules)
-            self._call()
-            _log.info("rules", by=said.by, names=[one.name for one in self._rules])
-            return []
-        self._said[said.key] = said
-        if isinstance(said, Silence):
-            return self._watch.book.silence(said, now)
-        return self._watch.book.acknowledge(said)
-
-    def _call(self) -> None:
-        """Have a receiver for each webhook that a rule names; one that is named no more is told no more."""
-        for url in {url for policy in self._watch.policies.values() for url in policy.webhooks}:
-            if url not in self._called:
-                self._called[url] = webhook(url, self._settings, self._server_url, self._delivered)
-
-    def _mine(self, alert: Alert) -> bool:
-        counts = self._partitions.counts
-        return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
-
-    async def _keep(self, now: int) -> None:
-        """Keep what was learnt of some ranks, after whatever followed from it was published."""
-        told = [(memory.key(rank), memory.encode(rank)) for rank in memory.due(self._watch.health, now)]
-        forgotten = [(memory.key(rank), None) for rank in self._watch.gone]
-        sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
-        await asyncio.gather(*sent)
-
     async def _handle_came(self, items: list[Came], now: int) -> None:
-        read: list[tuple[Pulse | Event, int]] = []
-        refused: list[tuple[Message, str]] = []
-        strays: list[Message] = []
-        for item in items:
-            for said, record in item.read:
-                if self._strays.is_one(said):
-                    strays.append(said)
-                else:
-                    read.append((record, said.partition))
-            for said, reason in item.refused:
-                if self._strays.is_one(said):
-                    strays.append(said)
-                else:
-                    refused.append((said, reason))
-        await self._tell(self._watch.read(read, now), now)
+        read, refused, strays = sort(items, self._strays.is_one)
+        await self._outbox.tell(self._watch.read(read, now), self._watch, now)
         dead = letters(refused) + await self._strays.send_home(strays)
         await self._dead_letters.bury(dead, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)
@@ -261,80 +220,34 @@ class Alerting:
                 event.ack()
                 self._lag.handled(message)
 
-    async def _tell(self, changed: list[Alert], now: int) -> None:
-        # First, so that it is asked again if this is cut short: once the alert is published nobody would.
-        await self._act(changed, now)
-        await self._publish(changed)
-        for alert in changed:
-            if alert.told_at is not None:  # what is owed of one that was told before is owed as it is now
-                for receiver in self._receivers_of(alert):
-                    receiver.tell(alert)
-            if alert.told_at != now:
-                continue
-            _log.info(alert.state, alert=alert.id, rule=alert.rule, run=alert.run, rank=alert.rank, title=alert.title)
-            metrics.ALERTS.labels(alert.rule, alert.state).inc()
-
-    def _receivers_of(self, alert: Alert) -> list[Receiver]:
-        called = self._watch.policies[alert.rule].webhooks if alert.rule in self._watch.policies else ()
-        return [*self._receivers, *(self._called[url] for url in called)]
-
-    async def _act(self, changed: list[Alert], now: int) -> None:
-        for request in actions.stops(changed, self._watch.health, now):
-            _log.info("asks to stop", run=request.run, by=request.by, reason=request.reason)
-            await (await self._control.send(key=request.run.encode(), value=request.encode()))
-        for event in actions.tags(changed, self._watch.policies, self._watch.health, now):
-            _log.info("tags", run=event.run, tags=event.data["tags"])
-            await (await self._events.send(key=event.run.encode(), value=event.encode()))
-
-    async def _publish(self, alerts: list[Alert]) -> None:
-        sent = [await self._alerts.send(key=alert.id.encode(), value=alert.encode()) for alert in alerts]
-        await asyncio.gather(*sent)
-
     async def _delivered(self, alert: Alert, receiver: str) -> None:
         await self._inbox.put(Delivered(alert, receiver))
 
     async def _on_assigned(self, _app: Any, assigned: Any, **_: Any) -> None:
+        self._recalled = False
         places = frozenset(TopicPartition(place.topic, place.partition) for place in assigned)
         await self._inbox.put(Assigned(frozenset(place for place in places if place.topic in (PULSE, EVENTS))))
 
     async def _load(self, assigned: frozenset[TopicPartition]) -> None:
         """Read back what is known of the runs of these partitions, and go on with the notices that are owed."""
         began = time.monotonic()
+        mine = frozenset(place.partition for place in assigned)
         self._assigned = assigned
-        self._watch = watch = Watch(self._rules)
-        mine = {place.partition for place in assigned}
-        counts = self._partitions.counts
-        async for record in self._history.all(ALERTS):
-            alert = read_alert(record.value)
-            if alert is not None:
-                (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
-        everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
-        positions = await self._history.positions(everywhere)
-        now, changed = _now(), []
-        kept = {record.key: record.value async for record in self._history.all(MEMORY)}
-        for key, value in kept.items():
-            if value is not None and home((key or b"").rpartition(b"/")[0], counts[PULSE]) in mine:
-                with suppress(WireError):
-                    watch.restore(value, now)
-        for directive in self._said.values():
-            changed += self._obey(directive, now)
+        self._watch = watch = Watch(self._orders.rules)
+        self._recall = recall = Recall(self._history, self._partitions.counts, mine)
+        passed = Transitions(_now() - round(self._settings.retry_for * _SECOND))
+        await recall.alerts(watch.book, passed)
+        positions = await recall.positions()
+        now = _now()
+        await recall.ranks(watch, now)
+        changed = self._orders.again(watch, now)
         window = max(2 * self._settings.heartbeat_after, 2 * memory.SECONDS)
-        # Of all partitions: before there were as many as there are now, a run's records lay in another one.
-        async for record in self._history.recent(positions, window):
-            for message in unpack([record])[0]:
-                at = record.partition if message.key is None else home(message.key, counts[record.topic])
-                if at not in mine:
-                    continue
-                with suppress(WireError):
-                    said = (Pulse if record.topic == PULSE else Event).parse(message.value or b"")
-                    changed += watch.read([(said, at)], now)
-        await self._act(changed, now)
-        await self._publish(changed)
+        changed += await recall.recent(watch, positions, window, now)
+        await self._outbox.publish(changed, watch, now)
+        passed.note(changed)
+        self._outbox.owe(watch, passed, self._vigil.alert)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
-        self._blind = set(mine)
-        told = [alert for alert in watch.book if alert.told_at is not None]
-        for receiver in (*self._receivers, *self._called.values()):
-            receiver.owe([alert for alert in told if receiver in self._receivers_of(alert)])
+        self._blind, self._recalled = set(mine), True
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
 
@@ -353,7 +266,9 @@ class Alerting:
             self._watchdog.start()
             while not self.app.should_stop:
                 self._watchdog.beat()
-                await self._inbox.put(Tick(await self._ends()))
+                ends = await self._ends()
+                self._vigil.look()
+                await self._inbox.put(Tick(ends))
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def _ends(self) -> dict[TopicPartition, int] | None:
@@ -364,9 +279,12 @@ class Alerting:
         except (asyncio.TimeoutError, OSError, RuntimeError):
             return None
 
+    async def _unread(self) -> list[int]:
+        return await self._recall.unread()
+
     async def _close(self, *_: Any, **__: Any) -> None:
-        for receiver in (*self._receivers, *self._called.values()):
-            await receiver.close()
+        await self._outbox.close()
+        await self._vigil.close()
         await self._history.stop()
         await self._bulletin.stop()
 

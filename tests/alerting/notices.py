@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any
 from runwire.wire import Alert
 from runwire_alerting.notifiers.channel import Channel
 from runwire_alerting.notifiers.plot import Plots
-from runwire_alerting.notifiers.receiver import Receiver
+from runwire_alerting.notifiers.receiver import OWED_MAX, Receiver
 from runwire_alerting.routes import EVERYTHING, Want
 from runwire_alerting.settings import Settings
 
@@ -48,15 +49,26 @@ class Deliveries(list[Alert]):
 
 @asynccontextmanager
 async def offering(
-    channel: Channel, want: Want | None = EVERYTHING, *, plots: bool = False, **settings: Any
+    channel: Channel,
+    want: Want | None = EVERYTHING,
+    *,
+    plots: bool = False,
+    ends: bool = True,
+    owed_max: int = OWED_MAX,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Receiver, Deliveries]]:
-    """Have a receiver that wants everything, or what is said, in the loop that runs; it is closed at the end."""
+    """Have a receiver that wants everything, or what is said, in the loop that runs; it is closed at the end.
+
+    With ``ends`` false it does not want to know that something is over.
+
+    Its pauses are so short that an hour of retries passes in a second.
+    """
     deliveries = Deliveries()
     receiver = Receiver(
         "hook", "hook", channel,
-        wants=lambda told: want if want is None or want.resolved or told.state == "firing" else None,
+        wants=lambda told: want if ends or told.state == "firing" else None,
         settings=Settings(**settings), server_url=None, delivered=deliveries.note,
-        plots=Plots() if plots else None,
+        plots=Plots() if plots else None, pause=lambda _: random.uniform(0, 0.02), owed_max=owed_max,
     )  # fmt: skip
     try:
         yield receiver, deliveries

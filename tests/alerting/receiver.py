@@ -18,22 +18,37 @@ class Receiver:
     url: where it takes notices.
     asked: the idempotency key of every request, in order of arrival.
     taken: key and body of every request that was answered with 200, in order.
-    statuses: by run, what to answer the next requests about it with; 200 when empty.
-    hangs: whether it never answers.
+    statuses: by run, what to answer the next requests about it with; `otherwise` when empty.
+    otherwise: what it answers with where nothing else is said.
+    hangs: whether it answers nobody until it is told to go on.
     requests: headers and body of every request as they came, in order.
     retry_after: what it tells with whatever is not 200, if anything.
+    gets: path and query of every GET, which it answers with `otherwise`.
     """
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
     taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     statuses: dict[str, list[int]] = field(default_factory=dict)
+    otherwise: int = 200
     hangs: bool = False
     agents: set[str] = field(default_factory=set)
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     retry_after: str | None = None
+    gets: list[str] = field(default_factory=list)
     _end: asyncio.Event = field(default_factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def hang(self) -> None:
+        """Answer nobody from here on."""
+        self._end.clear()
+        self.hangs = True
+
+    def go_on(self) -> None:
+        """Answer from here on, also who waits."""
+        self.hangs = False
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._end.set)
 
     async def _take(self, request: web.Request) -> web.Response:
         key, body = request.headers.get("Idempotency-Key", ""), await request.json()
@@ -43,11 +58,15 @@ class Receiver:
         if self.hangs:
             await self._end.wait()
         statuses = self.statuses.get(body.get("run", ""))
-        status = statuses.pop(0) if statuses else 200
+        status = statuses.pop(0) if statuses else self.otherwise
         if status == 200:
             self.taken.append((key, body))
         told = {"Retry-After": self.retry_after} if self.retry_after is not None and status != 200 else {}
         return web.Response(status=status, headers=told)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        self.gets.append(request.path_qs)
+        return web.Response(status=self.otherwise)
 
     def of(self, run: str) -> list[tuple[str, dict[str, Any]]]:
         """Return what was taken about a run."""
@@ -67,6 +86,7 @@ def listening(receiver: Receiver, port: int = 0) -> Iterator[Receiver]:
     loop = receiver._loop = asyncio.new_event_loop()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver._take)
+    app.router.add_get("/{path:.*}", receiver._get)
     runner = web.AppRunner(app, shutdown_timeout=0)
 
     async def start() -> str:

@@ -8,19 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from parts import until
 from receiver import Receiver
-from test_worker import (  # noqa: F401 -- fixtures
-    SECOND,
-    Host,
-    Start,
-    folder,
-    host,
-    listen,
-    now,
-    published,
-    records,
-    run,
-    start,
-)
+from workers import SECOND, Host, Start, now, published, records
 
 from runwire.wire import CONTROL, DIRECTIVES, EVENTS, Acknowledgement, Event, RuleSet, Silence, StopRequest
 from runwire.wire.directives import Directive
@@ -44,10 +32,10 @@ def ruleset(text: str) -> RuleSet:
 
 
 def test_rules_that_are_applied_hold_at_once_and_after_a_restart(
-    start: Start,  # noqa: F811
-    listen: Listen,  # noqa: F811
-    host: Host,  # noqa: F811
-    run: str,  # noqa: F811
+    start: Start,
+    listen: Listen,
+    host: Host,
+    run: str,
     direct: Callable[[Directive], None],
 ) -> None:
     """A rule about one run's metrics is taken over by a running worker, and known to one that starts; what cannot be
@@ -71,9 +59,9 @@ def test_rules_that_are_applied_hold_at_once_and_after_a_restart(
 
 def test_a_silenced_alert_is_told_when_the_silence_ends_whoever_watches_then(
     kafka: str,
-    start: Start,  # noqa: F811
-    listen: Listen,  # noqa: F811
-    run: str,  # noqa: F811
+    start: Start,
+    listen: Listen,
+    run: str,
     direct: Callable[[Directive], None],
 ) -> None:
     """Recorded as silenced and told to nobody; the worker is killed, the silence ended, and the next one tells."""
@@ -95,9 +83,9 @@ def test_a_silenced_alert_is_told_when_the_silence_ends_whoever_watches_then(
 
 def test_an_acknowledgement_is_recorded_and_known_to_the_next_worker(
     kafka: str,
-    start: Start,  # noqa: F811
-    listen: Listen,  # noqa: F811
-    run: str,  # noqa: F811
+    start: Start,
+    listen: Listen,
+    run: str,
     direct: Callable[[Directive], None],
 ) -> None:
     """Who sees to it stands in the record, also where that was said while nobody watched; its end is told."""
@@ -119,9 +107,9 @@ def test_an_acknowledgement_is_recorded_and_known_to_the_next_worker(
 
 def test_a_rule_stops_and_tags_its_run_and_calls_a_webhook_of_its_own(
     kafka: str,
-    start: Start,  # noqa: F811
-    listen: Listen,  # noqa: F811
-    run: str,  # noqa: F811
+    start: Start,
+    listen: Listen,
+    run: str,
     direct: Callable[[Directive], None],
 ) -> None:
     """Once each, besides the notice to the receivers of all; what another rule finds is not told to that webhook."""

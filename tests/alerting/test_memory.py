@@ -121,6 +121,25 @@ def test_everything_that_is_known_of_a_rank_comes_back() -> None:
             other.watch.restore(bad, micros(9))
 
 
+def test_a_rank_that_cannot_be_written_is_no_reason_to_keep_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """A config nested so deep that it can be read and not written: that rank is named, and the others are kept."""
+    line, deep = line_of(), [1]
+    for _ in range(300):
+        deep = [deep]  # type: ignore[list-item]
+    for rank in range(100):
+        line.read(1, pulse(1, rank=rank, run="deep" if rank == 7 else f"run-{rank}"))
+    line.watch.read([(Event("config", "deep", 7, DAWN << 32, micros(1), {"a": deep}), 0)], micros(1))
+    kept = {key for second in range(2, 122) for key, _ in _recorded(line, second)}
+    assert kept == {f"run-{rank}/{rank}".encode() for rank in range(100) if rank != 7}
+    assert "run=deep" in capsys.readouterr().out
+
+
+def _recorded(line: Timeline, second: int) -> list[tuple[bytes, bytes]]:
+    for rank in line.watch.health:
+        rank.arrived = micros(second)
+    return list(memory.records(line.watch.health, micros(second)))
+
+
 def test_ranks_are_kept_once_a_minute_each_and_not_all_at_once() -> None:
     """A thousand ranks that were found together: about a sixtieth of them each second."""
     line = line_of()

@@ -18,7 +18,7 @@ from notices import alert, offering, resolved, until
 from receiver import Receiver, listening
 
 from runwire_alerting.errors import ReceiverError
-from runwire_alerting.notifiers import apprise, breaker
+from runwire_alerting.notifiers import apprise
 from runwire_alerting.notifiers.apprise import THREADS_MAX, AppriseChannel
 from runwire_alerting.notifiers.declaration import Declaration
 from runwire_alerting.notifiers.notice import compose
@@ -44,12 +44,6 @@ def hook() -> Iterator[Receiver]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breaker, "_PAUSE_SECONDS_FIRST", 0.005)
-    monkeypatch.setattr(breaker, "_PAUSE_SECONDS_MAX", 0.02)
-
-
 def json_url(hook: Receiver, more: str = "") -> str:
     return hook.url.replace("http://", "json://user:pa55word@").replace("/hook", f"/t0ken{more}")
 
@@ -71,6 +65,24 @@ def test_a_notice_goes_by_apprise_with_its_picture(hook: Receiver) -> None:
     assert base64.b64decode(fired["attachments"][0]["base64"]).startswith(b"\x89PNG")
     assert (over["title"].partition(":")[0], over["type"]) == ("Resolved", "success")
     assert "Resolved: it is well." in over["message"]
+
+
+def test_people_are_told_what_holds_when_their_service_is_back(hook: Receiver) -> None:
+    """What fired and was over while it took nothing is told as over, and not that it fired."""
+    hook.otherwise = 500
+
+    async def play() -> None:
+        async with offering(AppriseChannel(json_url(hook), 10)) as (offered, deliveries):
+            offered.tell(alert(0))
+            await until(lambda: hook.asked, "it is asked")
+            offered.tell(resolved(alert(0)))
+            offered.owe([(resolved(alert(0)), [alert(0)]), (resolved(alert(1)), [alert(1)])])
+            hook.otherwise = 200
+            await until(lambda: len(deliveries) == 2, "told")
+            assert offered.waiting == 0
+
+    asyncio.run(play())
+    assert [body["type"] for _, body in hook.taken] == ["success"] * 2
 
 
 def test_a_mail_is_html_with_all_markup_escaped_and_the_picture_attached() -> None:
@@ -134,8 +146,7 @@ def test_a_service_that_hangs_keeps_few_threads_and_gets_nothing_twice(hook: Rec
             await until(lambda: offered._breaker.open, "it is given up on for a while")
             assert threading.active_count() - before <= THREADS_MAX
             assert not deliveries
-            hook.hangs = False
-            hook._loop.call_soon_threadsafe(hook._end.set)
+            hook.go_on()
             await until(lambda: len(deliveries) == 6, "all told")
 
     asyncio.run(play())

@@ -98,17 +98,27 @@ def test_a_route_says_how_often_and_whether_the_end_is_told(declare: Any) -> Non
     """Repeat interval and resolved notices are those of the route that leads to a notifier."""
     found = declare(WHOLE)
     paged = alert(fired_at=at(3), severity="critical", project="vision")
-    assert found.routes.want("pager", paged) == Want(repeat=4 * 3600.0, resolved=True)
+    assert found.routes.want("pager", paged) == Want(repeat=4 * 3600.0)
     gpu = alert(rule="gpu_xid", tags=["prod"])
-    assert found.routes.want("hook", gpu) == Want(repeat=None, resolved=False)
+    assert found.routes.want("hook", gpu) == Want(repeat=None)
     assert found.routes.want("hook", resolved(gpu)) is None
+
+
+def test_who_is_not_told_of_the_end_by_one_route_may_be_by_one_behind_it(declare: Any) -> None:
+    """With ``continue`` the routes behind are asked of the end, too, for the same notifier; without they are not."""
+    text = WHOLE[: WHOLE.index("routes:")] + "routes: [{to: hook, severity: critical, resolved: false%s}, {to: hook}]"
+    over = resolved(alert())
+    for more, wanted in ((", continue: true", True), ("", False)):
+        routes = declare(text % more).routes
+        assert routes.want("hook", alert()) is not None
+        assert (routes.want("hook", over) is not None) is wanted
 
 
 def test_an_episode_goes_one_way(declare: Any) -> None:
     """Who was told at night that it fires is told at noon that it is over."""
     found = declare(WHOLE)
     paged = alert(fired_at=at(3), severity="critical", project="vision")
-    assert found.routes.want("pager", resolved(paged)) == Want(repeat=4 * 3600.0, resolved=True)
+    assert found.routes.want("pager", resolved(paged)) == Want(repeat=4 * 3600.0)
 
 
 def test_without_routes_everybody_is_told(declare: Any) -> None:

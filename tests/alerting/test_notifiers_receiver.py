@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from notices import SECOND, alert, offering, resolved, until
-from receiver import Receiver, listening
+from receiver import Receiver
 
-from runwire_alerting.notifiers import breaker, receiver
+from runwire.wire import Alert
 from runwire_alerting.notifiers.breaker import FAILURES_MAX
 from runwire_alerting.notifiers.webhook import Webhook
 from runwire_alerting.routes import Want
 from runwire_server.local import ports
 
 Listen = Callable[..., Receiver]
-
-
-@pytest.fixture
-def listen() -> Iterator[Listen]:
-    """Starts receivers; they stop when the test ends."""
-    with ExitStack() as stack:
-        yield lambda made=None, port=0: stack.enter_context(listening(made or Receiver(), port))
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour of retries passes in a second."""
-    monkeypatch.setattr(breaker, "_PAUSE_SECONDS_FIRST", 0.005)
-    monkeypatch.setattr(breaker, "_PAUSE_SECONDS_MAX", 0.02)
 
 
 def test_one_that_answers_500_for_long_gets_each_notice_once_under_one_key(listen: Listen) -> None:
@@ -51,10 +35,13 @@ def test_one_that_answers_500_for_long_gets_each_notice_once_under_one_key(liste
     assert len(hook.taken) == 1
 
 
-def test_one_that_was_down_gets_all_that_holds_when_it_is_back(listen: Listen) -> None:
-    """Twenty alerts fire and half of them are over before anybody listens: twenty notices, each of the last state."""
+def test_one_that_was_down_gets_every_state_in_order_when_it_is_back(listen: Listen) -> None:
+    """Twenty alerts fire, half of them are over and ten of these fire anew before anybody listens: all of it is told,
+    each alert's begin before its end.
+    """
     port = ports.free()
     alerts = [alert(number) for number in range(20)]
+    anew = [replace(one, episode=2, version=4) for one in alerts[:5]]
 
     async def play() -> None:
         async with offering(Webhook(f"http://127.0.0.1:{port}/hook", 5)) as (offered, deliveries):
@@ -63,14 +50,46 @@ def test_one_that_was_down_gets_all_that_holds_when_it_is_back(listen: Listen) -
             await until(lambda: offered._breaker.open, "it is given up on for a while")
             for one in alerts[:10]:
                 offered.tell(resolved(one))
-            assert offered.waiting == 20
+            for one in anew:
+                offered.tell(one)
+            assert offered.waiting == 35
             hook = listen(port=port)
-            await until(lambda: len(deliveries) == 20, "all delivered")
-            assert sorted(key for key, _ in hook.taken) == sorted(
-                f"{one.id}-1-{'resolved' if index < 10 else 'firing'}" for index, one in enumerate(alerts)
-            )
+            await until(lambda: len(deliveries) == 35, "all delivered")
+            for index, one in enumerate(alerts):
+                states = ["1-firing", "1-resolved", "2-firing"][: 1 + (index < 10) + (index < 5)]
+                assert [key for key, body in hook.of(one.run)] == [f"{one.id}-{state}" for state in states]
 
     asyncio.run(play())
+
+
+def test_who_goes_on_for_another_worker_tells_of_the_states_that_none_has_told(listen: Listen) -> None:
+    """Of firing, resolved and firing anew what lies behind the last state that was taken is told, in order; of one
+    whose present state was taken nothing, and nothing of what is older than notices are offered.
+    """
+    hook = listen()
+
+    def history(number: int, taken: int) -> tuple[Alert, list[Alert]]:
+        first = alert(number)
+        states = [first, replace(resolved(first), version=2), replace(first, episode=2, version=3)]
+        if taken:
+            states[taken - 1] = replace(states[taken - 1], delivered_at={digest: first.fired_at})
+        return states[-1], states[:-1]
+
+    async def play() -> None:
+        async with offering(Webhook(hook.url, 5)) as (offered, deliveries):
+            nonlocal digest
+            digest = offered.digest
+            old = alert(9, told_at=1)
+            over = replace(resolved(old), told_at=None)
+            offered.owe([*(history(number, number) for number in range(4)), (over, [old])])
+            await until(lambda: len(deliveries) == 7, "all delivered")
+            assert offered.waiting == 0
+
+    digest = ""
+    asyncio.run(play())
+    keys = [[key.split("-", 1)[1] for key, _ in hook.of(f"run-{number}")] for number in (0, 1, 2, 3, 9)]
+    every = ["1-firing", "1-resolved", "2-firing"]
+    assert keys == [every, every[1:], every[2:], [], ["1-resolved"]]
 
 
 def test_one_that_hangs_is_asked_by_a_few_and_then_by_one_and_holds_up_no_other(listen: Listen) -> None:
@@ -130,13 +149,12 @@ def test_a_notice_that_is_refused_for_too_long_is_given_up(listen: Listen) -> No
     assert len(hook.asked) > FAILURES_MAX
 
 
-def test_what_waits_for_a_dead_receiver_is_bounded(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_for_a_dead_receiver_is_bounded(listen: Listen) -> None:
     """Of fifty notices ten are kept, the newest, and those it gets when it is back; tasks are no more than eight."""
-    monkeypatch.setattr(receiver, "OWED_MAX", 10)
     port = ports.free()
 
     async def play() -> None:
-        async with offering(Webhook(f"http://127.0.0.1:{port}/hook", 5)) as (offered, deliveries):
+        async with offering(Webhook(f"http://127.0.0.1:{port}/hook", 5), owed_max=10) as (offered, deliveries):
             before = len(asyncio.all_tasks())
             for number in range(50):
                 offered.tell(alert(number))
@@ -159,7 +177,7 @@ def test_what_was_just_taken_is_not_told_again_before_that_is_recorded(listen: L
             offered.tell(alert(0))
             await until(lambda: deliveries, "delivered")
             offered.tell(replace(alert(0), version=2, ranks="0-511"))
-            offered.owe([replace(alert(0), version=3, ranks="0-1023"), alert(1)])
+            offered.owe([(replace(alert(0), version=3, ranks="0-1023"), []), (alert(1), [])])
             await until(lambda: len(deliveries) == 2, "the other one is delivered")
 
     asyncio.run(play())
@@ -179,7 +197,7 @@ def test_it_is_told_again_while_it_fires_and_not_when_it_is_over(listen: Listen)
             await until(lambda: deliveries[-1].state == "resolved", "over")
             await asyncio.sleep(0.3)  # three times the interval: that nothing follows is the point
             assert deliveries[-1].state == "resolved"
-            assert not offered._owed
+            assert not len(offered._owed)
 
     asyncio.run(play())
     keys = [key for key, _ in hook.taken]
@@ -198,13 +216,13 @@ def test_a_worker_that_is_started_anew_sends_a_repeat_under_the_same_key() -> No
         for _ in range(2):
             async with offering(Webhook("http://127.0.0.1:9/hook", 5), Want(repeat=30.0)) as (offered, _):
                 told = replace(fired, delivered_at={offered.digest: fired.fired_at + 61 * SECOND})
-                offered.owe([told])
-                found.append(offered._owed[fired.id].repeat)
+                offered.owe([(told, [])])
+                found.append(offered._owed.of(fired.id)[0].repeat)
                 assert offered.waiting == 1
                 later = replace(told, delivered_at={offered.digest: fired.fired_at + 91 * SECOND})
-                offered.owe([later])
+                offered.owe([(later, [])])
                 assert offered.waiting == 0
-                found.append(offered._owed[fired.id].repeat)
+                found.append(offered._owed.of(fired.id)[0].repeat)
         return found
 
     assert asyncio.run(play()) == [3, 4, 3, 4]
@@ -215,7 +233,7 @@ def test_resolved_notices_can_be_left_out(listen: Listen) -> None:
     hook = listen(Receiver(statuses={"run-0": [500] * 10_000}))
 
     async def play() -> None:
-        async with offering(Webhook(hook.url, 5), Want(resolved=False)) as (offered, deliveries):
+        async with offering(Webhook(hook.url, 5), ends=False) as (offered, deliveries):
             first, second = alert(0), alert(1)
             for one in (first, second):
                 offered.tell(one)
@@ -235,7 +253,7 @@ def test_who_is_not_wanted_to_know_is_not_told(listen: Listen) -> None:
     async def play() -> None:
         async with offering(Webhook(hook.url, 5), None) as (offered, _), offering(Webhook(hook.url, 5)) as (told, got):
             offered.tell(alert(0))
-            offered.owe([alert(0)])
+            offered.owe([(alert(0), [])])
             told.tell(alert(1))
             await until(lambda: got, "the other one is told")
 

@@ -10,165 +10,22 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from parts import end, own, ready, until
-from receiver import Receiver, listening
+from kafka import KafkaConsumer, TopicPartition
+from parts import end, own, until
+from receiver import Receiver
 from scrape import health, readiness, scrape
+from workers import PATIENCE, Host, Start, now, published, records, transitions
 
-from runwire.errors import WireError
-from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse, bundle
+from runwire.wire import ALERTS, DEAD_LETTER, DIRECTIVES, EVENTS, PULSE, RuleSet, bundle
 from runwire_alerting.book import identity
 from runwire_faust.strays import home
 from runwire_server.local import ports, topics
-
-SECOND = 1_000_000
-PATIENCE = 60.0
-
-
-def now() -> int:
-    return time.time_ns() // 1000
-
-
-@pytest.fixture
-def run() -> str:
-    """A run of the test's own: tests share one Kafka."""
-    return f"run-{uuid.uuid4().hex[:8]}"
-
-
-class Host:
-    """What a shipper does, as far as alerting sees it: sends pulses and events of one rank."""
-
-    def __init__(self, kafka: str) -> None:
-        self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
-        self.attempt = int(time.time())
-
-    def pulse(self, run: str, *, nan: bool = False, **more: Any) -> Pulse:
-        record = self.pulse_of(run, nan=nan, **more)
-        self.send(PULSE, run, record.encode())
-        return record
-
-    def pulse_of(self, run: str, *, nan: bool = False, **more: Any) -> Pulse:
-        sent = now()
-        first = {"step": 7, "ts": sent, "value": float("nan"), "before": [(5, 1.5), (6, 2.5)]}
-        loss = MetricPulse(3, 2.5, 1.5, 2.5, 4.0, nonfinite=int(nan), first_nonfinite=first if nan else None)
-        given: dict[str, Any] = {
-            "project": "digits", "name": "bold-mlp", "host": f"node-{run}", "pid": 7, "rank": 0, "interval": 1.0,
-            "alive": True, "started": sent, "progressed": sent, "step": 7, "steps": 50, "step_seconds_max": 0.01,
-            "metrics": {"train/loss": loss}, **more,
-        }  # fmt: skip
-        return Pulse(run=run, attempt=self.attempt, sent=sent, **given)
-
-    def event(self, run: str, kind: str, place: int = 1, **data: Any) -> None:
-        record = Event(type=kind, run=run, rank=0, seq=(self.attempt << 32) + place, ts=now(), data=data)  # type: ignore[arg-type]
-        self.send(EVENTS, run, record.encode())
-
-    def send(self, topic: str, key: str, value: bytes) -> Any:
-        return self.producer.send(topic, key=key.encode(), value=value).get(PATIENCE)
-
-
-@pytest.fixture
-def host(kafka: str) -> Iterator[Host]:
-    made = Host(kafka)
-    yield made
-    made.producer.close()
-
-
-@pytest.fixture
-def hosts() -> Iterator[Callable[[str], Host]]:
-    """Makes hosts that send to a Kafka of the test's own; they end before it, for which it is named before them."""
-    made: list[Host] = []
-
-    def make(kafka: str) -> Host:
-        made.append(Host(kafka))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.producer.close()
-
-
-@dataclass
-class Worker:
-    """A running alerting process and what it said."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-Start = Callable[..., Worker]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workers' home, one for all tests: a worker that comes back to it need not wait for its predecessor's end."""
-    return tmp_path_factory.mktemp("alerting")
-
-
-@pytest.fixture
-def start(kafka: str, folder: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts alerting, ready: ``start(*webhooks, flags=[…], kafka=…, RUNWIRE_…=…)``; it is gone when the test ends."""
-    with ExitStack() as stack:
-        logs = (tmp_path / f"alerting-{number}.log" for number in count())
-
-        def launch(*webhooks: str, flags: tuple[str, ...] = (), broker: str = kafka, **env: str) -> Worker:
-            command = [sys.executable, "-m", "runwire_alerting", "--kafka", broker, "--home", str(folder), *flags]
-            for url in webhooks:
-                command += ["--alert-webhook", url]
-            log = next(logs)
-            return Worker(stack.enter_context(ready(command, log, env)), log)
-
-        yield launch
-
-
-@pytest.fixture
-def listen() -> Iterator[Callable[..., Receiver]]:
-    """Starts receivers: ``listen(receiver, port=…)``; they stop when the test ends."""
-    with ExitStack() as stack:
-        yield lambda receiver=None, port=0: stack.enter_context(listening(receiver or Receiver(), port))
-
-
-def records(kafka: str, topic: str) -> list[Any]:
-    """Return every record of a topic up to its present end."""
-    consumer = KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    try:
-        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
-        found: list[Any] = []
-        while any(consumer.position(place) < ends[place] for place in places):
-            for page in consumer.poll(200).values():
-                found += page
-        return found
-    finally:
-        consumer.close()
-
-
-def published(kafka: str, run: str) -> list[Alert]:
-    """Return the published states of a run's alerts, each alert's in order."""
-    alerts = []
-    for record in records(kafka, ALERTS):
-        with suppress(WireError):  # other tests, on the same Kafka, send what is no alert
-            alerts.append(Alert.parse(record.value))
-    return [alert for alert in alerts if alert.run == run]
-
-
-def transitions(alerts: list[Alert]) -> list[tuple[str, int, str]]:
-    """Return id, episode and state of each transition: records that only note a delivery are none."""
-    return [(alert.id, alert.episode, alert.state) for alert in alerts if not alert.delivered_at]
 
 
 def test_a_nan_is_posted_once_with_everything_and_recorded(
@@ -232,6 +89,25 @@ def test_a_notice_survives_a_receiver_that_is_down_and_a_killed_worker(
     until(lambda: published(kafka, run)[-1].delivered_at, "delivery recorded")
     [fired] = transitions(published(kafka, run))
     assert [key for key, _ in hook.of(run)] == [f"{fired[0]}-1-firing"]
+
+
+def test_what_fired_and_was_over_while_nobody_listened_is_told_whole_by_the_next_worker(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """A NaN, its end, and a worker that is killed before anybody listens: begin and end are told, in this order."""
+    port = ports.free()
+    url = f"http://127.0.0.1:{port}/hook"
+    worker = start(url)
+    host.pulse(run, nan=True)
+    until(lambda: "cannot be reached" in worker.log.read_text(), "receiver missed")
+    host.attempt += 1
+    host.pulse(run)
+    until(lambda: published(kafka, run)[-1].state == "resolved", "over")
+    worker.kill()
+    hook = listen(port=port)
+    start(url)
+    until(lambda: len(hook.once(run)) == 2, "both told")
+    assert [body["state"] for body in hook.once(run)] == ["firing", "resolved"]
 
 
 def test_a_hanging_receiver_holds_up_no_other(
@@ -330,6 +206,26 @@ def test_each_pulse_of_a_bundle_is_judged_as_if_it_had_come_alone(
     assert not any(told["rule"] == "nonfinite" for one in runs[1::2] for *_, told in hook.of(one))
 
 
+def test_what_is_hardly_small_enough_for_kafka_or_nested_too_deep_stops_nothing(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """An alert whose record would be larger than Kafka takes is told and recorded in part; a config of a thousand
+    levels is passed by; the NaN behind them is told.
+    """
+    hook = listen()
+    worker = start(hook.url)
+    host.event(run, "alert", place=1, title="huge", text="x" * 1_048_000)
+    nested = b'{"a":' * 1000 + b"1" + b"}" * 1000
+    event = b'{"v":1,"type":"config","run":"%b","rank":0,"seq":%d,"ts":1,"data":%b}'
+    host.send(EVENTS, run, event % (run.encode(), (host.attempt << 32) + 2, nested))
+    host.pulse(run, nan=True)
+    until(lambda: len(hook.of(run)) == 2, "both told")
+    assert {body["title"].split(":")[0] for _, body in hook.of(run)} == {"huge", "bold-mlp"}
+    [huge] = [alert for alert in published(kafka, run) if alert.rule == "user" and not alert.delivered_at]
+    assert huge.text == "x" * 50_000
+    assert "is recorded in part" in worker.log.read_text()
+
+
 def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(
     own_kafka: str, hosts: Callable[[str], Host], start: Start, listen: Callable[..., Receiver], run: str
 ) -> None:
@@ -426,7 +322,7 @@ def test_its_metrics_tell_of_alerts_notices_and_what_waits(
     hook = listen(Receiver(statuses={run: [500]}))
     url = f"http://127.0.0.1:{ports.free()}"
     start(hook.url, flags=("--metrics-port", url.rpartition(":")[2]))
-    before = until(lambda: now if (now := scrape(url))["runwire_worker_lag_records"] == 0 else None, "nothing waits")
+    before = until(lambda: told if (told := scrape(url))["runwire_worker_lag_records"] == 0 else None, "nothing waits")
 
     def more(name: str, **labels: str) -> float:
         return scrape(url).of(name, **labels) - before.of(name, **labels)
@@ -613,3 +509,36 @@ routes:
     assert headers["webhook-signature"].startswith("v1,")
     assert not any("webhook-signature" in came for came, _ in chat.requests)
     assert "s3cret" not in worker.log.read_text()
+
+
+def test_rules_that_cannot_be_taken_over_change_nothing_and_end_no_worker(
+    own_kafka: str, hosts: Callable[[str], Host], start: Start, listen: Callable[..., Receiver], run: str
+) -> None:
+    """An address that lint lets pass and nobody can post to: the worker says so, goes by the rules of before, and so
+    does who is started later; and when a rule is turned off, nothing is told any more of how many of it fire.
+    """
+    hook, host = listen(), hosts(own_kafka)
+    url = f"http://127.0.0.1:{ports.free()}"
+    worker = start(hook.url, broker=own_kafka, flags=("--metrics-port", url.rpartition(":")[2]))
+
+    def apply(*given: dict[str, Any]) -> None:
+        host.send(DIRECTIVES, "rules", RuleSet(list(given), "somebody", now()).encode())
+
+    apply({"name": "nonfinite", "actions": [{"webhook": "https:/example.org/t0ken"}]})
+    until(lambda: "rules not taken over" in worker.log.read_text(), "said")
+    host.pulse(run, nan=True)
+    until(lambda: hook.of(run), "notice")
+    until(lambda: scrape(url).of("runwire_alerting_firing", rule="nonfinite") == 1, "it is counted")
+    apply({"name": "nonfinite", "enabled": False})
+    until(lambda: ("runwire_alerting_firing", {"rule": "nonfinite"}) not in _labels(url), "it is off")
+    assert ("runwire_alerting_firing", {"rule": "crash"}) in _labels(url)
+    apply({"name": "nonfinite", "actions": [{"webhook": "https:/example.org/t0ken"}]})
+    worker.kill()
+    later = start(hook.url, broker=own_kafka)
+    host.pulse(f"{run}-2", nan=True)
+    until(lambda: hook.of(f"{run}-2"), "notice of another run")
+    assert not any("t0ken" in each.log.read_text() for each in (worker, later))
+
+
+def _labels(url: str) -> list[tuple[str, dict[str, str]]]:
+    return [(name, labels) for name, labels, _ in scrape(url).samples]

@@ -51,21 +51,19 @@ class Host:
         return None
 
 
-class Cluster:
-    """``runwire up``, stream workers beside it, and hosts that log to it.
+class Programs:
+    """The processes of ``runwire up``, and more workers of one kind beside them.
 
     Attributes:
         up: the pipeline.
-        disk: the small disk.
         folder: where everything lies.
-        hosts: `up`'s own home, and another.
-        small: a host whose disk is the small one.
     """
 
-    def __init__(self, up: Pipeline, disk: Disk, folder: Path) -> None:
-        self.up, self.disk, self.folder = up, disk, folder
-        self.hosts = [Host(up.home), Host(folder / "elsewhere", up.kafka, up.server)]
-        self.small = Host(disk.home, up.kafka, up.server, small=True)
+    #: The module of the workers beside.
+    worker = "runwire_stream"
+
+    def __init__(self, up: Pipeline, folder: Path) -> None:
+        self.up, self.folder = up, folder
         self._workers: list[subprocess.Popen[bytes]] = []
         self._frozen: set[int] = set()
 
@@ -80,16 +78,21 @@ class Cluster:
         raise TimeoutError(f"{program} did not become ready within {_PATIENCE_SECONDS:.0f} s")
 
     def workers(self) -> list[int]:
-        """Return the process ids of the stream workers beside `up`'s own."""
+        """Return the process ids of the workers beside `up`'s own."""
         self._workers = [worker for worker in self._workers if worker.poll() is None]
         return [worker.pid for worker in self._workers]
 
     def add_worker(self) -> None:
-        """Start one more stream worker."""
-        command = [sys.executable, "-m", "runwire_stream", "--home", str(self.up.home)]
-        command += ["--kafka", self.up.kafka, "--clickhouse", self.up.clickhouse]
+        """Start one more worker."""
+        command = [sys.executable, "-m", self.worker, "--home", str(self.up.home), *self._flags()]
         with (self.folder / "workers.log").open("ab") as log:
-            self._workers.append(own(command, stdout=log, stderr=log))
+            self._workers.append(own(command, stdout=log, stderr=log, env={**os.environ, **self._environment()}))
+
+    def _flags(self) -> list[str]:
+        return ["--kafka", self.up.kafka]
+
+    def _environment(self) -> dict[str, str]:
+        return {}
 
     def signal(self, pid: int, number: signal.Signals) -> bool:
         """Send a signal; False if there is no such process any more."""
@@ -120,6 +123,25 @@ class Cluster:
             except subprocess.TimeoutExpired:  # noqa: PERF203 -- one that hangs is not the next one's fault
                 worker.kill()
                 worker.wait()
+
+
+class Cluster(Programs):
+    """``runwire up``, stream workers beside it, and hosts that log to it.
+
+    Attributes:
+        disk: the small disk.
+        hosts: `up`'s own home, and another.
+        small: a host whose disk is the small one.
+    """
+
+    def __init__(self, up: Pipeline, disk: Disk, folder: Path) -> None:
+        super().__init__(up, folder)
+        self.disk = disk
+        self.hosts = [Host(up.home), Host(folder / "elsewhere", up.kafka, up.server)]
+        self.small = Host(disk.home, up.kafka, up.server, small=True)
+
+    def _flags(self) -> list[str]:
+        return [*super()._flags(), "--clickhouse", self.up.clickhouse]
 
 
 @contextmanager

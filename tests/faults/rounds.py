@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -13,8 +11,8 @@ from operator import add
 
 from feed import Store
 
-from faults import kinds, settled, verdict
-from faults.cluster import Cluster, Course
+from faults import agenda, kinds, settled, verdict
+from faults.cluster import Cluster
 from faults.plan import Plan
 from faults.trainings import Training
 from faults.verdict import Verdict
@@ -61,7 +59,8 @@ def play(plan: Plan, cluster: Cluster) -> Outcome:
             host = cluster.small if rank.kind == "small" else cluster.hosts[rank.seed % len(cluster.hosts)]
             trainings.append(Training(rank, host, ledgers))
         _begin(trainings)
-        _happen(plan, cluster, trainings, outcome)
+        courses = [(fault.at, fault.kind, kinds.course(fault, cluster, trainings)) for fault in plan.faults]
+        outcome.faults = agenda.follow(courses)
         outcome.wrong += filter(None, (training.wait(_END_SECONDS) for training in trainings))
     finally:
         for training in trainings:
@@ -89,29 +88,6 @@ def _begin(trainings: Sequence[Training]) -> None:
         time.sleep(_POLL_SECONDS)
     for training in trainings:
         training.go()
-
-
-def _happen(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome: Outcome) -> None:
-    """Let the faults take their courses, all in this thread: processes die with the thread that started them."""
-    began = time.monotonic()
-    order = itertools.count()
-    agenda: list[tuple[float, int, str, Course]] = [
-        (began + fault.at, next(order), fault.kind, kinds.course(fault, cluster, trainings)) for fault in plan.faults
-    ]
-    heapq.heapify(agenda)
-    try:
-        while agenda:
-            at, _, kind, course = heapq.heappop(agenda)
-            time.sleep(max(at - time.monotonic(), 0))
-            try:
-                wait = next(course)
-            except StopIteration as end:
-                outcome.faults[kind] += bool(end.value)
-            else:
-                heapq.heappush(agenda, (time.monotonic() + wait, next(order), kind, course))
-    finally:
-        for *_, course in agenda:
-            course.close()
 
 
 def _judge(plan: Plan, cluster: Cluster, trainings: Sequence[Training], outcome: Outcome) -> None:

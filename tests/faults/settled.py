@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from faults.cluster import Host
 from runwire.shipper.start import LOCK
+from runwire.spool.folder import META
 from runwire.spool.lock import held
 from runwire.wire import DEAD_LETTER, EVENTS, TOPICS, Event
 from runwire_faust.message import unpack
@@ -26,8 +27,8 @@ _SYNC_AFTER_SECONDS = 3.0
 
 
 def waiting(homes: Iterable[Path], runs: Sequence[str]) -> list[Path]:
-    """Return the spools of runs that are there."""
-    return [path for home in homes for run in runs for path in home.glob(f"spool/*/{run}/*/*")]
+    """Return the spools of runs that are there. A folder without its meta.json is none any more."""
+    return [path.parent for home in homes for run in runs for path in home.glob(f"spool/*/{run}/*/*/{META}")]
 
 
 def spools(hosts: Sequence[Host], runs: Sequence[str], kafka: str) -> str | None:
@@ -53,16 +54,20 @@ def spools(hosts: Sequence[Host], runs: Sequence[str], kafka: str) -> str | None
     return None
 
 
-def topics(kafka: str) -> str | None:
-    """Wait until the stream has stored and acknowledged all that Kafka holds; return what is wrong if it never has."""
-    places = [TopicPartition(topic, number) for topic in READ for number in range(_PARTITIONS[topic])]
+def topics(kafka: str, group: str = GROUP, read: Iterable[str] = READ) -> str | None:
+    """Wait until a group of workers, the stream's unless told, has acknowledged all that Kafka holds for it.
+
+    Returns:
+        What is wrong if it never has.
+    """
+    places = [TopicPartition(topic, number) for topic in read for number in range(_PARTITIONS[topic])]
     began = time.monotonic()
     with (
         closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin,
         closing(KafkaConsumer(bootstrap_servers=kafka)) as me,
     ):
         while True:
-            done = admin.list_group_offsets({GROUP: places})[GROUP]
+            done = admin.list_group_offsets({group: places})[group]
             ends = me.end_offsets(places)
             behind = {
                 place: end for place, end in ends.items() if end and (place not in done or done[place].offset < end)
@@ -70,7 +75,7 @@ def topics(kafka: str) -> str | None:
             if not behind:
                 return None
             if time.monotonic() - began > _PATIENCE_SECONDS:
-                return f"not stored: {behind}, {done}; who reads: {admin.describe_groups([GROUP])}"
+                return f"not handled: {behind}, {done}; who reads: {admin.describe_groups([group])}"
             time.sleep(_POLL_SECONDS)
 
 

@@ -17,6 +17,7 @@ Action = Literal[
     "free_space",
     "fix_input",
     "stop_run",
+    "check_alerting",
     "nothing",
 ]
 
@@ -32,6 +33,7 @@ WORDS: Mapping[Action, str] = {
     "free_space": "Make room before the next checkpoint fails.",
     "fix_input": "Give the input pipeline more workers or a faster disk: the GPUs wait for it.",
     "stop_run": "Stop the run, or change what it trains with.",
+    "check_alerting": "Look at the alerting worker and at Kafka: `runwire status`, and the worker's log.",
     "nothing": "Nothing is to be done.",
 }
 
@@ -66,6 +68,7 @@ _OF_RULE: Mapping[str, Action] = {
     "vanishing": "stop_run",
     "threshold": "look",
     "absent": "look",
+    "blind": "check_alerting",
     "user": "look",
     "preempted": "resume",
     "restarting": "nothing",

@@ -50,6 +50,7 @@ class AppriseChannel:
     """
 
     concurrency = 2
+    passed = False
 
     def __init__(self, url: str, timeout: float) -> None:
         from apprise import OverflowMode  # noqa: PLC0415 -- as below

@@ -28,9 +28,12 @@ class Channel(Protocol):
 
     Attributes:
         concurrency: how many may be under way at a time.
+        passed: whether it tells also of states that have passed meanwhile: a program keeps count of all of them, people
+            are to be told what holds.
     """
 
     concurrency: int
+    passed: bool
 
     async def send(self, notice: Notice) -> Answer:
         """Try once. It raises nothing that the world may cause, and ends within its time-out."""

@@ -1,8 +1,8 @@
 """One receiver of notices: what it is owed, and how it is offered that until it takes it.
 
 At least once: a notice is offered until it is taken, and again after a restart if that was not recorded. Each carries a
-key, by which a receiver knows one that it has had. A receiver is told what holds now: a state that passes while it
-takes no notices is not told any more, its successor tells of it.
+key, by which a receiver knows one that it has had. A program is told of every state of an alert, in order; people are
+told what holds now: of a state that passes while they take no notices its successor tells.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import hashlib
 import heapq
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 
 import structlog
@@ -24,6 +23,7 @@ from runwire_alerting.metrics import NOTICE_SECONDS, NOTICES
 from runwire_alerting.notifiers import notice
 from runwire_alerting.notifiers.breaker import Breaker, pause
 from runwire_alerting.notifiers.channel import Answer, Channel
+from runwire_alerting.notifiers.debts import Debts, Owed
 from runwire_alerting.notifiers.plot import Plots
 from runwire_alerting.routes import Want
 from runwire_alerting.settings import Settings
@@ -34,24 +34,6 @@ _SECOND = 1_000_000
 #: More notices than this are not kept for a receiver that takes none; the oldest go. The book of alerts has them still,
 #: so they are offered after the next start.
 OWED_MAX = 10_000
-
-
-@dataclass(eq=False, slots=True)
-class _Owed:
-    """A notice that a receiver is owed.
-
-    Attributes:
-        repeat: 0 when it is told at first, then counts up.
-        due: when it is to be offered next, by the monotonic clock.
-        began: when it was first due.
-        attempts: how often it was refused.
-    """
-
-    alert: Alert
-    repeat: int
-    due: float
-    began: float
-    attempts: int = 0
 
 
 class Receiver:
@@ -66,6 +48,8 @@ class Receiver:
         server_url: where the page is, for links; None for no links.
         delivered: called with an alert and this receiver's digest when it took the notice.
         plots: who draws the pictures of notices; None for notices without.
+        pause: says for how many seconds to wait after so many failures in a row.
+        owed_max: how many notices wait at most.
     """
 
     def __init__(
@@ -79,6 +63,8 @@ class Receiver:
         server_url: str | None,
         delivered: Callable[[Alert, str], Awaitable[None]],
         plots: Plots | None = None,
+        pause: Callable[[int], float] = pause,
+        owed_max: int = OWED_MAX,
     ) -> None:
         self.place = place
         #: What stands for the receiver in an alert's ``delivered_at``.
@@ -88,13 +74,13 @@ class Receiver:
         self._channel, self._wants = channel, wants
         self._settings, self._server_url, self._plots = settings, server_url, plots
         self._delivered = delivered
-        self._breaker = Breaker()
-        self._owed: dict[str, _Owed] = {}
-        #: By the alerts' ids: which notice was taken last, and when (microseconds since the epoch). The alert's record
-        #: does not know of it at once.
-        self._taken: dict[str, tuple[str, int]] = {}
+        self._pause, self._owed_max = pause, owed_max
+        self._breaker = Breaker(pause)
+        self._owed = Debts()
+        #: When which notices were taken, microseconds since the epoch. The alert's record does not know of it at once.
+        self._taken: dict[str, int] = {}
         #: What is not under way, the first that is due at the top; entries that are owed no more stay until then.
-        self._queue: list[tuple[float, int, _Owed]] = []
+        self._queue: list[tuple[float, int, Owed]] = []
         self._order = count()
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
@@ -105,35 +91,53 @@ class Receiver:
     def waiting(self) -> int:
         """How many notices are owed and due."""
         now = time.monotonic()
-        return sum(owed.began <= now for owed in self._owed.values())
+        return sum(owed.began <= now for owed in self._owed)
 
-    def tell(self, alert: Alert) -> None:
-        """Offer the notice of an alert's present state, in place of one of an earlier state that is still owed."""
+    def tell(self, alert: Alert, before: Sequence[Alert] = ()) -> None:
+        """Offer the notice of an alert's present state.
+
+        One of an earlier state that is still owed comes first where the channel tells of what has passed; else the
+        present one takes its place.
+
+        Args:
+            alert: as it is.
+            before: its earlier states, the oldest first, for whoever does not know yet what of them is owed.
+        """
         if self._closed:
             return
-        owed = self._owe(alert)
-        if owed is None:
-            self._owed.pop(alert.id, None)
+        present = self._owe(alert)
+        if present is None:
+            self._owed.put(alert.id, [])
             return
-        waits = self._owed.get(alert.id)
-        if waits is not None and (waits.alert.notice, waits.repeat) == (owed.alert.notice, owed.repeat):
-            waits.alert = alert  # the same notice, of which more is known: what was tried counts
-            return
-        if waits is None and len(self._owed) >= OWED_MAX:
-            self._give_up(next(iter(self._owed.values())), f"more than {OWED_MAX} notices wait")
-        self._owed[alert.id] = owed
-        if alert.id not in self._flying:
-            self._push(owed)
+        waiting = self._owed.of(alert.id)
+        for known in waiting:
+            if (known.alert.notice, known.repeat) == (present.alert.notice, present.repeat):
+                known.alert = alert  # the same notice, of which more is known: what was tried counts
+                return
+        if not self._channel.passed:
+            passed = []
+        elif waiting:
+            passed = [one for one in waiting if not one.repeat]  # that it went on is no news any more
+        else:
+            passed = self._untold(before)
+        first = self._owed.first(alert.id)
+        self._owed.put(alert.id, [*passed, present])
+        if self._owed.first(alert.id) is not first:
+            self._offer_first(alert.id)
+        while len(self._owed) > self._owed_max:
+            self._give_up(next(iter(self._owed)), f"more than {self._owed_max} notices wait")
 
-    def owe(self, alerts: Iterable[Alert]) -> None:
-        """Owe the notices of these alerts and no others; those too old to be offered any more are left out."""
-        # Else a receiver that is new would be told of all that ever happened.
-        oldest = (time.time() - self._settings.retry_for) * _SECOND
-        due = {alert.id: alert for alert in alerts if _changed_at(alert) >= oldest or self.digest in alert.delivered_at}
-        for id_ in self._owed.keys() - due.keys():
-            del self._owed[id_]
-        for alert in due.values():
-            self.tell(alert)
+    def owe(self, alerts: Iterable[tuple[Alert, Sequence[Alert]]]) -> None:
+        """Owe the notices of these alerts, each with its earlier states, and of no others.
+
+        Those too old to be offered any more are left out.
+        """
+        due = {alert.id: (alert, before) for alert, before in alerts if self._young(alert) or self._told(alert)}
+        for id_ in self._owed.alerts():
+            if id_ not in due:
+                self._owed.put(id_, [])
+        for alert, before in due.values():
+            self.tell(alert, before)
 
     async def close(self) -> None:
         """Stop offering; what is still owed is offered after the next start."""
@@ -144,24 +148,45 @@ class Receiver:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._channel.close()
 
-    def _owe(self, alert: Alert) -> _Owed | None:
+    def _owe(self, alert: Alert) -> Owed | None:
         """Return what the receiver is owed of an alert's present state, None for nothing."""
         want = self._wants(alert)
         if want is None:
             return None
-        now = time.monotonic()
-        taken, at = self._taken.get(alert.id, ("", 0))
-        told = max(alert.delivered_at.get(self.digest, 0), at if taken == alert.notice else 0)
+        now, told = time.monotonic(), self._told(alert)
         if not told:
-            return _Owed(alert, 0, now, now)
+            return Owed(alert, 0, now, now)
         if alert.standing != "firing" or want.repeat is None:
             return None
         # Counted from what is recorded, so that a repeat has the same key whoever sends it.
         after = told + want.repeat * _SECOND
         due = now + max(after / _SECOND - time.time(), 0.0)
-        return _Owed(alert, max(int((after - alert.fired_at) / (want.repeat * _SECOND)), 1), due, due)
+        return Owed(alert, max(int((after - alert.fired_at) / (want.repeat * _SECOND)), 1), due, due)
 
-    def _push(self, owed: _Owed) -> None:
+    def _told(self, alert: Alert) -> int:
+        """Return when the notice of a state was taken, microseconds since the epoch, 0 if it was not."""
+        return max(alert.delivered_at.get(self.digest, 0), self._taken.get(alert.notice, 0))
+
+    def _young(self, alert: Alert) -> bool:
+        # Else a receiver that is new would be told of all that ever happened.
+        return _changed_at(alert) >= (time.time() - self._settings.retry_for) * _SECOND
+
+    def _untold(self, before: Sequence[Alert]) -> list[Owed]:
+        """Return what is owed of earlier states: of those behind the last one that was taken, since all go in order."""
+        found: list[Owed] = []
+        for alert in reversed(before):
+            if self._told(alert):
+                break
+            owed = self._owe(alert) if self._young(alert) else None
+            found += [owed] if owed is not None else []
+        return found[::-1]
+
+    def _offer_first(self, alert: str) -> None:
+        first = self._owed.first(alert)
+        if first is not None and alert not in self._flying and not self._closed:
+            self._push(first)
+
+    def _push(self, owed: Owed) -> None:
         heapq.heappush(self._queue, (owed.due, next(self._order), owed))
         self._news.set()
         if self._pump is None:
@@ -180,7 +205,7 @@ class Receiver:
             now = time.monotonic()
             due, _, owed = self._queue[0]
             id_ = owed.alert.id
-            if self._owed.get(id_) is not owed:
+            if self._owed.first(id_) is not owed:
                 heapq.heappop(self._queue)
                 continue
             wait = max(due - now, self._breaker.wait(now))
@@ -191,19 +216,17 @@ class Receiver:
             self._flying[id_] = asyncio.create_task(flight, name=f"notice {id_}")
         return math.inf
 
-    async def _fly(self, owed: _Owed, *, probe: bool) -> None:
+    async def _fly(self, owed: Owed, *, probe: bool) -> None:
         id_ = owed.alert.id
         try:
             await self._land(owed, await self._send(owed), probe=probe)
         finally:
             # Nothing is awaited between the last look at what is owed and this, so `tell` cannot fall in between.
             del self._flying[id_]
-            following = self._owed.get(id_)
-            if following is not None and not self._closed:
-                self._push(following)
+            self._offer_first(id_)
             self._news.set()
 
-    async def _send(self, owed: _Owed) -> Answer:
+    async def _send(self, owed: Owed) -> Answer:
         try:
             picture = await self._plots.of(owed.alert) if self._plots is not None else None
             return await self._channel.send(notice.compose(owed.alert, self._server_url, owed.repeat, picture))
@@ -211,7 +234,7 @@ class Receiver:
             # Only the kind of error is told: its text may hold an address with its secret.
             return Answer(f"failed by a mistake of Runwire's ({type(error).__name__})")
 
-    async def _land(self, owed: _Owed, answer: Answer, *, probe: bool) -> None:
+    async def _land(self, owed: Owed, answer: Answer, *, probe: bool) -> None:
         alert = owed.alert
         if answer.taken:
             self._breaker.taken()
@@ -220,14 +243,15 @@ class Receiver:
                 NOTICE_SECONDS.observe(max(time.time() - _changed_at(alert) / _SECOND, 0.0))
             self._note(alert)
             await self._delivered(alert, self.digest)
-            if self._owed.get(alert.id) is owed:
-                del self._owed[alert.id]
-                self.tell(alert)  # it may be owed again, later
+            if self._owed.first(alert.id) is owed:
+                self._owed.remove(owed)
+                if not self._owed.of(alert.id):
+                    self.tell(alert)  # it may be owed again, later
             return
         now = time.monotonic()
         was_open = self._breaker.open
         self._breaker.refused(now, answer.retry_after, probe=probe)
-        if self._owed.get(alert.id) is not owed:
+        if self._owed.first(alert.id) is not owed:
             return
         owed.attempts += 1
         if now - owed.began > self._settings.retry_for:
@@ -237,20 +261,21 @@ class Receiver:
         _log.warning("notice not taken", **self._about(owed, answer.words))
         if self._breaker.open and not was_open:
             _log.warning("receiver takes nothing: it is asked now and then", receiver=self.place)
-        owed.due = now + pause(owed.attempts)
+        owed.due = now + self._pause(owed.attempts)
 
     def _note(self, alert: Alert) -> None:
-        self._taken.pop(alert.id, None)
-        self._taken[alert.id] = alert.notice, round(time.time() * _SECOND)
-        if len(self._taken) > OWED_MAX:
+        self._taken.pop(alert.notice, None)
+        self._taken[alert.notice] = round(time.time() * _SECOND)
+        if len(self._taken) > self._owed_max:
             del self._taken[next(iter(self._taken))]
 
-    def _give_up(self, owed: _Owed, reason: str) -> None:
+    def _give_up(self, owed: Owed, reason: str) -> None:
         NOTICES.labels(self.place, "given_up").inc()
         _log.error("gave up on a notice", **self._about(owed, reason))
-        del self._owed[owed.alert.id]
+        self._owed.remove(owed)
+        self._offer_first(owed.alert.id)
 
-    def _about(self, owed: _Owed, reason: str) -> dict[str, object]:
+    def _about(self, owed: Owed, reason: str) -> dict[str, object]:
         return {"receiver": self.place, "alert": owed.alert.id, "attempts": owed.attempts, "reason": reason}
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import Sequence
-from datetime import timezone
-from email.utils import parsedate_to_datetime
-from importlib.metadata import version
-from urllib.parse import urlsplit
-
-import aiohttp
 
 from runwire.wire import dumps
-from runwire_alerting.errors import ReceiverError
 from runwire_alerting.notifiers import signature
 from runwire_alerting.notifiers.channel import Answer
+from runwire_alerting.notifiers.http import Address
 from runwire_alerting.notifiers.notice import Notice
 
 
@@ -33,44 +26,28 @@ class Webhook:
     """
 
     concurrency = 8
+    passed = True
 
     def __init__(self, url: str, timeout: float, secrets: Sequence[str] = ()) -> None:
-        #: What may be told of the address.
-        self.place = _place(url)
-        self._url, self._timeout = url, timeout
+        self._address = Address(url, timeout)
         self._keys = [signature.key(secret) for secret in secrets]
-        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def place(self) -> str:
+        """What may be told of the address."""
+        return self._address.place
 
     async def send(self, notice: Notice) -> Answer:
         """Post once."""
-        if self._session is None:
-            # A proxy of the environment's is for what lies outside of this machine.
-            local = urlsplit(self._url).hostname in ("localhost", "127.0.0.1", "::1")
-            timeout = aiohttp.ClientTimeout(total=self._timeout)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=not local)
         data = body(notice)
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": notice.key,
-            "User-Agent": f"runwire-alerting/{version('runwire')}",
-        }
+        headers = {"Content-Type": "application/json", "Idempotency-Key": notice.key}
         if self._keys:
             headers |= signature.headers(self._keys, notice.key, int(time.time()), data)
-        try:
-            async with self._session.post(self._url, data=data, headers=headers, allow_redirects=False) as reply:
-                taken = 200 <= reply.status < 300
-                after = retry_after(reply.headers.get("Retry-After", ""))
-                return Answer(f"answered with status {reply.status}", taken=taken, retry_after=after)
-        except asyncio.TimeoutError:
-            return Answer(f"no answer within {self._timeout:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # aiohttp's own texts hold the URL now and then, so only the kind of error is told.
-            return Answer(f"cannot be reached ({type(error).__name__})")
+        return await self._address.ask("POST", data, headers)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._address.close()
 
 
 def body(notice: Notice) -> bytes:
@@ -107,26 +84,3 @@ def body(notice: Notice) -> bytes:
     if notice.plot is not None:
         said["plot"] = base64.b64encode(notice.plot).decode()
     return dumps(said)
-
-
-def retry_after(said: str) -> float | None:
-    """Return for how many seconds a ``Retry-After`` asks to be left alone, None if it does not (RFC 9110, 10.2.3)."""
-    said = said.strip()
-    if said.isdecimal() and len(said) < 10:
-        return float(said)
-    try:
-        at = parsedate_to_datetime(said)
-    except (TypeError, ValueError):
-        return None
-    return max(at.replace(tzinfo=at.tzinfo or timezone.utc).timestamp() - time.time(), 0.0)
-
-
-def _place(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ReceiverError("an address such as https://example.org/hook, got something else")
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
