@@ -14,21 +14,22 @@ from runwire_alerting.rules.rule import Rule, checkpoint, joined, outlived
 
 
 class Nonfinite(Rule):
-    """Detects that a loss stops being a number.
+    """Detects that a loss stops being a number: it is NaN or infinite.
 
-    Formula: a value of a loss is NaN or infinite, by the first such value of an attempt. Of several ranks the one with
-    the smallest step, then the smallest number, is named. A later attempt that logs numbers resolves it.
+    Formula: one value of a pulse is not finite, once a metric and attempt; the step, the rank, and the values before
+    it are named. A loss is a metric whose name's last part has "loss" in it, or of which ``define_metric`` says
+    ``role="loss"``; ``where.metric`` names others. A later attempt that logs numbers resolves it.
 
-    Source: Megatron-LM looks at each rank's loss before it is averaged, and ends the training.
+    Source: ours; there is no threshold in it that could be chosen otherwise.
 
-    False alarms: a loss over an empty set, as of an evaluation without examples. Only losses are judged, for with
-    float16 and its loss scale an infinite gradient norm is usual, and other metrics may well be NaN.
+    False alarms: a loss over an empty set, as of a class that a batch lacks. Other metrics are not judged unless they
+    are named: with fp16 loss scaling an infinite gradient norm is ordinary.
 
     Example::
 
         rules:
           - name: nonfinite
-            where: {metric: "train/*"}
+            where: {metric: ["*loss*", reward]}
             actions: [stop]
     """
 

@@ -21,14 +21,14 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 class User(Rule):
-    """Tells what the training says by ``run.alert``.
+    """Passes on what the training code itself says by ``run.alert(title, text, level)``.
 
-    Formula: each call is an alert of its own, of the level that it names. It is a message and no state: nothing
-    resolves it.
+    Formula: one alert for each call. It is a message and no state: nothing resolves it. ``INFO`` is told as info,
+    ``WARN`` as a warning, ``ERROR`` as critical.
 
-    Source: what people write into their own code, as with wandb's ``alert``.
+    Source: wandb's ``run.alert``, which trainings call already.
 
-    False alarms: those of the training's own code.
+    False alarms: those of the program; one that says the same at each step is an alert at each step.
 
     Example::
 
