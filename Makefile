@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INTEGRATIONS := .venv-integrations
+STORES := .stores
+# A server of S3's API, which Go builds; that of Azure's comes by tests/object_storage/package-lock.json.
+S3 := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 ROUNDS ?= 100
 SEED ?= 1
 # How many test files run at a time: they wait for programs more than they compute.
@@ -13,7 +16,7 @@ ROOMS := producers storage stream alerting server
 BENCH ?= sdk capture ingest freshness disk query runs export alerts tiny idle
 
 .DEFAULT_GOAL := help
-.PHONY: help install page demo test integrations faults lint format reference lock bench clean
+.PHONY: help install page demo test integrations stores faults lint format reference lock bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,8 +47,20 @@ $(INTEGRATIONS)/.ready: $(READY) requirements-integrations.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(INTEGRATIONS)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Two at a time: most of the time goes into importing the libraries anew, in each process of theirs, on one core.
 integrations: $(INTEGRATIONS)/.ready ## run the integrations' tests against the real libraries, in .venv-integrations
-	$(INTEGRATIONS)/bin/python -m pytest tests/integrations
+	$(INTEGRATIONS)/bin/python -m pytest -n 2 --dist worksteal --durations=15 tests/integrations
+
+$(STORES)/.ready: $(READY) Makefile tests/object_storage/package-lock.json
+	@command -v go >/dev/null || { echo "make stores needs Go 1.25 or newer: it builds a server of S3's API"; exit 1; }
+	@mkdir -p $(STORES)
+	cp tests/object_storage/package.json tests/object_storage/package-lock.json $(STORES)
+	GOBIN=$(CURDIR)/$(STORES)/bin go install $(S3)
+	$(BIN)/npm ci --prefix $(STORES) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+stores: $(STORES)/.ready ## run the file store's tests against servers of S3's and Azure's API; needs Go
+	$(BIN)/python -m pytest tests/object_storage
 
 faults: $(READY) ## kill, freeze and multiply the processes while runs log: ROUNDS=100 SEED=1, or one ROUND=7 of a SEED; ALERTS=200: alerting's
 	PYTHONPATH=tests:tests/stream:tests/alerting:tests/end_to_end $(BIN)/python -m \
@@ -75,4 +90,4 @@ bench: $(READY) ## run the benches of a few minutes, one after the other; BENCH=
 	for name in $(BENCH); do $(BIN)/python bench/$$name.py || exit 1; done
 
 clean: ## remove what was built
-	rm -rf $(VENV) $(INTEGRATIONS) server/page/node_modules server/runwire_server/page/dist
+	rm -rf $(VENV) $(INTEGRATIONS) $(STORES) server/page/node_modules server/runwire_server/page/dist

@@ -22,7 +22,8 @@ from runwire.spool import Meta, Writer, folder, history
 from runwire.system import Sampler
 from runwire.wire import StopRequest
 
-#: A run that is over in a moment waits so long for where it comes from, which takes some tenths of a second.
+#: A run that is over in a moment waits so long for where it comes from, which takes a tenth of a second where nobody
+#: else wants the processor: so much that a process that gives way to all others comes to its end, too.
 _FINDING_SECONDS = 2.0
 
 
@@ -79,10 +80,14 @@ class Recording:
                 self.folder,
             )
 
-    def last_words(self) -> None:
-        """Have what goes on beside tell all that it knows: behind the word that the run is over nobody reads on."""
+    def last_words(self, seconds: float = _FINDING_SECONDS) -> None:
+        """Have what goes on beside tell all that it knows: behind the word that the run is over nobody reads on.
+
+        Args:
+            seconds: for so long what is being found out is waited for at most.
+        """
         if self._companion is not None:
-            self._companion.tell(last=min(_FINDING_SECONDS, self._settings.finish_timeout))
+            self._companion.tell(last=min(seconds, self._settings.finish_timeout))
         if self._console is not None:
             self._console.finish()
 

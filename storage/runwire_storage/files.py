@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import ObjectStore, from_url
 
-from runwire.errors import ConfigError, UnavailableError, UsageError
+from runwire.errors import UnavailableError, UsageError
+from runwire_storage.object_storage import PARTS_AT_ONCE, advice, opened, part_bytes, shown, why
 
 _CHUNK_BYTES = 1 << 20
 #: Beside the files: of those that nobody names, since when; and those that are being removed.
@@ -31,6 +31,12 @@ class WrongDigestError(UsageError):
     hint = "it was changed meanwhile: log it again"
 
 
+class FileStoreError(UnavailableError):
+    """The file store does not do what it is asked for now."""
+
+    hint = "the message says what to look at; what hosts have to upload waits there meanwhile"
+
+
 @dataclass(frozen=True)
 class Stored:
     """A file, or the mark of one: its digest, its size in bytes, and when it was last put."""
@@ -48,7 +54,7 @@ class FileStore:
 
     Args:
         url: where: ``file:///folder``, ``s3://bucket/path``, ``gs://…``, ``az://…``. What these need besides, as keys,
-            is taken from the environment, as their own tools do.
+            is taken from the environment.
 
     Raises:
         ConfigError: the URL names no store.
@@ -56,23 +62,25 @@ class FileStore:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        try:
-            if url.startswith("file:"):
-                self._store: ObjectStore = from_url(url, mkdir=True)
-            else:
-                self._store = from_url(url)
-        except (BaseError, ValueError, OSError) as error:
-            raise ConfigError(
-                f"the file store {url!r:.200} cannot be used: {error!s:.300}. Name a folder or a bucket by --files or "
-                "RUNWIRE_FILES, as file:///srv/runwire/files or s3://bucket/path"
-            ) from None
+        self._store = opened(url)
 
-    async def put(self, digest: str, chunks: AsyncIterator[bytes]) -> int:
+    async def look(self) -> None:
+        """See whether the store answers.
+
+        Raises:
+            UnavailableError: it does not; the message says why.
+        """
+        # Whether a file is there it answers also where it is not there itself.
+        async for _ in self.stored(marks=True):
+            return
+
+    async def put(self, digest: str, chunks: AsyncIterator[bytes], length: int | None = None) -> int:
         """Keep a file, and return its size; once more changes nothing.
 
         Args:
             digest: the SHA-256 of what is to come, as 64 hexadecimal digits.
             chunks: its content.
+            length: how many bytes that has, as far as is known before.
 
         Raises:
             WrongDigestError: it is not what the digest says; nothing is kept.
@@ -95,7 +103,9 @@ class FileStore:
                 )
 
         try:
-            await self._store.put_async(_path(digest), checked())
+            await self._store.put_async(
+                _path(digest), checked(), chunk_size=part_bytes(length), max_concurrency=PARTS_AT_ONCE
+            )
         except (BaseError, OSError) as error:
             raise self._away(error) from error
         # In this order, which `remove` counts on: it goes on only with a mark that is there after the file was.
@@ -225,7 +235,7 @@ class FileStore:
             raise self._away(error) from error
 
     def _away(self, error: Exception) -> UnavailableError:
-        return UnavailableError(f"the file store {self._url} does not do it: {error!s:.300}")
+        return FileStoreError(f"the file store {shown(self._url)} does not do it: {why(error)}. {advice(self._url)}")
 
 
 def folder_url(folder: Path) -> str:

@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parts import Pipeline, until
@@ -204,6 +205,36 @@ sys.stdin.read()
         assert run.use_artifact("model:v0").file(root=home / "0").read_bytes() == b"a" * 3_000_000
         assert run.use_artifact("model").file(root=home / "1").read_bytes() == b"b" * 3_000_000
     until(lambda: not list(home.glob("spool/*/late")), "nothing is left of it")
+
+
+def test_an_artifact_that_lacks_a_file_is_no_version_and_an_alert_says_so(up: Pipeline, tmp_path: Path) -> None:
+    """Whoever changes a file that was to be immutable loses that artifact alone; what is logged anew is a version."""
+    changed, whole = tmp_path / "changed.pt", tmp_path / "whole.pt"
+    for path in (changed, whole):
+        path.write_bytes(b"as it was logged")
+    with runwire.init("lacking", dir=up.home, mode="offline") as run:
+        for path in (changed, whole):
+            path.write_text(path.name)
+            artifact = runwire.Artifact(path.stem, "model")
+            artifact.add_file(path, policy="immutable")
+            run.log_artifact(artifact)
+    changed.write_bytes(b"something else")
+    _runwire(up, "sync")
+
+    def told() -> list[dict[str, Any]]:
+        alerts = json.loads(_runwire(up, "alerts", "ls", "--json"))
+        return [alert for alert in alerts if alert["run"] == run.id]
+
+    (alert,) = until(told, "an alert")
+    assert alert["title"] == "The artifact lacking/changed was not stored"
+    stored = "SELECT name FROM runwire.artifacts WHERE project = 'lacking'"
+    until(lambda: _rows(up, stored) == [("whole",)], "the other one")
+    with runwire.init("lacking", dir=up.home) as later:
+        assert later.use_artifact("whole").version == "v0"
+        with pytest.raises(ArtifactNotFoundError):
+            later.use_artifact("changed")
+        later.log_artifact(changed, "changed", "model").wait(60)
+        assert later.use_artifact("changed:v0").file(root=tmp_path / "got").read_bytes() == b"something else"
 
 
 def test_what_is_not_there_is_named_with_what_is_near(up: Pipeline) -> None:

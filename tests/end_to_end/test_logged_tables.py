@@ -56,3 +56,23 @@ def test_a_logged_table_can_be_read_and_grouped_whatever_is_killed(
     shown = _runwire(up, "table", run.id, "predictions", "-n", "2")
     assert "input 1" in shown
     assert "predictions at step 5, rank 0: 1 to 2 of 50,000 rows" in shown
+
+
+def test_a_table_of_a_thousand_columns_is_read_and_grouped(up: Pipeline) -> None:
+    """As many as a table may have: each cell is there, and any column can be grouped by."""
+    columns = [f"column {number}" for number in range(1000)]
+    data: list[list[object]] = [list(range(1000 * row, 1000 * row + 1000)) for row in range(300)]
+    for row, cells in enumerate(data):
+        cells[::3] = [f"text {row % 7}"] * len(cells[::3])
+    with runwire.init("wide", dir=up.home) as run:
+        run.log({"wide": runwire.Table(columns, data)})
+    client = connect(up.clickhouse)
+    sql = "SELECT count() FROM runwire.table_rows WHERE run = {run:String}"
+    until(lambda: client.query(sql, {"run": run.id}).result_rows[0][0] == len(data), "all rows")
+    assert queries.table(client, run.id, "wide", limit=len(data)).cells == data
+    client.close()
+    sql = f"SELECT data.`column 999` AS t, count() AS n FROM table_rows WHERE run = '{run.id}' GROUP BY t ORDER BY t"
+    counted = json.loads(_runwire(up, "sql", sql, "--json"))
+    assert counted == [{"t": f"text {rest}", "n": len(range(rest, len(data), 7))} for rest in range(7)]
+    told = json.loads(_runwire(up, "table", run.id, "wide", "-n", "1", "--json"))
+    assert told["cells"] == data[:1]

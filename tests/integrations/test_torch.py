@@ -224,3 +224,25 @@ torch.distributed.destroy_process_group()
     assert by_rank[1]["perf/local_seconds"] > 0.05 > by_rank[0]["perf/local_seconds"]
     assert by_rank[0]["perf/step_seconds"] > 0.04  # it waited
     assert told(spools[0], "finish") == [{"exit_code": 0}]
+
+
+def test_workers_of_a_data_loader_leave_the_run_to_the_training(
+    run: runwire.Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Forked, as torch forks them: what they log is not recorded, each says so once, and the training goes on."""
+
+    class Data(torch.utils.data.Dataset[torch.Tensor]):
+        def __len__(self) -> int:
+            return 12
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            runwire.log({"in a worker": index})
+            return torch.tensor(float(index))
+
+    loader = torch.utils.data.DataLoader(Data(), batch_size=2, num_workers=2, multiprocessing_context="fork")
+    for step, batch in enumerate(loader):
+        run.log({"sum": batch.sum()}, step=step)
+    run.log({"sum": -1.0})
+    assert logged(run) == [*((step, {"sum": 4.0 * step + 1}) for step in range(6)), (6, {"sum": -1.0})]
+    assert told(run, "finish") == []
+    assert capfd.readouterr().err.count("in a child process") == 2

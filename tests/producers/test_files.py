@@ -18,7 +18,9 @@ from parts import ready, until
 from scrape import parse
 
 from producers.conftest import shipper, spools
-from runwire.spool.files import Files, Kept, held, waiting
+from runwire.artifacts.remote import Remote
+from runwire.errors import UnavailableError
+from runwire.spool.files import Files, Kept, changed, drop, held, names, uploaded, waiting
 from runwire.spool.folder import found
 from runwire_server.local import ports
 
@@ -104,6 +106,19 @@ def test_a_spool_that_holds_all_that_it_may_takes_no_further_file(tmp_path: Path
     files.keep(CONTENT[1:])
     big.unlink()
     assert held(tmp_path) == 4 * len(CONTENT) - 1, "until it is the spool's alone"
+
+
+def test_a_file_that_was_dropped_and_comes_again_as_it_was_is_not_missing(tmp_path: Path) -> None:
+    """That it was changed is known until the server has it."""
+    files = Files(tmp_path)
+    kept = files.keep(CONTENT)
+    path = tmp_path / "files" / kept.digest
+    drop(path)
+    assert (names(tmp_path), changed(tmp_path)) == (set(), {kept.digest})
+    files.keep(CONTENT)
+    assert (names(tmp_path), changed(tmp_path)) == ({kept.digest}, {kept.digest})
+    uploaded(path)
+    assert (names(tmp_path), changed(tmp_path)) == (set(), set())
 
 
 def test_files_reach_the_server_before_finish_returns_and_the_spool_is_gone(
@@ -212,3 +227,19 @@ run.finish()
     assert stored(server, DIGEST) is None
     assert all_stored(server)
     assert left(home) == []
+
+
+def test_a_server_that_dies_while_it_sends_is_no_end_of_a_file(tmp_path: Path) -> None:
+    """Whoever fetches is told so, and not that the content is another one."""
+    content = CONTENT * (1 + (64 << 20) // len(CONTENT))  # more than lies in the buffers of a connection
+    digest = hashlib.sha256(content).hexdigest()
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(serving(tmp_path / "server", ports.free()))
+        put = urllib.request.Request(f"{url}/api/files/{digest}", content, method="PUT")
+        with urllib.request.urlopen(put) as answer:
+            assert answer.status == 200
+        with pytest.raises(UnavailableError), Remote(url).file(digest) as body:  # noqa: PT012 -- it is read in pieces
+            assert body.read(1000) == content[:1000]
+            stack.close()  # which kills it
+            while body.read(1 << 20):
+                pass

@@ -6,6 +6,8 @@ import contextlib
 import json
 import math
 import os
+import pty
+import re
 import shutil
 import signal
 import struct
@@ -240,6 +242,18 @@ def test_an_offline_run_waits_for_sync_though_a_shipper_is_there(
     assert not list(found(spools(home)))
 
 
+def test_sync_shows_on_a_terminal_how_far_it_is(kafka: str, home: Path, train: Train) -> None:
+    """A bar that is full when all is delivered; where nobody looks, there is none."""
+    train(_logging(_new(), 9, 20_000)).communicate(timeout=60)
+    ours, theirs = pty.openpty()
+    sync = [sys.executable, "-m", "runwire", "sync", "--home", str(home), "--kafka", kafka]
+    subprocess.run(sync, check=True, stdout=subprocess.DEVNULL, stderr=theirs, timeout=60)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert re.fullmatch(r"(\r[█░]{30} \d+\.\d of (\d+\.\d) MB)*\r█{30} (\d+\.\d) of \3 MB\r\n", shown)
+
+
 def test_sync_of_a_run_leaves_what_waits_of_others(kafka: str, home: Path, train: Train, reading: Read) -> None:
     """It delivers the run that is named, and says so where nothing of it waits."""
     one, other = _new(), _new()
@@ -283,6 +297,21 @@ def test_sync_beside_a_living_run_delivers_what_is_there(kafka: str, home: Path,
     read.until(lambda a: len(a.rows) >= 2_000, "what was logged arrives")
     assert read.arrived.ended == []
     until(lambda: shipper(home), "the run has a shipper again")
+
+
+def test_sync_beside_a_living_run_counts_what_needs_no_record_of_its_own(kafka: str, home: Path, train: Train) -> None:
+    """An event behind a table is carried by another lane: the table's acknowledgement is that of all before there."""
+    code = """
+import sys, runwire
+run = runwire.init()
+run.log({"table": runwire.Table(columns=["a"], data=[[1]])})
+run.summary["best"] = 1
+print("logged", flush=True)
+for _ in sys.stdin: break
+"""
+    _wait(train(code), "logged")
+    done = _sync(home, "--kafka", kafka, "--timeout", "5")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

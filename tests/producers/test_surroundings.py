@@ -15,7 +15,6 @@ from parts import PATIENCE, until
 import runwire
 from producers.conftest import spools
 from producers.spooled import kinds, told
-from runwire import _recording, surroundings
 from runwire.spool.folder import found
 
 _PROGRAM = """
@@ -164,9 +163,9 @@ def test_it_is_told_before_the_runs_end(home: Path) -> None:  # noqa: ARG001 -- 
 
 def test_a_run_that_is_over_in_a_moment_tells_it_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Its end waits for what is being found out, and comes behind it."""
-    monkeypatch.setattr(surroundings, "_found", {})
-    monkeypatch.setattr(_recording, "_FINDING_SECONDS", PATIENCE)
+    monkeypatch.setenv("RUNWIRE_MACHINE", "false")  # no other run of this process asks for just that
     run = runwire.init(mode="offline", settings={"finish_timeout": PATIENCE})
+    run._recording.last_words(PATIENCE)  # as `finish` calls it, which has not so much patience
     run.finish()
     assert [kind for kind in kinds(run) if kind in {"about", "finish"}] == ["about", "finish"]
     assert "packages" in told(run, "about")[0]
@@ -174,7 +173,7 @@ def test_a_run_that_is_over_in_a_moment_tells_it_too(home: Path, monkeypatch: py
 
 def test_no_more_is_asked_of_the_system_than_all_have(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """There is no pipe2 on macOS."""
-    monkeypatch.setattr(surroundings, "_found", {})
+    monkeypatch.setenv("RUNWIRE_CODE", "false")  # no other run of this process asks for just that
     monkeypatch.delattr(os, "pipe2")
     with runwire.init(mode="offline") as run:
         until(lambda: told(run, "about"), "it is found out")

@@ -12,7 +12,9 @@ import pytest
 import serving
 from parts import until
 
+from runwire.errors import ConfigError
 from runwire_server.local import ports
+from runwire_storage.files import FileStore
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB, more than is sent at once
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -121,3 +123,25 @@ def test_a_browser_runs_nothing_of_a_file_in_the_name_of_the_server(api: httpx.C
     assert "connect-src" not in policy
     foreign = api.get(address, headers={"Origin": "null"})
     assert foreign.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://KEY:hunter2@bucket/path", "the file store s3://bucket/path was named with a key in its URL"),
+        ("az://container/path?sig=hunter2", "the file store az://container/path was named with a key in its URL"),
+        ("ftp://host/path", "the file store ftp://host/path cannot be used: "),
+        ("s3://", "the file store 's3' cannot be used: "),
+        ("a folder", "the file store 'a folder' cannot be used: "),
+        ("file:///proc/none", "the file store file:///proc/none cannot be used: "),
+    ],
+)
+def test_a_url_that_is_no_store_is_refused_in_one_line_and_without_its_key(url: str, said: str) -> None:
+    """It says which and what to write instead."""
+    with pytest.raises(ConfigError) as refused:
+        FileStore(url)
+    told = str(refused.value)
+    assert told.startswith(said)
+    assert "environment" in told or "RUNWIRE_FILES" in told
+    assert "hunter2" not in told
+    assert "\n" not in told

@@ -64,13 +64,18 @@ class Remote:
 
     @contextmanager
     def file(self, digest: str) -> Iterator[IO[bytes]]:
-        """Give a file of the store, to be read.
+        """Give a file of the store, to be read to its end.
 
         Raises:
-            UnavailableError: the server does not answer, or has no such file yet.
+            UnavailableError: the server does not answer, has no such file yet, or broke off.
         """
         with self._translated(), self._open(f"/api/files/{digest}") as body:
             yield body
+            if left := getattr(body, "length", None):  # a connection that ends too early looks like a file's end
+                raise UnavailableError(
+                    f"the Runwire server at {self.url} broke off {left} bytes before the end of the file {digest}: its "
+                    "log says why. Call it again: files that came whole are not fetched once more"
+                )
 
     def _get(self, path: str) -> dict[str, Any]:
         with self._translated(), self._open(path) as answer:

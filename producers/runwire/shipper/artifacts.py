@@ -11,9 +11,10 @@ from pathlib import Path
 from runwire.errors import WireError
 from runwire.shipper.batch import Batch
 from runwire.shipper.link import Link
+from runwire.spool import Meta
 from runwire.spool.artifacts import Announcement, announced, read
-from runwire.spool.files import FOLDER
-from runwire.wire import ARTIFACTS
+from runwire.spool.files import FOLDER, changed
+from runwire.wire import ARTIFACTS, EVENTS, Event
 
 _LOOK_SECONDS = 0.2
 #: Looking takes at most so much of the time, however many files a spool has.
@@ -27,14 +28,20 @@ class Artifacts:
     """Announces the artifacts of a spool in the order in which they were logged.
 
     An announcement is removed once Kafka has it. A killed shipper's successor makes it again, which changes nothing:
-    who gives versions knows by run, rank and seq what it was told before.
+    who gives versions knows by run, rank and seq what it was told before. Of one that lacks a file, which was changed
+    before its upload, an alert of the run's tells instead, by the same seq: a version has all of its files.
 
     Args:
         folder: the spool.
+        meta: whose it is.
+
+    Attributes:
+        alerting: when such an alert was last sent, microseconds since the epoch.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, meta: Meta) -> None:
+        self._folder, self._meta = folder, meta
+        self.alerting = 0
         self._files = str(folder / FOLDER)  # looked at again and again, where a Path costs more than the look
         self._next_look = 0.0
         self._changed: int | None = None
@@ -88,8 +95,24 @@ class Artifacts:
             if announcement is not None:
                 if not announcement.waits_for.isdisjoint(files()):
                     return
-                self._sent[path] = link.send("bulk", ARTIFACTS, announcement.key, announcement.message)
+                lacking = len(announcement.waits_for & changed(self._folder))
+                if lacking:
+                    self._sent[path] = self._tell(link, path, announcement, lacking)
+                else:
+                    self._sent[path] = link.send("bulk", ARTIFACTS, announcement.key, announcement.message)
             self._waiting.pop(0)
+
+    def _tell(self, link: Link, path: Path, announcement: Announcement, lacking: int) -> Batch:
+        """Tell the run's people that an artifact will be no version."""
+        meta, name = self._meta, announcement.key.decode()
+        self.alerting = time.time_ns() // 1000
+        text = (
+            f"{lacking} of its files, added with policy='immutable', were changed before they were uploaded, so what "
+            "was logged is not to be had any more. Log it again; files that are written anew need policy='mutable'"
+        )
+        data = {"title": f"The artifact {name} was not stored", "text": text, "level": "ERROR"}
+        event = Event("alert", meta.run, meta.rank, int(path.stem), self.alerting, data)
+        return link.send("urgent", EVENTS, meta.run.encode(), event.encode())
 
     def _look(self) -> bool:
         """Look for announcements if the folder has changed; return whether some wait."""

@@ -19,7 +19,7 @@ from runwire.shipper.ship import Ship
 from runwire.shipper.vitals import Progress
 from runwire.shipper.watch import Mark, Watch
 from runwire.spool import DELIVERED, LOCK, Meta, Position, history
-from runwire.spool.files import names, waiting
+from runwire.spool.files import names, wait, waiting
 from runwire.spool.folder import read_json, remove, write_json
 from runwire.spool.format import segment_name, segments
 from runwire.spool.lock import Probe, flocked
@@ -27,7 +27,9 @@ from runwire.wire import ATTEMPT_SHIFT
 
 #: How often a spool is looked at whose process is not known to be well, and how often one where the kernel would say.
 _LOOK_SECONDS, _WATCHED_LOOK_SECONDS = 0.2, 1.0
-_WAITING_SECONDS = 1.0
+#: How often what waits is counted anew: less often where there are so many files that it takes more than such a share
+#: of the time, but often enough that whoever waits sees it become less.
+_WAITING_SECONDS, _WAITING_SECONDS_MAX, _WAITING_SHARE = 1.0, 10.0, 0.05
 #: What is delivered is written down once a second if a killed shipper's successor would repeat so many bytes, or tell
 #: anew of something that an alert may answer to; else now and then, since it takes as long as to deliver a few rows.
 _SAVE_SECONDS, _SAVE_SECONDS_MAX = 1.0, 120.0
@@ -66,7 +68,7 @@ class Delivery:
         self._lowest = min(segments(folder), default=0)
         self._link: Link | None = None
         self._ship: Ship | None = None
-        self._artifacts = Artifacts(folder)
+        self._artifacts = Artifacts(folder, meta)
         self._watch: Watch | None = None
         self._console: Console | None = None
         self._death = -1 if self.gone or deaths is None else deaths.watch(meta.pid)
@@ -114,7 +116,7 @@ class Delivery:
         watch, ship, console = self._watch, self._ship, self._console
         if now >= self._next_look:
             self.gone = self.gone or not self._lock.held()
-            self._awaits_files = self._awaits_files and bool(self.files())
+            self._awaits_files = self._awaits_files and wait(self.folder)
             self.contents.look()
             idle = self._death >= 0 and watch is not None and not self._awaits_files
             self._next_look = now + (_WATCHED_LOOK_SECONDS if idle else _LOOK_SECONDS)
@@ -178,7 +180,7 @@ class Delivery:
         if not more and (ended or self.contents.console):
             more = console.step(now, ended=ended)
         self.carried = watch.done and ship.done and console.done
-        self._awaits_files = self.carried and bool(self.files())
+        self._awaits_files = self.carried and wait(self.folder)
         done = self.carried and not self._awaits_files and not self._artifacts
         told = self.carried is self._written.get("carried", False)
         if done or not told or (now >= self._next_weigh and self._worth_saving(now)):
@@ -194,15 +196,16 @@ class Delivery:
         """Take what was acknowledged meanwhile, and write it down: the shipper ends."""
         if self._ship is not None and self._watch is not None and self._console is not None:
             self.carried = self._ship.done and self._watch.done and self._console.done
-            self.save(done=self.carried and not self.files() and not self._artifacts)
+            self.save(done=self.carried and not wait(self.folder) and not self._artifacts)
 
     def waiting(self) -> int:
         """Return about how many bytes are not delivered, of rows and events and of files."""
         now = time.monotonic()
         recount = now >= self._next_count
         if recount:
-            self._next_count = now + _WAITING_SECONDS
             self._waiting_files = sum(file.size for file in waiting(self.folder)) if self.contents.files else 0
+            pause = min((time.monotonic() - now) / _WAITING_SHARE, _WAITING_SECONDS_MAX)
+            self._next_count = now + max(_WAITING_SECONDS, pause)
         if self._ship is not None and self._watch is not None:
             end, delivered = self._watch.end(), self._ship.delivered
             if end is not None and end.segment == delivered.segment:
@@ -239,7 +242,7 @@ class Delivery:
                 "doing": dict(self._watch_from.doing),
             },
             "console": list(self._console_from),
-            "alerting": self._watch.alerting if self._watch is not None else 0,
+            "alerting": max(self._watch.alerting if self._watch is not None else 0, self._artifacts.alerting),
             "carried": self.carried,
             "done": done,
         }

@@ -43,8 +43,10 @@ class Flight(Generic[_Mark]):
         self._sent.append((batch, mark))
 
     def skip(self, mark: _Mark) -> None:
-        """Move the mark where nothing was to be sent; only while nothing is on its way."""
-        if not self:
+        """Move the mark where nothing was to be sent: it holds once all that is on its way is acknowledged."""
+        if self:
+            self._sent[-1] = (self._sent[-1][0], mark)
+        else:
             self._acknowledged = mark
 
     def _settle(self) -> None:

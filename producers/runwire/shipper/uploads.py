@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from runwire import _key
 from runwire.errors import ConfigError, UnavailableError, WireError
 from runwire.shipper.tally import Tally
-from runwire.spool.files import Waiting, waiting
+from runwire.spool.files import Waiting, drop, uploaded, waiting
 from runwire.wire import loads
 
 _LOOK_SECONDS = 0.1
@@ -122,14 +121,15 @@ class Uploads(threading.Thread):
                 if answer.get("code") == "wrong_digest":
                     log.error("%s is dropped: it was changed since it was logged", file.path)
                     self._tally.file_refused()
-                elif status >= 300:
+                    drop(file.path)
+                    return True
+                if status >= 300:
                     raise UnavailableError(f"{status} {answer.get('message', '')}".strip())
-                else:
-                    self._tally.uploaded(file.size)
+                self._tally.uploaded(file.size)
             elif status >= 300:
-                raise UnavailableError(f"it answers {status}")
-        with suppress(FileNotFoundError):
-            file.path.unlink()
+                _, answer = self._ask("GET", digest)  # the answer to HEAD has no body that says why
+                raise UnavailableError(f"{status} {answer.get('message', '')}".strip())
+        uploaded(file.path)
         return True
 
     def _ask(self, method: str, digest: str, body: object = None, size: int = 0) -> tuple[int, dict[str, object]]:

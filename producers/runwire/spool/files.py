@@ -1,6 +1,7 @@
 """Files that wait in a spool: ``files/<digest>``, each named by its content, whole or not there.
 
-What is kept here is uploaded by the shipper to the server's file store, and removed once it is acknowledged there.
+What is kept here is uploaded by the shipper to the server's file store, and removed once it is acknowledged there. One
+that was changed after it was kept, which a link can be, is dropped; ``files/<digest>.changed`` says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import BinaryIO
 FOLDER = "files"
 #: SHA-256, as hexadecimal digits.
 DIGEST = re.compile("[0-9a-f]{64}")
+_CHANGED = ".changed"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -182,6 +184,41 @@ def names(spool: Path) -> set[str]:
     try:
         with os.scandir(spool / FOLDER) as entries:
             return {entry.name for entry in entries if DIGEST.fullmatch(entry.name)}
+    except OSError:
+        return set()
+
+
+def wait(spool: Path) -> bool:
+    """Return whether a file of a spool waits: with a hundred thousand of them that takes no longer than with one."""
+    try:
+        with os.scandir(spool / FOLDER) as entries:
+            return any(DIGEST.fullmatch(entry.name) for entry in entries)
+    except OSError:
+        return False
+
+
+def drop(file: Path) -> None:
+    """Drop a file that is not what its name says any more, and leave word of it.
+
+    Raises:
+        OSError: there is no room for that; the file stays.
+    """
+    file.with_name(f"{file.name}{_CHANGED}").touch()
+    file.unlink(missing_ok=True)
+
+
+def uploaded(file: Path) -> None:
+    """Remove a file that the server has; if it had been changed before, and was kept again, nothing is lost."""
+    for path in (file.with_name(f"{file.name}{_CHANGED}"), file):
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def changed(spool: Path) -> set[str]:
+    """Return the names of the files of a spool that were dropped, for they had been changed."""
+    try:
+        with os.scandir(spool / FOLDER) as entries:
+            return {entry.name.removesuffix(_CHANGED) for entry in entries if entry.name.endswith(_CHANGED)}
     except OSError:
         return set()
 

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import anyio
 import anyio.to_thread
+import structlog
 from fastapi import FastAPI
 
+from runwire.errors import UnavailableError
 from runwire_server.api import (
     alerts,
     artifacts,
@@ -35,6 +38,8 @@ from runwire_server.api.page import Page
 from runwire_server.api.settings import Settings
 from runwire_server.api.store import Store
 from runwire_storage.files import FileStore
+
+_log = structlog.get_logger("runwire.server")
 
 #: Questions to the store at once; more wait. Each holds its answer in memory.
 _THREADS = 8
@@ -70,6 +75,17 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    yield
+    async with anyio.create_task_group() as beside:
+        beside.start_soon(_look, app.state.files)
+        yield
+        beside.cancel_scope.cancel()
+
+
+async def _look(files: FileStore) -> None:
+    """Say at the start if there is something wrong with the file store: nobody may ask for a file for days."""
+    try:
+        await files.look()
+    except UnavailableError as error:
+        _log.warning("the file store is away", error=str(error))

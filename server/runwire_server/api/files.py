@@ -54,8 +54,9 @@ _Digest = Annotated[
 @router.put("/api/files/{digest}")
 async def put(request: Request, digest: _Digest) -> Response:
     """Keep the body as a file, unless it is not what the digest says. It may be repeated."""
+    told = request.headers.get("Content-Length", "")
     try:
-        size = await _store(request).put(digest, request.stream())
+        size = await _store(request).put(digest, request.stream(), int(told) if told.isdecimal() else None)
     except ClientDisconnect:
         return errors.reply(400, "cut_short", "the body was cut short: nothing is kept", "send it again")
     return json(request, {"digest": digest, "size": size})
