@@ -83,7 +83,8 @@ class Course:
     def dump(self) -> dict[str, Any]:
         """Return what is kept of it elsewhere, as JSON."""
         gpus = [[*where, *gpu] for where, gpu in self.gpus.items()]
-        return {"step": self.step, "checkpoint": self.checkpoint, "deaths": self.deaths, "gpus": gpus}
+        deaths = [list(death) for death in self.deaths]
+        return {"step": self.step, "checkpoint": self.checkpoint, "deaths": deaths, "gpus": gpus}
 
     def load(self, told: dict[str, Any]) -> None:
         """Take in what was kept; of what several ranks' records say the furthest holds.

@@ -75,10 +75,10 @@ def letters(refused: list[tuple[Message, str]]) -> list[tuple[Message, str]]:
     return [letter for letter in refused if letter[0].topic == PULSE]
 
 
-def read_alert(value: bytes | None) -> Alert | None:
+def read_alert(value: bytes) -> Alert | None:
     """Return a record of an alert; None, and say so, if it is none."""
     try:
-        return Alert.parse(value or b"")
+        return Alert.parse(value)
     except WireError as error:
         _log.warning("unreadable alert", reason=str(error))
         return None

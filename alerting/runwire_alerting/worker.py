@@ -20,7 +20,7 @@ from aiokafka import TopicPartition
 
 from runwire import _ready
 from runwire.errors import WireError
-from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, PULSE, Acknowledgement, Alert, Event, Pulse, RuleSet, Silence
+from runwire.wire import ALERTS, CONTROL, DIRECTIVES, EVENTS, MEMORY, PULSE, Alert, Event, Pulse, RuleSet, Silence
 from runwire.wire.directives import Directive
 from runwire_alerting import actions, memory, metrics, rulesfile
 from runwire_alerting.bulletin import Bulletin
@@ -31,6 +31,7 @@ from runwire_alerting.notifiers import declaration
 from runwire_alerting.notifiers.receiver import Receiver
 from runwire_alerting.notifiers.receivers import receivers, webhook
 from runwire_alerting.rules import rules
+from runwire_alerting.said import Said
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
 from runwire_alerting.watch import Watch
@@ -118,9 +119,10 @@ class Alerting:
         #: By their addresses, those whom only some rules name.
         self._called: dict[str, Receiver] = {}
         self._bulletin = Bulletin(kafka)
-        #: Acknowledgements and silences by their keys, for the runs that come to be watched here.
-        self._said: dict[str, Acknowledgement | Silence] = {}
+        self._said = Said()
         self._rules = rules(settings)
+        #: Whether these are all that were applied: what is not known of them is not to end their alerts.
+        self._rules_known = True
         self._watch = Watch(self._rules)
         self._sight = Sight({}, _now())
         self._assigned: frozenset[TopicPartition] = frozenset()
@@ -133,6 +135,7 @@ class Alerting:
         self._control = self.app.topic(CONTROL, internal=False)
         self._events = self.app.topic(EVENTS, internal=False)
         self._memory = self.app.topic(MEMORY, internal=False)
+        self._directives = self.app.topic(DIRECTIVES, internal=False)
         self._dead_letters = DeadLetters(self.app, self._slot.unreadable)
         self._partitions = Partitions(self.app, (PULSE, EVENTS))
         self._strays = Strays(self.app, self._partitions, (PULSE, EVENTS))
@@ -205,13 +208,15 @@ class Alerting:
             try:
                 self._rules = rules(self._settings, rulesfile.taken(said))
             except DeclarationError as error:
+                self._rules_known = False
                 _log.error("rules not taken over", by=said.by, reason=str(error))
                 return []
+            self._rules_known = True
             self._watch.arm(self._rules)
             self._call()
             _log.info("rules", by=said.by, names=[one.name for one in self._rules])
             return []
-        self._said[said.key] = said
+        self._said.take(said)
         if isinstance(said, Silence):
             return self._watch.book.silence(said, now)
         return self._watch.book.acknowledge(said)
@@ -223,14 +228,28 @@ class Alerting:
                 self._called[url] = webhook(url, self._settings, self._server_url, self._delivered)
 
     def _mine(self, alert: Alert) -> bool:
+        return self._home(alert.run)
+
+    def _home(self, key: str) -> bool:
         counts = self._partitions.counts
-        return PULSE in counts and TopicPartition(PULSE, home(alert.run.encode(), counts[PULSE])) in self._assigned
+        return PULSE in counts and TopicPartition(PULSE, home(key.encode(), counts[PULSE])) in self._assigned
 
     async def _keep(self, now: int) -> None:
-        """Keep what was learnt of some ranks, after whatever followed from it was published."""
+        """Keep what was learnt of some ranks, after whatever followed from it was published; and forget what is old."""
         told = [(memory.key(rank), memory.encode(rank)) for rank in memory.due(self._watch.health, now)]
         forgotten = [(memory.key(rank), None) for rank in self._watch.gone]
         sent = [await self._memory.send(key=key, value=value) for key, value in [*told, *forgotten]]
+        sent += [
+            # In each partition: before there were as many as there are now, its records lay in another one.
+            await self._alerts.send(key=id_.encode(), value=None, partition=number)
+            for id_ in self._watch.forgotten
+            for number in range(self._partitions.counts[PULSE])
+        ]
+        sent += [
+            await self._directives.send(key=key.encode(), value=None)
+            for key in self._said.expire(now)
+            if self._home(key)  # one of the workers, who all know it
+        ]
         await asyncio.gather(*sent)
 
     async def _handle_came(self, items: list[Came], now: int) -> None:
@@ -304,8 +323,10 @@ class Alerting:
         self._watch = watch = Watch(self._rules)
         mine = {place.partition for place in assigned}
         counts = self._partitions.counts
-        async for record in self._history.all(ALERTS):
-            alert = read_alert(record.value)
+        watch.retiring = self._rules_known
+        alerts = {(record.partition, record.key): record.value async for record in self._history.all(ALERTS)}
+        for value in filter(None, alerts.values()):
+            alert = read_alert(value)
             if alert is not None:
                 (watch.book.fold if self._mine(alert) else watch.book.hear)(alert)
         everywhere = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
@@ -313,10 +334,11 @@ class Alerting:
         now, changed = _now(), []
         kept = {record.key: record.value async for record in self._history.all(MEMORY)}
         for key, value in kept.items():
-            if value is not None and home((key or b"").rpartition(b"/")[0], counts[PULSE]) in mine:
+            at = home((key or b"").rpartition(b"/")[0], counts[PULSE])
+            if value is not None and at in mine:
                 with suppress(WireError):
-                    watch.restore(value, now)
-        for directive in self._said.values():
+                    watch.restore(value, at, now)
+        for directive in self._said:
             changed += self._obey(directive, now)
         window = max(2 * self._settings.heartbeat_after, 2 * memory.SECONDS)
         # Of all partitions: before there were as many as there are now, a run's records lay in another one.

@@ -84,19 +84,22 @@ def _place(url: str) -> str:
 def _current(kafka: str) -> dict[str, Directive]:
     """Return of each key the last directive."""
     found: dict[str, Directive] = {}
-    for value in _values(kafka):
+    for key, value in _records(kafka):
+        if value is None:
+            found.pop(key, None)
+            continue
         with suppress(WireError):
             directive = parse_directive(value)
             found[directive.key] = directive
     return found
 
 
-def _values(kafka: str) -> list[bytes]:
+def _records(kafka: str) -> list[tuple[str, bytes | None]]:
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     place = TopicPartition(DIRECTIVES, 0)
-    found: list[bytes] = []
+    found: list[tuple[str, bytes | None]] = []
     try:
         with closing(
             KafkaConsumer(
@@ -115,7 +118,7 @@ def _values(kafka: str) -> list[bytes]:
             consumer.seek_to_beginning(place)
             while consumer.position(place) < end:
                 for records in consumer.poll(timeout_ms=_PATIENCE_MS).values():
-                    found += [record.value for record in records if record.value]
+                    found += [((record.key or b"").decode(errors="replace"), record.value) for record in records]
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         raise control.KafkaUnavailableError(
             f"Kafka at {kafka} does not tell what was directed ({error!r:.200})"

@@ -147,7 +147,7 @@ class Receiver:
     def _owe(self, alert: Alert) -> _Owed | None:
         """Return what the receiver is owed of an alert's present state, None for nothing."""
         want = self._wants(alert)
-        if want is None:
+        if want is None or alert.closed:
             return None
         now = time.monotonic()
         taken, at = self._taken.get(alert.id, ("", 0))

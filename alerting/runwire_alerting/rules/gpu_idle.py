@@ -68,7 +68,7 @@ class GpuIdle(Rule):
         window = rank.machine.last(self._params.after, pulse.sent, rank.watched)
         if not window or any(minute.gpu is None or minute.gpu >= self._params.below for minute in window):
             return
-        if not news(alert, rank, pulse.sent) or any(book.firing(pulse.run, cause) for cause in _EXPLAINED):
+        if not news(alert, rank, pulse.sent) or book.troubles(pulse.run, *_EXPLAINED):
             return
         most, minutes_long = max(minute.gpu or 0.0 for minute in window), self._params.after / 60
         yield self.fire(

@@ -24,6 +24,7 @@ class User(Rule):
     """Fires for each such event, which is an alert of its own. It is a message and no state: nothing resolves it."""
 
     name = "user"
+    message = True
 
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Pass on an alert event; one that is read again is the same alert."""
