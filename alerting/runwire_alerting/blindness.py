@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runwire.errors import WireError
 from runwire.wire import Alert, dumps, loads
-from runwire_alerting.book import identity
+from runwire_alerting.verdicts import identity
 
 RULE = "blind"
 _SECOND = 1_000_000

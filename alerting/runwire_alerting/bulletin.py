@@ -69,9 +69,11 @@ class Bulletin:
         found = []
         for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
             for record in records:
+                if record.value is None:
+                    continue  # what was forgotten is forgotten here by its age, too
                 parse = Alert.parse if record.topic == ALERTS else parse_directive
                 try:
-                    found.append(parse(record.value or b""))
+                    found.append(parse(record.value))
                 except WireError as error:
                     _log.warning("unreadable", topic=record.topic, offset=record.offset, reason=str(error))
         return found

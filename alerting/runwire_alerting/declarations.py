@@ -46,6 +46,11 @@ class Where(BaseModel):
     metric: _Globs = Field(default=[], description="globs on metrics, for rules about metrics")
     beside: str = Field(default="", description="a second metric, for rules that compare two")
 
+    @property
+    def chooses(self) -> bool:
+        """Return whether it leaves out any run or rank."""
+        return bool(self.project or self.run or self.tags or self.config or self.rank)
+
     def fits(self, rank: Rank) -> bool:
         """Return whether a rank is one of those that are meant; ``metric`` is the rule's own to ask."""
         facts = rank.facts

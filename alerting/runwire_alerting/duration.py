@@ -15,11 +15,11 @@ def seconds(given: Any) -> Any:
     """Return a span in seconds; what is none is returned as it is, for a model to refuse.
 
     Raises:
-        ValueError: it is a text that says no span.
+        ValueError: it is a text that says no span, or yes or no.
     """
-    if not isinstance(given, str):
+    if not isinstance(given, (str, bool)):
         return given
-    if not given.strip() or _WRITTEN.sub("", given).strip():
+    if isinstance(given, bool) or not given.strip() or _WRITTEN.sub("", given).strip():
         raise ValueError("write a time as 30s, 5m, 2h or 1d, or as a number of seconds")
     return sum(float(number) * _UNITS[unit] for number, unit in _WRITTEN.findall(given))
 

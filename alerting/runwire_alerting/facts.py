@@ -19,12 +19,14 @@ class Facts:
     Attributes:
         tags: its tags.
         config: its config, leaves by their path joined by dots.
+        kept: when that of it which came from a record was recorded, see `runwire_alerting.memory`.
         roles: what `define_metric` said that a metric is, by name.
     """
 
     tags: set[str] = field(default_factory=set)
     config: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    kept: int = 0
 
     def event(self, event: Event) -> None:
         """Take in an event."""

@@ -6,7 +6,7 @@ No clock is read here: times are passed in, as microseconds since the epoch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ _ENDED_KEPT = 600 * _SECOND
 #: So many names of phases are remembered (they may be made of a counter).
 _PHASES_MAX = 32
 _SILENT_KEPT = 24 * 3600 * _SECOND
+_DEATHS = ("killed", "failed")
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Rank:
         sent: when its last pulse was sent, by its host's clock; 0 before the first.
         arrived: when that pulse was read here.
         watched: since when its pulses have come without a gap, by its host's clock.
+        touched: when anything was heard of it last, by our clock.
         ended: how it ended ("finished", "failed", "killed", "interrupted", "stopped"), None while it lives.
         said: whether an event told of that end; a pulse alone knows no exception's text.
         waiting_bytes: how much of it waits in its spool.
@@ -75,6 +77,7 @@ class Rank:
     partition: int = 0
     sent: int = 0
     arrived: int = 0
+    touched: int = 0
     step: int | None = None
     steps: int = 0
     step_seconds_max: float | None = None
@@ -194,7 +197,7 @@ class Health:
         rank.name = pulse.name
         rank.host = pulse.host
         rank.sent = pulse.sent
-        rank.arrived = now
+        rank.arrived = rank.touched = now
         rank.progressed = pulse.progressed
         rank.step = pulse.step
         rank.steps = pulse.steps
@@ -231,6 +234,7 @@ class Health:
         if rank is None or rank.attempt < attempt:
             rank = self.begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
+        rank.touched = now
         rank.facts.event(event)
         if rank.attempt != attempt:
             return rank
@@ -257,9 +261,13 @@ class Health:
             rank.said = True
         return rank
 
-    def forget(self, now: int) -> list[Rank]:
-        """Drop ranks that ended, or were last heard of, long ago. Return them."""
-        old = [rank for rank in self if now - rank.arrived > (_SILENT_KEPT if rank.ended is None else _ENDED_KEPT)]
+    def forget(self, now: int, seen: Container[int]) -> list[Rank]:
+        """Drop ranks of the partitions in ``seen`` that ended, or were last heard of, long ago. Return them."""
+        old = [
+            rank
+            for rank in self
+            if now - rank.arrived > (_SILENT_KEPT if self._awaited(rank) else _ENDED_KEPT) and rank.partition in seen
+        ]
         for rank in old:
             ranks = self._runs[rank.run]
             del ranks[rank.rank]
@@ -277,9 +285,19 @@ class Health:
                     del self._courses[run]
         return old
 
+    def _awaited(self, rank: Rank) -> bool:
+        """Return whether more may come of a rank: it lives, or is the one whose death ended its run, which may wait for
+        hours until it is started anew.
+        """
+        if rank.ended not in _DEATHS:
+            return rank.ended is None
+        return any(
+            death.rank == rank.rank and death.attempt >= self.attempt(rank.run) for death in rank.course.deaths[-1:]
+        )
+
     def _end(self, rank: Rank, ended: str, now: int) -> None:
         rank.ended = ended
-        if ended in ("killed", "failed") and not rank.course.counted(rank.attempt):
+        if ended in _DEATHS and not rank.course.counted(rank.attempt):
             rank.course.died(rank.rank, rank.host, self.attempt(rank.run), now)
 
     def begin(self, run: str, number: int, attempt: int, at: int) -> Rank:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
+from zlib import crc32
 
 import structlog
 
@@ -23,8 +24,8 @@ _log = structlog.get_logger(__name__)
 #: So often a rank is kept. Twice as long must be read back at a start.
 SECONDS = 60
 _SECOND = 1_000_000
-#: What is found anew by whoever goes on: where its records lie, when they came, when it was kept, and what only
-#: pictures need.
+#: What is found anew by whoever goes on, as where its records lie; what only pictures need; and what is kept of its own
+#: form, or under its own condition.
 _NOT_KEPT = frozenset(
     {
         "facts",
@@ -38,6 +39,7 @@ _NOT_KEPT = frozenset(
         "recent",
         "partition",
         "arrived",
+        "touched",
         "kept",
     }
 )
@@ -53,8 +55,8 @@ def due(ranks: Iterable[Rank], now: int) -> Iterator[Rank]:
     """Yield the ranks that are to be kept now; of those that were found together a part each second."""
     for rank in ranks:
         if rank.kept == 0:
-            rank.kept = now - hash((rank.run, rank.rank)) % SECONDS * _SECOND
-        if now - rank.kept >= SECONDS * _SECOND and rank.arrived > rank.kept:
+            rank.kept = now - crc32(key(rank)) % SECONDS * _SECOND
+        if now - rank.kept >= SECONDS * _SECOND and rank.touched > rank.kept:
             rank.kept = now
             yield rank
 
@@ -79,6 +81,8 @@ def encode(rank: Rank) -> bytes:
         {
             "v": VERSION,
             **{name: getattr(rank, name) for name in _KEPT},
+            "arrived": rank.arrived,
+            "kept": rank.kept,
             "facts": {"tags": sorted(facts.tags), "config": facts.config, "roles": facts.roles},
             "course": rank.course.dump(),
             "memory": {name: dumped(courses) for name, courses in rank.memory.items() if courses.chosen},
@@ -86,8 +90,15 @@ def encode(rank: Rank) -> bytes:
     )
 
 
-def restore(value: bytes, health: Health, armed: Iterable[Armed], now: int) -> None:
-    """Put a rank back as its record has it.
+def restore(value: bytes, partition: int, health: Health, armed: Iterable[Armed], now: int) -> None:
+    """Put a rank back as its record has it. What a record of another version does not say is as in the beginning.
+
+    Args:
+        value: the record.
+        partition: where the run's pulses and events lie.
+        health: where it is put.
+        armed: the rules, whose memory it holds.
+        now: when it was heard last, if the record does not say.
 
     Raises:
         WireError: it is no such record, or another version's.
@@ -99,15 +110,16 @@ def restore(value: bytes, health: Health, armed: Iterable[Armed], now: int) -> N
         known = health.get(told["run"], told["rank"])
         if known is not None and (known.attempt, known.sent) >= (told["attempt"], told["sent"]):
             return  # topics were given more partitions since: the other record is the later one
+        known_of = told["facts"]
         rank = health.begin(told["run"], told["rank"], told["attempt"], told["watched"])
         for name in _KEPT:
-            setattr(rank, name, told[name])
-        rank.arrived = now
+            setattr(rank, name, told.get(name, getattr(rank, name)))
+        rank.partition, rank.arrived = partition, told.get("arrived", now)
         rank.course.load(told["course"])
-        facts = rank.facts
-        facts.tags.update(told["facts"]["tags"])
-        facts.config.update(told["facts"]["config"])
-        facts.roles.update(told["facts"]["roles"])
+        if told.get("kept", 0) >= rank.facts.kept:  # else another rank's record tells of a later state of the run
+            facts = rank.facts
+            facts.tags, facts.config, facts.roles = set(known_of["tags"]), known_of["config"], known_of["roles"]
+            facts.kept = told.get("kept", 0)
         for one in armed:
             if isinstance(one.rule, Detecting) and one.name in told["memory"]:
                 one.rule.restore(rank, told["memory"][one.name])

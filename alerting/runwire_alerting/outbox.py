@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from runwire.wire import ALERTS, CONTROL, EVENTS, MEMORY, Alert
+from runwire.wire import ALERTS, CONTROL, DIRECTIVES, EVENTS, MEMORY, Alert
 from runwire_alerting import actions, memory, metrics
 from runwire_alerting.notifiers.declaration import Declared
 from runwire_alerting.notifiers.receiver import Receiver
@@ -53,8 +53,8 @@ class Outbox:
         server_url: str | None,
         delivered: Delivered,
     ) -> None:
-        self._alerts, self._control, self._events, self._memory = (
-            app.topic(topic, internal=False) for topic in (ALERTS, CONTROL, EVENTS, MEMORY)
+        self._alerts, self._control, self._directives, self._events, self._memory = (
+            app.topic(topic, internal=False) for topic in (ALERTS, CONTROL, DIRECTIVES, EVENTS, MEMORY)
         )
         self._settings, self._server_url, self._delivered = settings, server_url, delivered
         self._receivers = receivers(webhooks, declared, settings, server_url, delivered)
@@ -106,11 +106,25 @@ class Outbox:
         sent = [await self._alerts.send(key=alert.id.encode(), value=_value(alert)) for alert in alerts]
         await asyncio.gather(*sent)
 
-    async def keep(self, watch: Watch, now: int) -> None:
-        """Keep what was learnt of some ranks, after whatever followed from it was published."""
+    async def keep(self, watch: Watch, expired: Iterable[str], partitions: int, now: int) -> None:
+        """Keep what was learnt of some ranks, after whatever followed from it was published; and forget what is old.
+
+        Args:
+            watch: whose ranks, and whose alerts that are forgotten.
+            expired: keys of directives that do not matter any more.
+            partitions: how many there are. Before there were as many an alert's records lay in another one, so it is
+                forgotten in each.
+            now: the time.
+        """
         forgotten = ((memory.key(rank), None) for rank in watch.gone)
         kept = chain(memory.records(watch.health, now), forgotten)
         sent = [await self._memory.send(key=key, value=value) for key, value in kept]
+        sent += [
+            await self._alerts.send(key=id_.encode(), value=None, partition=number)
+            for id_ in watch.forgotten
+            for number in range(partitions)
+        ]
+        sent += [await self._directives.send(key=key.encode(), value=None) for key in expired]
         await asyncio.gather(*sent)
 
     def owe(self, watch: Watch, passed: Transitions, own: Alert | None) -> None:

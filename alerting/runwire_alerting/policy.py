@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
-from runwire.wire import Alert, Silence
+from runwire.wire import Alert
 from runwire.wire.messages import Mode, Severity
 
 SECOND = 1_000_000
@@ -15,6 +15,12 @@ _FLAP_WINDOW = 600 * SECOND
 _FLAPS_FREE = 2
 _FLAP_HOLD = 60 * SECOND
 _FLAP_HOLD_MAX = 3600 * SECOND
+#: What a run's alerts come to when nothing is heard of it any more. Kafka keeps events for seven days, in segments that
+#: it closes after seven more at the latest: what is older than this cannot be read, and so not be judged, once more.
+KEPT_DAYS = 15
+KEPT = KEPT_DAYS * 86_400 * SECOND
+#: Times of an alert that are by our clock.
+_TIMES = ("fired_at", "resolved_at", "told_at", "acknowledged_at", "held_until", "kept_until", "silenced_until")
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Policy:
         severity: in place of the kind's own, None for that.
         mode: whether anybody is told.
         follows: kinds that explain it.
+        message: whether its alerts are messages, which nothing resolves, and no states.
         hostwide: whether it is about a host, so that all runs there are one incident.
         stop: whether it asks its run to stop.
         tags: what its run is tagged with.
@@ -40,6 +47,7 @@ class Policy:
     severity: Severity | None = None
     mode: Mode = "notify"
     follows: frozenset[str] = frozenset()
+    message: bool = False
     hostwide: bool = False
     stop: bool = False
     tags: tuple[str, ...] = ()
@@ -55,19 +63,16 @@ class Policy:
 PLAIN = Policy()
 
 
-def flaps(known: Alert | None, now: int) -> int:
-    """Return how often in a row an alert has come again shortly after its end, if it comes again now."""
-    if known is None or known.resolved_at is None or now - known.resolved_at > _FLAP_WINDOW:
-        return 0
-    return known.flaps + 1
+def flaps(alerts: Iterable[Alert], now: int) -> int:
+    """Return how often in a row one of these alerts has come again shortly after an end, if one comes again now.
+
+    They are a rule's about one run and metric: ranks that take turns flap as one that comes again and again does.
+    """
+    ends = (alert for alert in alerts if alert.resolved_at is not None and now - alert.resolved_at <= _FLAP_WINDOW)
+    return max((alert.flaps + 1 for alert in ends), default=0)
 
 
-def silences(silence: Silence, alert: Alert, now: int) -> bool:
-    """Return whether an alert is one of those that a silence means, and it holds."""
-    words = {
-        "alert": (alert.id,), "rule": (alert.rule,), "run": (alert.run, alert.name), "project": (alert.project,),
-        "host": (alert.host,),
-    }  # fmt: skip
-    return now < silence.until and all(
-        any(fnmatchcase(word, glob) for word in words[about]) for about, glob in silence.match.items()
-    )
+def last(alert: Alert) -> int:
+    """Return when something was last heard, said or done about an alert, by our clock."""
+    times: Iterable[int | None] = (getattr(alert, name) for name in _TIMES)
+    return max(at for at in times if at is not None)

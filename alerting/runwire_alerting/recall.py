@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 
 import structlog
 from aiokafka import TopicPartition
@@ -49,10 +50,14 @@ class Recall:
 
     async def alerts(self, book: Book, passed: Transitions) -> None:
         """Fill the book, and note which states the alerts went through."""
+        told: dict[tuple[int, bytes | None], list[Alert]] = {}
         async for record in self._history.all(ALERTS):
-            alert = _alert(record.value)
-            if alert is None:
-                continue
+            place = record.partition, record.key
+            if record.value is None:  # forgotten
+                told.pop(place, None)
+            elif (alert := _alert(record.value)) is not None:
+                told.setdefault(place, []).append(alert)
+        for alert in chain.from_iterable(told.values()):
             if self.owns(alert.run):
                 book.fold(alert)
                 passed.note([alert])
@@ -63,9 +68,10 @@ class Recall:
         """Put back what was kept of ranks."""
         kept = {record.key: record.value async for record in self._history.all(MEMORY)}
         for key, value in kept.items():
-            if value is not None and self._has(home((key or b"").rpartition(b"/")[0], self._counts[PULSE])):
+            at = home((key or b"").rpartition(b"/")[0], self._counts[PULSE])
+            if value is not None and self._has(at):
                 with suppress(WireError):
-                    watch.restore(value, now)
+                    watch.restore(value, at, now)
 
     async def recent(self, watch: Watch, positions: dict[TopicPartition, int], seconds: float, now: int) -> list[Alert]:
         """Judge once more what came in the last seconds before the positions. Return the alerts that changed.
@@ -95,10 +101,10 @@ class Recall:
         return partition in self._mine
 
 
-def _alert(value: bytes | None) -> Alert | None:
+def _alert(value: bytes) -> Alert | None:
     """Return a record of an alert; None, and say so, if it is none."""
     try:
-        return Alert.parse(value or b"")
+        return Alert.parse(value)
     except WireError as error:
         _log.warning("unreadable alert", reason=str(error))
         return None

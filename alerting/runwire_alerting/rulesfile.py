@@ -73,6 +73,10 @@ def _check(declaration: Declaration) -> list[tuple[tuple[Any, ...], str]]:
     kind = KINDS.get(declaration.judges)
     if kind is None:
         return [(("kind",), f"there is no kind {declaration.judges!r}, only {', '.join(sorted(KINDS))}")]
+    if declaration.name in KINDS and declaration.judges != declaration.name:
+        return [(("kind",), f"{declaration.name} is a kind itself: give this rule another name")]
+    if kind.picky and not declaration.where.metric:
+        return [((), f"say which metric it judges, as where: {{metric: '*/loss'}}: of {kind.name} there is no telling")]
     try:
         kind.Params(**declaration.params)
     except ValidationError as error:

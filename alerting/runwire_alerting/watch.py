@@ -11,7 +11,6 @@ import structlog
 from runwire.wire import Alert, Event, Pulse
 from runwire_alerting import memory
 from runwire_alerting.book import Book, Fire, Verdict
-from runwire_alerting.declarations import Where
 from runwire_alerting.facts import SELECTED
 from runwire_alerting.health import Health, Rank
 from runwire_alerting.metrics import RULE_FAULTS
@@ -50,17 +49,23 @@ class Watch:
         self.book = Book()
         #: The ranks of which the last tick thought that nothing more will come.
         self.gone: list[Rank] = []
+        #: The ids of the alerts that the last tick forgot.
+        self.forgotten: list[str] = []
+        #: Whether the next tick ends the alerts of rules that are not on any more, or do not judge their run any more.
+        self.retiring = False
         self._faulty: set[str] = set()
         self.arm(armed)
+        self.retiring = False
 
     def arm(self, armed: Sequence[Armed]) -> None:
         """Go by other rules from here on; what is known of runs and alerts stays."""
         self._armed = armed
+        self.retiring = True
         #: By the rules' names.
         self.policies = {one.name: one.policy for one in armed}
         self.book.arm(self.policies)
         self._all = _Panel(armed)
-        self._choosy = any(one.declaration.where != Where() for one in armed)
+        self._choosy = any(one.declaration.where.chooses for one in armed)
         #: By run and rank: project and name as they were when these rules were chosen.
         self._panels: dict[tuple[str, int], tuple[tuple[str, str], _Panel]] = {}
 
@@ -84,23 +89,25 @@ class Watch:
 
     def tick(self, now: int, seen: dict[int, int]) -> list[Alert]:
         """Judge all runs of the partitions in ``seen`` (partition: since when it is in sight) by the clock."""
-        changed: list[Alert] = []
-        self.gone = self.health.forget(now)
+        changed = self._retire(now) if self.retiring else []
+        self.gone = self.health.forget(now, seen)
         for rank in self.gone:
             self._panels.pop((rank.run, rank.rank), None)
         for ranks in self.health.runs():
             since = seen.get(ranks[0].partition)  # a run's records lie in one partition
             if since is not None:
                 self._judge_by_the_clock(ranks, now, since, changed)
-        return [self.book.settle(alert) for alert in changed] + self.book.tick(now)
+        told = [self.book.settle(alert) for alert in changed] + self.book.tick(now)
+        closed, self.forgotten = self.book.expire(now, lambda run: self.health.ranks(run) > 0)
+        return told + closed
 
-    def restore(self, value: bytes, now: int) -> None:
-        """Take in what another worker kept of a rank.
+    def restore(self, value: bytes, partition: int, now: int) -> None:
+        """Take in what another worker kept of a rank of a partition.
 
         Raises:
             WireError: it is no such record.
         """
-        memory.restore(value, self.health, self._armed, now)
+        memory.restore(value, partition, self.health, self._armed, now)
 
     def firing(self) -> dict[str, int]:
         """Return how many alerts of each rule are firing."""
@@ -123,6 +130,16 @@ class Watch:
             known = called, _Panel(one for one in self._armed if one.fits(rank))
             self._panels[rank.run, rank.rank] = known
         return known[1]
+
+    def _retire(self, now: int) -> list[Alert]:
+        self.retiring = False
+        armed = {one.name: one for one in self._armed}
+        changed = []
+        for alert in [alert for alert in self.book if alert.state != "resolved"]:
+            one, rank = armed.get(alert.rule), self.health.get(alert.run, alert.rank or 0)
+            if one is None or (rank is not None and rank.sent and not one.fits(rank)):
+                changed.append(self.book.end(alert, "its rule does not judge this run any more.", now))
+        return changed
 
     def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int, changed: list[Alert]) -> None:
         for rule in self._all.on_run:

@@ -191,7 +191,8 @@ class Alerting:
             if self._sight.stuck(now) > _STUCK_SECONDS_MAX:
                 die(f"nothing was read for {_STUCK_SECONDS_MAX:g} s, though Kafka holds more")
             await self._outbox.tell(self._watch.tick(now, seen), self._watch, now)
-            await self._outbox.keep(self._watch, now)
+            expired = filter(self._recall.owns, self._orders.expire(now))  # one of the workers, who all know it
+            await self._outbox.keep(self._watch, expired, self._partitions.counts[PULSE], now)
             metrics.tell(self._watch, self._outbox, len(self._blind))
         elif kind is Delivered:
             for item in items:
@@ -234,6 +235,7 @@ class Alerting:
         mine = frozenset(place.partition for place in assigned)
         self._assigned = assigned
         self._watch = watch = Watch(self._orders.rules)
+        watch.retiring = self._orders.complete
         self._recall = recall = Recall(self._history, self._partitions.counts, mine)
         passed = Transitions(_now() - round(self._settings.retry_for * _SECOND))
         await recall.alerts(watch.book, passed)

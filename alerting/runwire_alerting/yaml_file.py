@@ -108,10 +108,11 @@ class YamlFile:
             names: set[str] = set()
             if isinstance(node, yaml.MappingNode):
                 for key, _ in node.value:
+                    if not isinstance(key.value, str):
+                        raise DeclarationError(f"{self.path}:{key.start_mark.line + 1}: a key must be a word")
                     if key.tag != _MERGED and key.value in names:
                         raise DeclarationError(f"{self.path}:{key.start_mark.line + 1}: {key.value} stands here twice")
-                    if isinstance(key.value, str):
-                        names.add(key.value)
+                    names.add(key.value)
             nodes += [child for _, child in _children(node)]
 
 

@@ -59,7 +59,7 @@ def said(kafka: str, alert: Mapping[str, Any], now: int) -> tuple[Acknowledgemen
     Raises:
         KafkaUnavailableError: Kafka does not answer.
     """
-    from runwire_alerting.policy import silences as means  # noqa: PLC0415 - few servers ever need it
+    from runwire_alerting.silences import means  # noqa: PLC0415 - few servers ever need it
 
     current = _current(kafka)
     last = current.get(Acknowledgement(alert["id"], 0, "", 0).key)
@@ -111,19 +111,22 @@ def _holding(current: Mapping[str, Directive], now: int) -> list[Silence]:
 def _current(kafka: str) -> dict[str, Directive]:
     """Return of each key the last directive."""
     found: dict[str, Directive] = {}
-    for value in _values(kafka):
+    for key, value in _records(kafka):
+        if value is None:
+            found.pop(key, None)
+            continue
         with suppress(WireError):
             directive = parse_directive(value)
             found[directive.key] = directive
     return found
 
 
-def _values(kafka: str) -> list[bytes]:
+def _records(kafka: str) -> list[tuple[str, bytes | None]]:
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
     from kafka.errors import KafkaError, KafkaTimeoutError  # noqa: PLC0415
 
     place = TopicPartition(DIRECTIVES, 0)
-    found: list[bytes] = []
+    found: list[tuple[str, bytes | None]] = []
     try:
         with closing(
             KafkaConsumer(
@@ -143,7 +146,7 @@ def _values(kafka: str) -> list[bytes]:
             consumer.seek(place, here)
             while here < end:
                 for records in consumer.poll(timeout_ms=_PATIENCE_MS).values():
-                    found += [record.value for record in records if record.value]
+                    found += [((record.key or b"").decode(errors="replace"), record.value) for record in records]
                 before, here = here, consumer.position(place, timeout_ms=_PATIENCE_MS) or here
                 if here == before:  # else a request, and a thread of the server's, would wait as long as Kafka is away
                     raise KafkaTimeoutError(f"nothing came for {_PATIENCE_MS / 1000:.0f} s")

@@ -162,7 +162,11 @@ def _pulses(points: _Points, about: Mapping[str, Any], rank: int) -> Iterator[Pu
             "run": about["id"], "rank": rank, "attempt": attempt, "project": about["project"], "name": about["name"],
             "host": about["host"], "pid": 0, "alive": True, "started": attempt * _SECOND, "step": step, "steps": steps,
         }  # fmt: skip
-        if before is not None:
+        if before is not None and before["attempt"] != attempt:
+            # How that one ended is not stored. It did, so it was neither stalled nor lost until the next one began.
+            ending = {**before, "sent": before["sent"] + 1, "metrics": {}, "alive": False}
+            yield Pulse(**ending, ended="stopped", interval=1.0)
+        elif before is not None:
             for quiet in range(before["sent"] + _QUIET_SECONDS * _SECOND, at, _QUIET_SECONDS * _SECOND):
                 yield Pulse(**{**before, "sent": quiet, "metrics": {}}, interval=float(_QUIET_SECONDS))
         now = {**given, "sent": at, "progressed": progressed, "step_seconds_max": max(paces, default=None)}

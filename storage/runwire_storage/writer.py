@@ -286,8 +286,8 @@ def _optional(kind: str, dtype: type[np.generic], values: Sequence[Any]) -> Colu
 
 #: Of an alert, what is told of one and never asked for over many.
 _DETAILS = (
-    "mode", "cascade", "flaps", "held_until", "kept_until", "silenced_until", "acknowledged_at", "acknowledged_by",
-    "told_at", "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
+    "kind", "mode", "cascade", "flaps", "held_until", "kept_until", "silenced_until", "acknowledged_at",
+    "acknowledged_by", "told_at", "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
 )  # fmt: skip
 
 

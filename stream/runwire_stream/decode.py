@@ -76,6 +76,8 @@ def gather(messages: Sequence[Message], headers: Headers | None = None) -> Batch
 
 
 def _add(message: Message, headers: Headers, frames: list[Frame], batch: Batch) -> None:
+    if message.topic == ALERTS and message.value is None:
+        return  # alerting has forgotten it; its history stays
     value = _value(message)
     if message.topic == METRICS:
         frames += _frames(value, headers)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from timeline import DAWN, FINE, Timeline, event, micros, pulse, told
 
 from runwire.errors import WireError
-from runwire.wire import Event, MetricPulse
+from runwire.wire import Event, MetricPulse, dumps, loads
 from runwire.wire.messages import Severity
 from runwire_alerting import memory, rulesfile
 from runwire_alerting import rules as kinds
@@ -109,16 +109,59 @@ def test_everything_that_is_known_of_a_rank_comes_back() -> None:
     before = rank_of(line)
     value = memory.encode(before)
     other = line_of()
-    other.watch.restore(value, micros(9))
+    other.watch.restore(value, 0, micros(9))
     after = rank_of(other)
     assert memory.encode(after) == value
-    assert (after.facts, after.phase, after.arrived, after.ended) == (before.facts, "eval", micros(9), "killed")
+    assert (after.facts, after.phase, after.arrived, after.ended) == (before.facts, "eval", micros(2), "killed")
     assert (after.course.deaths, after.course.gpus) == (before.course.deaths, before.course.gpus)
     assert len(after.course.deaths) == len(after.course.gpus) == 1
     assert after.memory["rising"].chosen["loss"]._count == 1
     for bad in (b"no json", b"{}", b'{"v":1}', b'{"v":99}', b"[]"):
         with pytest.raises(WireError):
-            other.watch.restore(bad, micros(9))
+            other.watch.restore(bad, 0, micros(9))
+
+
+def test_of_a_runs_ranks_the_latest_record_tells_of_the_run() -> None:
+    """A tag that was taken away does not come back by the record of a rank that ended before, whichever is read first;
+    and what another version did not record is as in the beginning.
+    """
+    line = line_of()
+    line.read(1, pulse(1), event(1, "start", project="p", tags=["a", "b"], config={"lr": 0.1}))
+    rank_of(line).kept = micros(1)
+    early = memory.encode(rank_of(line))
+    line.read(2, pulse(2, rank=1), event(2, "tags", tags=[], removed=["a"]), event(2, "config", lr=0.2))
+    second = line.watch.health.get("run", 1)
+    assert second is not None
+    second.kept = micros(2)
+    late = memory.encode(second)
+    for records in ([early, late], [late, early]):
+        other = line_of()
+        for record in records:
+            other.watch.restore(record, 0, micros(9))
+        assert (rank_of(other).facts.tags, rank_of(other).facts.config) == ({"b"}, {"lr": 0.2})
+    told = loads(early)
+    del told["phases"]
+    other.watch.restore(dumps({**told, "rank": 2, "later": 1}), 0, micros(9))
+    third = other.watch.health.get("run", 2)
+    assert third is not None
+    assert (third.phases, third.attempt) == ({}, DAWN)
+
+
+def test_a_rank_that_is_not_heard_after_a_restart_is_missed() -> None:
+    """Its host went while nobody watched, longer ago than pulses are read back: its record alone tells of it, and the
+    worker watches other partitions than the first.
+    """
+    line = Timeline()
+    line.live(1, 11)
+    value = memory.encode(rank_of(line))
+    line.restart()
+    line.watch.restore(value, 3, micros(1000))
+    for second in range(1000, 1100):
+        line.alerts += line.watch.tick(micros(second), {3: micros(1000)})
+    assert line.said == [("host_lost", "firing", 1)]
+    for second in range(1100, 25 * 3600, 600):
+        line.watch.tick(micros(second), {3: micros(1000)})
+    assert list(line.watch.health) == []
 
 
 def test_a_rank_that_cannot_be_written_is_no_reason_to_keep_no_other(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,9 +186,11 @@ def _recorded(line: Timeline, second: int) -> list[tuple[bytes, bytes]]:
 def test_ranks_are_kept_once_a_minute_each_and_not_all_at_once() -> None:
     """A thousand ranks that were found together: about a sixtieth of them each second."""
     line = line_of()
-    counts = []
+    line.read(0, *(pulse(0, rank=rank) for rank in range(1000)))
+    ranks, counts = list(line.watch.health), []
     for second in range(1, 181):
-        line.read(second, *(pulse(second, rank=rank) for rank in range(1000)))
+        for rank in ranks:
+            rank.touched = micros(second)
         counts.append(len(list(memory.due(line.watch.health, micros(second)))))
     assert sum(counts) in range(2000, 3001)
     assert max(counts) < 60
@@ -173,7 +218,7 @@ def test_a_restart_at_any_point_changes_no_alert(
             if at in points:
                 line.restart()
                 if kept is not None:
-                    line.watch.restore(kept, micros(at))
+                    line.watch.restore(kept, 0, micros(at))
                 for again in pulses if kept is None else pulses[-2 * every :]:
                     line.alerts += line.watch.read([(again[1], 0)], micros(at))
         return [(alert.notice, alert.told_at or 0, alert.value) for alert in told(line.alerts)]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from runwire.wire import Alert
 from runwire_alerting.notifiers import plot
-from runwire_alerting.notifiers.actions import _OF_RULE, WORDS, Action
+from runwire_alerting.notifiers.actions import _OF_KIND, WORDS, Action
 from runwire_alerting.notifiers.notice import TITLE_MAX, compose
 from runwire_alerting.rules import KINDS
 
@@ -185,11 +185,18 @@ def test_a_huge_text_becomes_a_notice_of_some_kilobytes() -> None:
         assert max(map(len, (told.plain, told.markdown, told.html))) < 20_000
 
 
+def test_a_rule_of_its_own_name_says_what_to_do_as_its_kind_does() -> None:
+    """Whoever renames a rule, to have two of a kind, still gets its action; an alert of before has no kind."""
+    for about in ({"rule": "nan-in-production", "kind": "nonfinite"}, {"rule": "nonfinite"}):
+        assert compose(alert(**about)).action == "roll_back"
+    assert compose(alert(rule="mine", kind="of a newer version")).action == "look"
+
+
 def test_every_action_has_words_and_every_rule_one_of_them() -> None:
     """The list is closed."""
     assert WORDS.keys() == set(get_args(Action))
-    assert set(_OF_RULE.values()) == WORDS.keys()
-    assert KINDS.keys() <= _OF_RULE.keys()
+    assert set(_OF_KIND.values()) == WORDS.keys()
+    assert KINDS.keys() <= _OF_KIND.keys()
 
 
 @settings(max_examples=60, deadline=None)

@@ -68,6 +68,11 @@ def test_a_declared_rule_takes_the_standard_ones_place_and_one_of_its_own_name_i
         ("rules:\n  - crash", "f:2: rule 1: expected a rule with a name"),
         ("rules:\n  - name: crash\n    where:\n      rank: -1", "f:4: crash: where.rank.0: Input should be greater"),
         ("rules:\n  - name: Crash", "f:2: Crash: name: expected a small letter"),
+        ("rules:\n  - name: crash\n    kind: stalled", "f:3: crash: kind: crash is a kind itself: give this rule"),
+        ("rules:\n  - name: high\n    kind: threshold", "f:2: high: say which metric it judges, as where: {metric: "),
+        ("rules:\n  - name: crash\n    for: yes", "f:3: crash: for: write a time as 30s, 5m, 2h or 1d"),
+        ("rules:\n  - name: {{ NAME }}", "f:2: a key must be a word"),
+        ("rules:\n  - [a, b]: 1", "f:2: a key must be a word"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_reason(text: str, problem: str) -> None:

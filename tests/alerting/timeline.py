@@ -64,7 +64,7 @@ def told(alerts: Iterable[Alert]) -> list[Alert]:
     """Return the notices among states of alerts: each is one more time that somebody was told of its alert."""
     notices: dict[tuple[str, int, str], Alert] = {}
     for alert in alerts:
-        if alert.told_at is not None:
+        if alert.told_at is not None and not alert.closed:
             notices.setdefault((alert.notice, alert.told_at, alert.state), alert)
     return list(notices.values())
 

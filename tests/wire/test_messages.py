@@ -72,6 +72,13 @@ def test_each_message_reads_back_what_it_wrote(message: Event | Pulse | Alert) -
     assert type(message).parse(message.encode()) == message
 
 
+def test_an_alert_of_before_kinds_were_told_is_of_its_rules_kind() -> None:
+    """Rules had the names of their kinds then, as far as anybody went by them."""
+    record = loads(ALERT.encode())
+    del record["kind"]
+    assert Alert.parse(dumps(record)).kind == ALERT.rule
+
+
 @pytest.mark.parametrize("message", [EVENT, PULSE, ALERT], ids=lambda message: type(message).__name__)
 def test_a_field_of_the_wrong_kind_is_refused_and_named(message: Event | Pulse | Alert) -> None:
     """Each field, spoiled by itself, is refused; nothing of a foreign shape gets past the edge."""

@@ -1,4 +1,4 @@
-"""What to do about an alert: one action of a closed list for each rule, so that a receiver may act on its name."""
+"""What to do about an alert: one action of a closed list for each kind of rule, so a receiver may act on its name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WORDS: Mapping[Action, str] = {
     "nothing": "Nothing is to be done.",
 }
 
-_OF_RULE: Mapping[str, Action] = {
+_OF_KIND: Mapping[str, Action] = {
     "crash": "read_error",
     "host_lost": "drain_node",
     "heartbeat": "check_node",
@@ -76,6 +76,6 @@ _OF_RULE: Mapping[str, Action] = {
 }
 
 
-def action(rule: str, state: str) -> Action:
-    """Return what is to be done about an alert of a rule; "look" where somebody gave the rule a name of their own."""
-    return "nothing" if state == "resolved" else _OF_RULE.get(rule, "look")
+def action(kind: str, state: str) -> Action:
+    """Return what is to be done about an alert of a kind; "look" where this program does not know it."""
+    return "nothing" if state == "resolved" else _OF_KIND.get(kind, "look")

@@ -75,7 +75,7 @@ def compose(alert: Alert, server_url: str | None = None, repeat: int = 0, plot: 
     before = "Resolved: " if alert.state == "resolved" else "Still: " if repeat else ""
     title = cut(" ".join(clean(before + alert.title).split()), TITLE_MAX)
     text = clean(alert.text)
-    todo = action(alert.rule, alert.state)
+    todo = action(alert.kind or alert.rule, alert.state)
     url = f"{server_url.rstrip('/')}/r/{quote(alert.run, safe='')}" if server_url and alert.run else None
     parts = _parts(text, alert)
     facts = [

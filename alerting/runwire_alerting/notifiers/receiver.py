@@ -151,7 +151,7 @@ class Receiver:
     def _owe(self, alert: Alert) -> Owed | None:
         """Return what the receiver is owed of an alert's present state, None for nothing."""
         want = self._wants(alert)
-        if want is None:
+        if want is None or alert.closed:
             return None
         now, told = time.monotonic(), self._told(alert)
         if not told:

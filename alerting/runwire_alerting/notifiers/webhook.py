@@ -57,6 +57,7 @@ def body(notice: Notice) -> bytes:
         "title": notice.title,
         "text": notice.text,
         "rule": alert.rule,
+        "kind": alert.kind or alert.rule,
         "severity": alert.severity,
         "state": alert.state,
         "run": alert.run,

@@ -68,6 +68,7 @@ class Armed:
             severity=said.severity,
             mode=said.mode,
             follows=kind.follows,
+            message=kind.message,
             hostwide=kind.hostwide,
             stop=any(isinstance(action, Stop) for action in said.actions),
             tags=tuple(action.tag for action in said.actions if isinstance(action, Tag)),

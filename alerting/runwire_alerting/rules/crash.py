@@ -147,7 +147,7 @@ class Restarting(Crash):
 
 def _healed(rank: Rank, book: Book) -> bool:
     """Return whether a rank's launcher is to start the job anew; also if only what was told of that is known yet."""
-    told = book.firing(rank.run, Restarting.name)
+    told = book.troubles(rank.run, "restarting")
     return rank.restarts_left or any((alert.attempt or 0) >= rank.attempt for alert in told)
 
 

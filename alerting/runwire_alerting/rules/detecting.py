@@ -157,6 +157,7 @@ def kind(detector: type[Detector]) -> type[Rule]:
     """Return the kind of rule that a detector makes, with its name, its params and its documentation."""
     members = {
         "name": detector.name, "Params": detector.Params, "detector": detector, "__doc__": detector.__doc__,
+        "picky": _MEANT.get(detector.name) == (),
         "standard": detector.on and _MEANT.get(detector.name) != (),
     }  # fmt: skip
     return type(detector.__name__, (Detecting,), members)

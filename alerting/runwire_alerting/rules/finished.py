@@ -27,6 +27,7 @@ class Finished(Rule):
     """
 
     name = "finished"
+    message = True
     standard = False
 
     def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002

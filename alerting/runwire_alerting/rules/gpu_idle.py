@@ -54,7 +54,7 @@ class GpuIdle(Sampling):
         window = self.last(self._params.after, rank, machine)
         if not window or any(minute.gpu is None or minute.gpu >= self._params.below for minute in window):
             return None
-        if any(book.firing(rank.run, cause) for cause in _EXPLAINED):
+        if book.troubles(rank.run, *_EXPLAINED):
             return None
         most, minutes, gpus = max(minute.gpu or 0.0 for minute in window), self._params.after / 60, len(machine.gpus)
         return Trouble(

@@ -76,7 +76,7 @@ class GpuXid(Rule):
             rank,
             rank=rank.rank if gpu is None else gpu.rank,
             attempt=event.seq >> ATTEMPT_SHIFT,
-            which=crc32(f"{rank.host} {pci} {code}".encode()),
+            which=crc32(f"{rank.host} {pci} {code} {event.seq >> ATTEMPT_SHIFT}".encode()),
             title=f"{rank.label}: GPU fault XID {code} on {rank.host}",
             text=f"{rank.who}: XID {code} of {what}{': ' if said else ''}{said}. What to do: {found.advice}.",
             severity=found.severity,

@@ -43,7 +43,7 @@ class Preempted(Rule):
         if attempt != rank.attempt or rank.ended != "stopped" or event.data.get("stopped") is not True:
             return
         reason = str(event.data.get("reason")) if event.type == "lost" else rank.planned
-        if reason is None or book.firing(event.run, "crash") or book.firing(event.run, "restarting"):
+        if reason is None or book.troubles(event.run, "crash", "restarting"):
             return
         if (own is None or rank.attempt > (own.attempt or 0)) and not joined(
             book.of(event.run, self.name), rank, event.ts

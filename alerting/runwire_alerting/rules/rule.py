@@ -50,8 +50,12 @@ class Rule:
     observed: ClassVar[bool] = False
     #: Kinds whose alert explains one of this kind that follows it in the same run: there is no page of its own then.
     follows: ClassVar[frozenset[str]] = frozenset()
+    #: Whether its alerts are messages, which nothing resolves, and no states of a run.
+    message: ClassVar[bool] = False
     #: Whether its alerts are about a host: those of all runs there are one incident.
     hostwide: ClassVar[bool] = False
+    #: Whether a declaration must say which metrics it judges.
+    picky: ClassVar[bool] = False
     #: Globs on the metrics that it judges; none: those that the kind is about.
     metrics: tuple[str, ...] = ()
     #: Another metric, that it judges them by.
@@ -168,11 +172,11 @@ def explained(rank: Rank, book: Book) -> bool:
 
     By our clock alone, for theirs differ; so the last step is known to a second.
     """
-    if any(book.firing(rank.run, cause) for cause in _STANDS_STILL):
+    if book.troubles(rank.run, *_STANDS_STILL):
         return True
     went_on = rank.arrived - (rank.sent - rank.progressed)
     grace = round(2 * (rank.step_seconds_max or 0) * SECOND) + SECOND
-    return any(alert.fired_at + grace >= went_on for cause in _WENT for alert in book.firing(rank.run, cause))
+    return any(alert.fired_at + grace >= went_on for alert in book.troubles(rank.run, *_WENT))
 
 
 def joined(alerts: Iterable[Alert], rank: Rank, ts: int) -> bool:

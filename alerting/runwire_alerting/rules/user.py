@@ -39,6 +39,7 @@ class User(Rule):
     """
 
     name = "user"
+    message = True
 
     def event(self, event: Event, rank: Rank, book: Book) -> Iterator[Verdict]:  # noqa: ARG002
         """Pass on an alert event; one that is read again is the same alert."""

@@ -213,6 +213,7 @@ class Alert:
     Attributes:
         id: hash of (rule, run, metric, rank).
         episode: counts up each time that it fires anew.
+        kind: what its rule judges by, whose name it has unless it was given one of its own.
         rank: of the first offender, where many ranks fail at once.
         attempt: whose doings made the present state; None for an attempt that is not known.
         before: (step, value) pairs before the one it is about, oldest first.
@@ -260,6 +261,7 @@ class Alert:
     delivered_at: dict[str, int] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    kind: str = ""
     ranks: str = ""
     mode: Mode = "notify"
     held_until: int | None = None
@@ -284,6 +286,11 @@ class Alert:
         return "acknowledged" if self.acknowledged_at else "silenced" if self.silenced_until else "firing"
 
     @property
+    def closed(self) -> bool:
+        """Return whether it was closed for its age, of which nobody is told: its last notice is of before."""
+        return self.state == "resolved" and self.told_at is not None and self.told_at != self.resolved_at
+
+    @property
     def notice(self) -> str:
         """Return by what a receiver knows the notice of its present state: the idempotency key."""
         return f"{self.incident or f'{self.id}-{self.episode}'}-{self.state}"
@@ -300,7 +307,8 @@ class Alert:
             WireError: it is no alert.
         """
         # What a record of before does not hold is as it was then.
-        record = {**_ALERT_BEFORE, **_record(value)}
+        record = _record(value)
+        record = {**_ALERT_BEFORE, "kind": record.get("rule"), **record}
         delivered = _typed(record, "delivered_at", dict)
         return cls(
             id=_typed(record, "id", str),
@@ -327,6 +335,7 @@ class Alert:
             delivered_at={key: _integer(delivered, key) for key in delivered},
             tags=_texts(record, "tags"),
             console=_texts(record, "console"),
+            kind=_typed(record, "kind", str),
             ranks=_typed(record, "ranks", str),
             mode=_choice(record, "mode", get_args(Mode)),
             flaps=_natural(record, "flaps"),

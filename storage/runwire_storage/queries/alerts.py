@@ -18,6 +18,7 @@ _EPISODES_MAX = 1000
 class Alert(TypedDict):
     """One episode of an alert as it is now; ``state`` is pending, firing, acknowledged, silenced or resolved.
 
+    ``kind`` is what its rule judges by, whose name it has unless the rule was given one of its own.
     ``before`` are the (step, value) pairs logged before the one that it is about, oldest first; ``ranks`` those to
     which the same happened, as ``0-511,513``; ``part_of`` the id of the alert that explains it; ``details`` what else
     its record has, times in microseconds.
@@ -26,6 +27,7 @@ class Alert(TypedDict):
     id: str
     episode: int
     rule: str
+    kind: str
     severity: str
     state: str
     run: str
@@ -89,10 +91,13 @@ def episodes(client: Client, id_: str) -> list[Alert]:
 
 
 def _ask(client: Client, condition: str, bound: dict[str, str], limit: int) -> list[Alert]:
-    names = ", ".join(Alert.__annotations__)
+    names = ", ".join(name for name in Alert.__annotations__ if name != "kind")
     statement = f"SELECT {names} FROM {DATABASE}.alerts WHERE {condition}"  # noqa: S608 - constants
     rows = client.query(statement, {**bound, "limit": limit}).named_results()
-    return [
-        {**row, "before": loads(row["before"] or "[]"), "details": loads(row["details"] or "{}")}  # type: ignore[typeddict-item]
-        for row in rows
-    ]
+    return [_told(row) for row in rows]
+
+
+def _told(row: dict[str, Any]) -> Alert:
+    details = loads(row["details"] or "{}")
+    kind = details.pop("kind", "") or row["rule"]  # what was stored before kinds were had rules of their kinds' names
+    return {**row, "kind": kind, "before": loads(row["before"] or "[]"), "details": details}  # type: ignore[typeddict-item]
