@@ -192,6 +192,7 @@ class Health:
             return rank
         elif pulse.sent - rank.sent > _gap_max(pulse.interval):
             rank.watched = pulse.sent
+        news = pulse.sent > rank.sent  # else it is read again, and counts once
         rank.partition = partition
         rank.project = pulse.project
         rank.name = pulse.name
@@ -214,10 +215,10 @@ class Health:
         rank.console = pulse.console or rank.console
         rank.restarts, rank.restarts_max, rank.stage = pulse.restarts, pulse.restarts_max, pulse.stage
         local = pulse.metrics.get(LOCAL)
-        if local is not None:
+        if news and local is not None:
             rank.pace = rank.pace or Pace()
             rank.pace.take(pulse.sent, local)
-        if sampled(pulse.metrics):
+        if news and sampled(pulse.metrics):
             rank.machine = rank.machine or Machine()
             rank.machine.take(pulse.sent, pulse.metrics)
         if pulse.replicated:

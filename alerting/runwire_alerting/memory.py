@@ -6,8 +6,9 @@ start (`history`); those that the record knows are passed over, so the others ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +17,8 @@ import structlog
 from runwire.errors import WireError
 from runwire.wire import VERSION, dumps, loads
 from runwire_alerting.health import Health, Rank
+from runwire_alerting.machine import Machine, Minute
+from runwire_alerting.pace import Pace
 from runwire_alerting.rules import Armed
 from runwire_alerting.rules.detecting import Detecting, dumped
 
@@ -85,6 +88,8 @@ def encode(rank: Rank) -> bytes:
             "kept": rank.kept,
             "facts": {"tags": sorted(facts.tags), "config": facts.config, "roles": facts.roles},
             "course": rank.course.dump(),
+            "machine": _plain(rank.machine),
+            "pace": _plain(rank.pace),
             "memory": {name: dumped(courses) for name, courses in rank.memory.items() if courses.chosen},
         }
     )
@@ -116,6 +121,9 @@ def restore(value: bytes, partition: int, health: Health, armed: Iterable[Armed]
             setattr(rank, name, told.get(name, getattr(rank, name)))
         rank.partition, rank.arrived = partition, told.get("arrived", now)
         rank.course.load(told["course"])
+        rank.machine, rank.pace = _filled(Machine(), told.get("machine")), _filled(Pace(), told.get("pace"))
+        if rank.machine is not None:
+            rank.machine.minutes.extend(_filled(Minute(0), minute) for minute in told["machine"]["minutes"])
         if told.get("kept", 0) >= rank.facts.kept:  # else another rank's record tells of a later state of the run
             facts = rank.facts
             facts.tags, facts.config, facts.roles = set(known_of["tags"]), known_of["config"], known_of["roles"]
@@ -125,3 +133,31 @@ def restore(value: bytes, partition: int, health: Health, armed: Iterable[Armed]
                 one.rule.restore(rank, told["memory"][one.name])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"no record of a rank ({error!r})") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: of an object its fields, of a set its members, of a mapping its pairs."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return [[_plain(key), _plain(one)] for key, one in value.items()]
+    if isinstance(value, (list, tuple, deque, frozenset)):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _filled(new: Any, told: Mapping[str, Any] | None) -> Any:
+    """Return a new object with what `_plain` told of its fields, but for those that hold objects; None of None."""
+    if told is None:
+        return None
+    for field in fields(new):
+        like = getattr(new, field.name)
+        if field.name not in told or isinstance(like, deque):
+            continue
+        value = told[field.name]
+        if isinstance(like, Mapping):
+            value = {tuple(key) if isinstance(key, list) else key: one for key, one in value}
+        elif isinstance(like, frozenset):
+            value = frozenset(value)
+        setattr(new, field.name, value)
+    return new

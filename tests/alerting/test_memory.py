@@ -121,6 +121,27 @@ def test_everything_that_is_known_of_a_rank_comes_back() -> None:
             other.watch.restore(bad, 0, micros(9))
 
 
+def test_what_was_sampled_and_how_long_steps_took_comes_back_and_counts_once() -> None:
+    """Half an hour of idle GPUs is half an hour, whoever watched; what is read again afterwards adds nothing."""
+    line = line_of()
+    pulses = [
+        pulse(
+            at,
+            metrics={
+                name: MetricPulse(1, 1.0, 1.0, 1.0, 1.0)
+                for name in ("system/process/cpu", "system/gpu/0/utilisation", "perf/local_seconds")
+            },
+        )
+        for at in range(0, 700, 10)
+    ]
+    line.read(1, *pulses)
+    other = line_of()
+    other.watch.restore(memory.encode(rank_of(line)), 0, micros(700))
+    assert (rank_of(other).machine, rank_of(other).pace) == (rank_of(line).machine, rank_of(line).pace)
+    other.read(701, *pulses[-12:])
+    assert (rank_of(other).machine, rank_of(other).pace) == (rank_of(line).machine, rank_of(line).pace)
+
+
 def test_of_a_runs_ranks_the_latest_record_tells_of_the_run() -> None:
     """A tag that was taken away does not come back by the record of a rank that ended before, whichever is read first;
     and what another version did not record is as in the beginning.

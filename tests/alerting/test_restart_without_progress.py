@@ -108,6 +108,15 @@ def test_five_crashes_in_half_an_hour_are_a_storm_and_a_long_life_resolves_it() 
     assert loops(line)[1:] == [("restart_storm", "resolved")]
 
 
+def test_a_storm_is_not_over_because_nothing_is_heard() -> None:
+    """An attempt that falls silent has not lived."""
+    line = Timeline()
+    attempts(line, [10, 20, 30, 40, 50])
+    line.read(1500, pulse(1500, attempt=1500))
+    line.silence(1501, 6000)
+    assert loops(line) == [("restart_storm", "firing")]
+
+
 def test_five_crashes_in_a_day_are_no_storm() -> None:
     """They have half an hour."""
     line = Timeline()

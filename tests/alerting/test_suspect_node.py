@@ -31,3 +31,17 @@ def test_crashes_on_several_hosts_or_of_one_rank_or_on_the_only_host_suspect_non
     assert crashes(Timeline(), 2, 1, 2) == []
     assert crashes(Timeline(), 2, 2, 2) == []
     assert crashes(Timeline(), 0, 1, 0, ranks=2) == []
+
+
+def test_a_run_that_is_silent_takes_no_suspicion_away_and_one_that_lives_there_for_an_hour_does() -> None:
+    """Where nothing runs nothing crashes."""
+    line = Timeline()
+    crashes(line, 2, 3, 2)
+    line.read(1000, *(pulse(1000, attempt=999, rank=rank, host=f"node-{rank // 2}") for rank in range(4)))
+    line.silence(1001, 6000)
+    states = [alert.state for alert in line.alerts if alert.rule == "suspect_node"]
+    assert states == ["firing"]
+    for second in range(6000, 10_000, 10):
+        line.read(second, *(pulse(second, attempt=999, rank=rank, host=f"node-{rank // 2}") for rank in range(4)))
+        line.tick(second)
+    assert [alert.state for alert in line.alerts if alert.rule == "suspect_node"] == ["firing", "resolved"]

@@ -12,6 +12,9 @@ import serving
 from test_cli import runwire
 
 from runwire.wire import EVENTS, METRICS, Event, Frame, encode
+from runwire_alerting import backtest
+from runwire_alerting.rules import rules
+from runwire_alerting.settings import Settings
 from runwire_faust.message import Message
 from runwire_server import past
 from runwire_storage.client import connect
@@ -104,3 +107,25 @@ def test_pulses_of_the_past_hold_what_was_logged(clickhouse: str) -> None:
     assert first is not None
     assert (first["step"], first["before"][-1]) == (100, (99, 1 + 1 / 99))
     assert max(one.steps for one in told) == 300
+
+
+def test_a_run_that_was_resumed_is_not_stalled_between_its_attempts(clickhouse: str) -> None:
+    """Ten hours lie between, in which it neither lived nor was silent: how the first attempt ended is not stored."""
+    run, first, later = f"past-{uuid.uuid4().hex[:6]}", BEGIN, BEGIN + 36_000
+    records = [
+        Message(EVENTS, 0, 0, None, Event("start", run, 0, first << 32, first * SECOND, {"project": "past"}).encode())
+    ]
+    for number, begin in enumerate((first, later)):
+        steps, seq = range(number * 100 + 1, number * 100 + 101), (begin << 32) + 1
+        planes = [
+            array("Q", range(seq, seq + 100)), array("q", steps),
+            array("q", [(begin + at) * SECOND for at in range(1, 101)]), array("d", [1 / step for step in steps]),
+        ]  # fmt: skip
+        frame = Frame(["train/loss"], 100, [plane.tobytes() for plane in planes])
+        records.append(Message(METRICS, 0, number, None, encode(run, 0, [frame])))
+    end = Event("finish", run, 0, (later << 32) + 400, (later + 101) * SECOND, {"exit_code": 0})
+    records.append(Message(EVENTS, 0, 1, None, end.encode()))
+    migrate(connect(clickhouse))
+    assert Ingest(Session(clickhouse, serving._Impatient())).store(records) == []
+    told = backtest.notices(rules(Settings()), past.records(connect(clickhouse), run))
+    assert [(alert.rule, alert.state) for alert in told] == []

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import httpx
 import psutil
 import pytest
 import serving
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 from test_cli import runwire
 
-from runwire.wire import ALERTS, Acknowledgement, Alert, RuleSet, Silence
+from runwire.wire import ALERTS, DIRECTIVES, Acknowledgement, Alert, RuleSet, Silence, dumps, loads
 from runwire_faust.message import Message
 from runwire_server import directives
 from runwire_server.control import KafkaUnavailableError
@@ -119,7 +120,7 @@ def test_what_people_said_of_an_alert_is_told_beside_it(server: serving.Server) 
 
 def test_only_the_page_of_the_server_itself_says_something(server: serving.Server, kafka: str) -> None:
     """A browser that is sent here by another site is refused, and nothing of it lies in Kafka."""
-    before = directives._values(kafka)
+    before = directives._records(kafka)
     foreign = {"Origin": "http://evil.example"}
     for path, body in (
         ("alerts/served-alert/ack", {"by": "eve"}),
@@ -127,7 +128,7 @@ def test_only_the_page_of_the_server_itself_says_something(server: serving.Serve
     ):
         refused = httpx.post(f"{server.url}/api/{path}", json=body, headers=foreign, timeout=60)
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "foreign_page")
-    assert directives._values(kafka) == before
+    assert directives._records(kafka) == before
 
 
 def test_who_looked_at_an_older_episode_does_not_see_to_the_next(server: serving.Server) -> None:
@@ -154,6 +155,17 @@ def test_what_people_write_gives_no_orders_to_the_terminal_of_others(server: ser
     assert "[red]\u241b[2J\ufffd2J" in told
     assert not {"\x1b", "\x07", "\x9b"} & set(told)
     runwire("alerts", "silence", "--end", made["id"], server=server.url)
+
+
+def test_what_was_forgotten_is_not_told_any_more(kafka: str) -> None:
+    """An empty record takes a silence away, whatever its end."""
+    silence = Silence("gone", {"run": "x"}, 1 << 62, "ann", 1)
+    directives.publish(kafka, silence)
+    assert silence in directives.silences(kafka, 0)
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer.send(DIRECTIVES, key=silence.key.encode(), value=None).get(60)
+    producer.close()
+    assert silence not in directives.silences(kafka, 0)
 
 
 def test_what_cannot_be_seen_to_is_refused(server: serving.Server) -> None:
@@ -183,19 +195,28 @@ def test_a_server_that_others_reach_takes_nothing_unless_it_is_told_to(
 
 
 def test_the_store_tells_how_an_alert_stands_and_what_followed(clickhouse: str, tmp_path: Path) -> None:
-    """A later record of the same episode: acknowledged, with its ranks and its cascade."""
+    """A later record of the same episode: acknowledged, with its ranks, its cascade, and its rule's kind, which is the
+    rule's name where the record is older than kinds.
+    """
     serving.fill(clickhouse, steps=10)
     alert = Alert(
-        id="stands", episode=1, state="firing", rule="nonfinite", severity="critical", run=serving.RUN, project="p",
+        id="stands", episode=1, state="firing", rule="mine", kind="nonfinite", severity="critical", run=serving.RUN, project="p",
         name="n", host="h", title="t", text="…", fired_at=serving.TIME, version=2, rank=0, value=math.nan,
         ranks="0-63", cascade=[{"id": "x", "rule": "crash", "run": serving.RUN, "ranks": "1", "caused_at": 1}],
         acknowledged_at=serving.TIME + 1, acknowledged_by="ann",
     )  # fmt: skip
-    assert Ingest(Session(clickhouse, serving._Impatient())).store([Message(ALERTS, 0, 0, None, alert.encode())]) == []
+    older = dumps({**loads(replace(alert, id="older", rule="crash").encode()), "kind": ""})
+    values = (alert.encode(), older, None)  # the last one was forgotten, which the store does not mind
+    messages = [Message(ALERTS, 0, number, None, value) for number, value in enumerate(values)]
+    assert Ingest(Session(clickhouse, serving._Impatient())).store(messages) == []
     with serving.running(clickhouse, tmp_path / "home") as server:
         [told] = httpx.get(f"{server.url}/api/alerts/stands", timeout=60).json()["episodes"]
+        [before] = httpx.get(f"{server.url}/api/alerts/older", timeout=60).json()["episodes"]
+        shown = runwire("alerts", "show", "stands", server=server.url)
     assert (told["state"], told["ranks"], told["details"]["acknowledged_by"]) == ("acknowledged", "0-63", "ann")
     assert told["details"]["cascade"][0]["rule"] == "crash"
+    assert (told["rule"], told["kind"], before["kind"]) == ("mine", "nonfinite", "crash")
+    assert "mine, of kind nonfinite (critical)" in shown.stdout
 
 
 def test_a_kafka_that_falls_silent_in_the_middle_is_said_to_be_away(

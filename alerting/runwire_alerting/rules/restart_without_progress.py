@@ -104,12 +104,13 @@ class RestartStorm(Rule):
     def __init__(self, params: Params) -> None:
         self._params = params
 
-    def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:
+    def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge the way of a run."""
         deaths, within = ranks[0].course.deaths, self._params.within * SECOND
         for alert in book.firing(ranks[0].run, self.name):
-            living = any(rank.ended is None for rank in ranks)
-            if living and now - max(seen, alert.fired_at, deaths[-1].at if deaths else 0) > within:
+            # By when it was heard: of a run that is silent nobody knows that it lives.
+            lived = max((rank.arrived for rank in ranks if rank.ended is None), default=0)
+            if lived - max(seen, alert.fired_at, deaths[-1].at if deaths else 0) > within:
                 yield Resolve(alert, max(rank.attempt for rank in ranks), "an attempt has lived for long enough.")
         if len(deaths) < self._params.attempts or deaths[-1].at - deaths[-self._params.attempts].at > within:
             return

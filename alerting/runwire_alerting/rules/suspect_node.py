@@ -19,8 +19,8 @@ class SuspectNode(Rule):
     """Detects a host that is where a run on several hosts crashes first, again and again: a bad machine, mostly.
 
     Formula: of the run's last ``deaths`` crashes the first rank to die was on one host, at least two different ranks of
-    it, while the run has, or had, ranks elsewhere. It is over when the run has no rank on that host any more, or an
-    hour after the last crash.
+    it, while the run has, or had, ranks elsewhere. It is over when the run has no rank on that host any more, or has
+    lived there for an hour since the last crash.
 
     Source: nvrx-watch; Meta's lemon nodes ("Revisiting Reliability", 2024), of which the weight of users' own crashes
     is known to be small: hence the two ranks.
@@ -44,12 +44,14 @@ class SuspectNode(Rule):
     def __init__(self, params: Params) -> None:
         self._params = params
 
-    def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:
+    def run(self, ranks: Sequence[Rank], book: Book, now: int, seen: int) -> Iterator[Verdict]:  # noqa: ARG002
         """Judge where a run's crashes began."""
         deaths = ranks[0].course.deaths[-self._params.deaths :]
         for alert in book.firing(ranks[0].run, self.name):
             left = all(rank.host != alert.host for rank in ranks)
-            if left or now - max(seen, alert.fired_at, deaths[-1].at if deaths else 0) > _HEALED:
+            # By when it was heard: where nothing lives nothing crashes.
+            lived = max((rank.arrived for rank in ranks if rank.host == alert.host and rank.ended is None), default=0)
+            if left or lived - max(seen, alert.fired_at, deaths[-1].at if deaths else 0) > _HEALED:
                 why = "the run has left it." if left else "nothing crashed there for an hour."
                 yield Resolve(alert, max(rank.attempt for rank in ranks), why)
         if len(deaths) < self._params.deaths or not self._suspect(deaths, ranks):

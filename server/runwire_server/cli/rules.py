@@ -126,7 +126,7 @@ def try_(
 def _brief(alert: Alert) -> dict[str, Any]:
     at = datetime.fromtimestamp((alert.told_at or 0) / 1e6, timezone.utc).isoformat(timespec="milliseconds")
     return {
-        "at": at.replace("+00:00", "Z"), "state": alert.state, "rule": alert.rule, "run": alert.run,
+        "at": at.replace("+00:00", "Z"), "state": alert.state, "rule": alert.rule, "kind": alert.kind, "run": alert.run,
         "rank": alert.rank, "metric": alert.metric, "step": alert.step, "severity": alert.severity,
         "title": alert.title, "text": alert.text,
     }  # fmt: skip

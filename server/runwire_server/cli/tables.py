@@ -143,7 +143,7 @@ def alert(episodes: Sequence[Mapping[str, Any]], said: Mapping[str, Any]) -> Ite
     table = _table("", "")
     told = {
         "alert": f"{last['id']}, episode {last['episode']}",
-        "rule": f"{last['rule']} ({last['severity']})" + (", observed" if details.get("mode") == "observe" else ""),
+        "rule": _rule(last) + (", observed" if details.get("mode") == "observe" else ""),
         "run": f"{last['run']} {last['name']}",
         "first offender": f"rank {last['rank']} on {last['host'] or 'unknown host'}",
         "ranks": last["ranks"],
@@ -170,6 +170,11 @@ def alert(episodes: Sequence[Mapping[str, Any]], said: Mapping[str, Any]) -> Ite
         yield silences(said["silences"])
     if len(episodes) > 1:
         yield alerts(episodes[1:])
+
+
+def _rule(alert: Mapping[str, Any]) -> str:
+    kind = "" if alert["kind"] == alert["rule"] else f", of kind {alert['kind']}"
+    return f"{alert['rule']}{kind} ({alert['severity']})"
 
 
 def silences(found: Sequence[Mapping[str, Any]]) -> Table:
