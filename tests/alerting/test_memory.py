@@ -190,18 +190,18 @@ def test_a_rank_that_cannot_be_written_is_no_reason_to_keep_no_other(capsys: pyt
     line, deep = line_of(), [1]
     for _ in range(300):
         deep = [deep]  # type: ignore[list-item]
-    for rank in range(100):
-        line.read(1, pulse(1, rank=rank, run="deep" if rank == 7 else f"run-{rank}"))
+    _beat(line, 1)
     line.watch.read([(Event("config", "deep", 7, DAWN << 32, micros(1), {"a": deep}), 0)], micros(1))
-    kept = {key for second in range(2, 122) for key, _ in _recorded(line, second)}
+    kept = set()
+    for second in range(2, 122):
+        _beat(line, second)
+        kept |= {key for key, _ in memory.records(line.watch.health, micros(second))}
     assert kept == {f"run-{rank}/{rank}".encode() for rank in range(100) if rank != 7}
     assert "run=deep" in capsys.readouterr().out
 
 
-def _recorded(line: Timeline, second: int) -> list[tuple[bytes, bytes]]:
-    for rank in line.watch.health:
-        rank.arrived = micros(second)
-    return list(memory.records(line.watch.health, micros(second)))
+def _beat(line: Timeline, second: int) -> None:
+    line.read(second, *(pulse(second, rank=rank, run="deep" if rank == 7 else f"run-{rank}") for rank in range(100)))
 
 
 def test_ranks_are_kept_once_a_minute_each_and_not_all_at_once() -> None:
