@@ -69,7 +69,7 @@ export function SeeTo({ alert, changed }: { alert: Alert; changed: () => void })
           value={name}
           maxLength={200}
           autocomplete="nickname"
-          placeholder="so that others know whom to ask"
+          placeholder="optional"
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
