@@ -104,9 +104,9 @@ def test_the_docstring_has_what_the_catalogue_shows(kind: type[Detector]) -> Non
     assert doc.startswith("Detects ")
     for paragraph in ("Formula:", "Source:", "False alarms:", "Example:"):
         assert f"\n\n{paragraph}" in doc
-    (example,) = yaml.safe_load(textwrap.dedent(doc.partition("\nExample:\n")[2]))
-    assert example["rule"] == kind.name
-    assert "metric" in example
+    (example,) = yaml.safe_load(textwrap.dedent(doc.partition("\nExample::\n")[2]))["rules"]
+    assert example.get("kind", example["name"]) == kind.name
+    assert "metric" in example["where"]
     kind.Params.model_validate(example.get("params", {}))
     assert all(field.description for field in kind.Params.model_fields.values())
 
