@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +18,19 @@ from faults.cluster import Course, Programs
 from runwire_alerting.notifiers import signature
 
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSBmYXVsdCByb3VuZHMgb2YgYWxlcnRpbmc="
+#: So long a notice waits for an answer.
+TIMEOUT_SECONDS = 2.0
 _FILE = """
 notifiers:
-  hook: {{url: "{url}", secret: "${{HOOK_SECRET}}", timeout: 2s}}
+  hook: {{url: "{url}", secret: "${{HOOK_SECRET}}", timeout: {timeout}}}
 """
 _TRAINER = Path(__file__).with_name("trainer.py")
 _TESTS = Path(__file__).parents[2]
 _POLL_SECONDS = 0.1
 #: What an exception, and SIGKILL, leave as exit codes.
 _CODES = {"raises": 1, "killed": -signal.SIGKILL}
+#: A webhook that fails is to fail somebody; so long it waits for that.
+_MET_SECONDS = 20.0
 #: Beside `up`'s own.
 _WORKERS_MAX = 1
 
@@ -106,23 +111,33 @@ def _freeze_worker(its: Watchers, fault: Fault) -> Course:
     return (yield from its.freeze(next(iter(its.workers()), None), fault.seconds))
 
 
-def _refuse(its: Watchers, fault: Fault) -> Generator[float, None, bool]:
+def _refuse(its: Watchers, fault: Fault) -> Course:
     its.hook.otherwise = 500
     try:
+        met = yield from _met(its)
         yield fault.seconds
     finally:
         its.hook.otherwise = 200
-    return True
+    return met
 
 
-def _hang(its: Watchers, fault: Fault) -> Generator[float, None, bool]:
+def _hang(its: Watchers, fault: Fault) -> Course:
     """What comes meanwhile is taken at its end: whoever sent it has given up on it, and sends it again."""
     its.hook.hang()
     try:
-        yield fault.seconds
+        met = yield from _met(its)
+        yield fault.seconds + TIMEOUT_SECONDS
     finally:
         its.hook.go_on()
-    return True
+    return met
+
+
+def _met(its: Watchers) -> Generator[float, None, bool]:
+    """Wait until the webhook is asked, for as long as that may take; return whether it was."""
+    asked, end = len(its.hook.requests), time.monotonic() + _MET_SECONDS
+    while len(its.hook.requests) == asked and time.monotonic() < end:
+        yield _POLL_SECONDS
+    return len(its.hook.requests) > asked
 
 
 _KINDS: dict[str, Callable[[Watchers, Fault], Course]] = {
@@ -151,7 +166,7 @@ def started(where: Path) -> Iterator[Watchers]:
     where.mkdir(parents=True, exist_ok=True)
     with listening(Receiver()) as hook:
         file = where / "alerts.yaml"
-        file.write_text(_FILE.format(url=hook.url))
+        file.write_text(_FILE.format(url=hook.url, timeout=TIMEOUT_SECONDS))
         environment = {"RUNWIRE_ALERT_FILE": str(file), "HOOK_SECRET": SECRET}
         with running(where / "home", env=environment) as up:
             its = Watchers(up, where, hook, environment)
