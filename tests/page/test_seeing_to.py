@@ -72,7 +72,7 @@ def test_an_alert_is_silenced_for_a_time_and_the_silence_is_ended(
     page.get_by_role("button", name="Silence for 4 h").click()
     expect(row).to_contain_text("silenced")
     held = page.get_by_role("list", name="Silences").get_by_role("listitem")
-    expect(held).to_contain_text(re.compile(r"alert [0-9a-f]+ until .*, by bob: known"))
+    expect(held).to_contain_text(re.compile(r"alert [0-9a-f]+ \(.* is NaN .*\) until .*, by bob: known"))
     expect(page.get_by_role("list", name="History")).to_contain_text("silenced by bob")
     held.get_by_role("button", name=re.compile("^End the silence of alert ")).click()
     expect(held).to_have_count(0)

@@ -57,6 +57,17 @@ test("one that is pending has not fired, and one that is over was told so only i
   expect(next(over)).toBeNull();
 });
 
+test("what is part of it is told by its rule, its ranks, and its run if that is another", () => {
+  const part = { id: "2f0c", rule: "stalled", run: "otter", ranks: "3", caused_at: at(2) * 1000 };
+  const other = { ...part, run: "heron", ranks: "0-63", caused_at: at(3) * 1000 };
+  expect(history({ ...alert, details: { cascade: [part, other] } }, null).map(({ what }) => what)).toEqual([
+    "began",
+    "fired",
+    "stalled, rank 3, is part of it",
+    "stalled of heron, ranks 0-63, is part of it",
+  ]);
+});
+
 test("a record of an older program, without details, has a history", () => {
   expect(history(alert, null).map(({ what }) => what)).toEqual(["began", "fired"]);
 });

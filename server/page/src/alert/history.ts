@@ -34,7 +34,8 @@ export function history(alert: Alert, said: Said | null): Happening[] {
   add(details.stop_obeyed_at, "the run stopped");
   for (const one of details.cascade ?? []) {
     const run = one.run === alert.run ? "" : ` of ${one.run}`;
-    add(one.caused_at, `${one.rule}${run}, ranks ${one.ranks}, is part of it`);
+    const ranks = /^\d+$/.test(one.ranks) ? `rank ${one.ranks}` : `ranks ${one.ranks}`;
+    add(one.caused_at, `${one.rule}${run}, ${ranks}, is part of it`);
   }
   if (alert.resolved_at)
     add(api.time(alert.resolved_at) * 1000, details.told_at ? "resolved, and told so" : "resolved");

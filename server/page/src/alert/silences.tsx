@@ -1,6 +1,7 @@
 /** Silences that hold, each with what ends it. */
 
 import { useState } from "preact/hooks";
+import { alerts } from "../alerting";
 import * as api from "../api";
 import { brief } from "../format";
 import { usePoll } from "../live";
@@ -65,8 +66,10 @@ function All() {
   return <Holding found={value} changed={() => setTurn(turn + 1)} />;
 }
 
+/** What a silence means; an alert by its title, too, if it is known here. */
 function meaning({ match }: Silence): string {
+  const title = alerts.value.value?.find((alert) => alert.id === match.alert)?.title;
   return Object.entries(match)
-    .map(([about, glob]) => `${about} ${glob}`)
+    .map(([about, glob]) => `${about} ${glob}${about === "alert" && title ? ` (${title})` : ""}`)
     .join(", ");
 }
