@@ -12,7 +12,7 @@ from pathlib import Path
 #: They reach nobody, and say so to nobody.
 _ALONE = {"HF_HUB_OFFLINE": "1", "YOLO_OFFLINE": "true", "RAY_USAGE_STATS_ENABLED": "0", "CUDA_VISIBLE_DEVICES": ""}
 
-_SECONDS_MAX = 270
+_SECONDS_MAX = 570
 
 
 def ran(code: str, folder: Path, *words: str, **environment: str) -> list[Path]:

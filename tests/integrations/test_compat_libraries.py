@@ -52,10 +52,10 @@ json.dump(trainer.state.log_history, open("history.json", "w"))
 def test_trl(tmp_path: Path) -> None:
     """Its SFTTrainer reports through transformers' callback; its LogCompletions logs a frame as a table."""
     code = f"""{MODEL}
-import datasets, pandas, wandb
-from trl import SFTConfig, SFTTrainer
+import datasets
+from trl import LogCompletionsCallback, SFTConfig, SFTTrainer
 from tokenizers import Tokenizer, models
-from transformers import PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 words = {{f"w{{number}}": number for number in range(30)}} | {{"<eos>": 30, "<pad>": 31}}
 tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="w0")),
@@ -64,12 +64,19 @@ train = datasets.Dataset.from_list([{{"input_ids": row["input_ids"]}} for row in
 config = SFTConfig(output_dir="out", max_steps=3, logging_steps=1, per_device_train_batch_size=2, report_to="wandb",
                    use_cpu=True, disable_tqdm=True, save_strategy="no", run_name="sft", max_length=8, bf16=False,
                    gradient_checkpointing=False)
-SFTTrainer(model, args=config, train_dataset=train, processing_class=tokenizer).train()
+trainer = SFTTrainer(model, args=config, train_dataset=train, processing_class=tokenizer)
+trainer.eval_dataset = datasets.Dataset.from_list([{{"prompt": "w1"}}, {{"prompt": "w2"}}])
+generation = GenerationConfig(max_new_tokens=2, pad_token_id=31)
+trainer.add_callback(LogCompletionsCallback(trainer, generation, freq=3))
+trainer.train()
 """
     (spool,) = ran(code, tmp_path)
     assert len(column(spool, "train/loss")) == 3
     assert column(spool, "train/mean_token_accuracy")
     assert told(spool, "start")[0]["name"] == "sft"
+    (completions,) = parts(spool)
+    assert (completions.key, completions.columns) == ("completions", ["step", "prompt", "completion"])
+    assert [row[:2] for row in completions.rows] == [["3", "w1"], ["3", "w2"]]
 
 
 def test_lightning(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_every_example_runs_as_it_stands(title: str, tmp_path: Path) -> None:
     program.write_text(EXAMPLES[title])
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "KERAS_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=270, check=False
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=570, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     spools = [meta.parent for meta in Path(os.environ["RUNWIRE_HOME"]).glob("spool/*/*/*/*/meta.json")]

@@ -39,7 +39,7 @@ def launched(program: Path, *more: str, each: int = 2) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     nodes = [subprocess.Popen([*command, str(program)], env=environment) for _ in range(2)]
     try:
-        assert [node.wait(timeout=200) for node in nodes] == [0, 0]
+        assert [node.wait(timeout=500) for node in nodes] == [0, 0]
     finally:
         for node in nodes:
             node.kill()
