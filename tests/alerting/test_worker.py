@@ -26,7 +26,7 @@ from scrape import health, readiness, scrape
 
 from runwire.errors import WireError
 from runwire.wire import ALERTS, DEAD_LETTER, EVENTS, PULSE, Alert, Event, MetricPulse, Pulse, bundle
-from runwire_alerting.book import identity
+from runwire_alerting.verdicts import identity
 from runwire_faust.strays import home
 from runwire_server.local import ports, topics
 
@@ -527,7 +527,7 @@ def test_an_alerts_newest_state_counts_in_whichever_partition_it_is(
 ) -> None:
     """Fired before its topic grew, resolved afterwards in another partition, then fired anew: each told once."""
     hook, host = listen(), hosts(own_kafka)
-    one = next(one for one in (f"{run}-{number}" for number in count()) if _moves(one))
+    one = next(one for one in (f"{run}-{number}" for number in count()) if _moves(one, host.attempt))
     worker = start(hook.url, broker=own_kafka)
     host.pulse(one, nan=True)
     until(lambda: len(hook.once(one)) == 1, "fired")
@@ -550,8 +550,8 @@ def test_an_alerts_newest_state_counts_in_whichever_partition_it_is(
     assert len({record.partition for record in records(own_kafka, ALERTS)}) == 2
 
 
-def _moves(run: str) -> bool:
-    id_ = identity("nonfinite", run, "train/loss", 0).encode()
+def _moves(run: str, attempt: int) -> bool:
+    id_ = identity("nonfinite", run, "train/loss", 0, attempt).encode()
     return home(id_, 4) != home(id_, 7)
 
 

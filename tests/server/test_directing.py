@@ -134,7 +134,8 @@ def test_the_store_tells_how_an_alert_stands_and_what_followed(clickhouse: str, 
     """
     serving.fill(clickhouse, steps=10)
     alert = Alert(
-        id="stands", episode=1, state="firing", rule="mine", kind="nonfinite", severity="critical", run=serving.RUN, project="p",
+        id="stands", episode=1, state="firing", rule="mine", kind="nonfinite", severity="critical",
+        run=serving.RUN, project="p",
         name="n", host="h", title="t", text="…", fired_at=serving.TIME, version=2, rank=0, value=math.nan,
         ranks="0-63", cascade=[{"id": "x", "rule": "crash", "run": serving.RUN, "ranks": "1", "caused_at": 1}],
         acknowledged_at=serving.TIME + 1, acknowledged_by="ann",
