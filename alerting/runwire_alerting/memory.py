@@ -26,7 +26,7 @@ _SECOND = 1_000_000
 #: What is found anew by whoever goes on, as where its records lie; what only pictures need; and what is kept of its own
 #: form, or under its own condition.
 _NOT_KEPT = frozenset(
-    {"facts", "course", "machine", "pace", "hosts", "memory", "recent", "partition", "arrived", "touched", "kept"}
+    {"facts", "course", "machine", "pace", "hosts", "memory", "recent", "partition", "arrived", "fresh", "kept"}
 )
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
@@ -41,8 +41,8 @@ def due(ranks: Iterable[Rank], now: int) -> Iterator[Rank]:
     for rank in ranks:
         if rank.kept == 0:
             rank.kept = now - crc32(key(rank)) % SECONDS * _SECOND
-        if now - rank.kept >= SECONDS * _SECOND and rank.touched > rank.kept:
-            rank.kept = now
+        if now - rank.kept >= SECONDS * _SECOND and rank.fresh:
+            rank.kept, rank.fresh = now, False
             yield rank
 
 
