@@ -192,8 +192,8 @@ def test_a_nan_is_posted_once_with_everything_and_recorded(
         "title": "bold-mlp: train/loss is NaN at step 7",
         "text": f"bold-mlp ({run}) of digits, rank 0 on node-{run}: train/loss is NaN at step 7. "
         "Before: 5: 1.5, 6: 2.5 (step: value).",
-        "rule": "nonfinite", "severity": "critical", "state": "firing", "run": run, "project": "digits",
-        "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
+        "rule": "nonfinite", "kind": "nonfinite", "severity": "critical", "state": "firing", "run": run,
+        "project": "digits", "name": "bold-mlp", "rank": 0, "metric": "train/loss", "step": 7, "value": "NaN",
         "before": [[5, 1.5], [6, 2.5]],
         "host": f"node-{run}", "tags": [], "action": "roll_back", "ranks": "0", "cascade": [], "console": [],
         "caused_at": sent.metrics["train/loss"].first_nonfinite["ts"],  # type: ignore[index]
