@@ -61,7 +61,7 @@ class Blindness:
         known = self.alert
         return self._keep(
             Alert(
-                id=identity(RULE, self._worker, "", None),
+                id=identity(RULE, self._worker, "", None, 0),
                 episode=known.episode + 1 if known else 1,
                 state="firing",
                 rule=RULE,

@@ -40,7 +40,7 @@ class Rank:
         sent: when its last pulse was sent, by its host's clock; 0 before the first.
         arrived: when that pulse was read here.
         watched: since when its pulses have come without a gap, by its host's clock.
-        touched: when anything was heard of it last, by our clock.
+        fresh: whether anything was heard of it since it was kept, see `runwire_alerting.memory`.
         ended: how it ended ("finished", "failed", "killed", "interrupted", "stopped"), None while it lives.
         said: whether an event told of that end; a pulse alone knows no exception's text.
         waiting_bytes: how much of it waits in its spool.
@@ -77,7 +77,7 @@ class Rank:
     partition: int = 0
     sent: int = 0
     arrived: int = 0
-    touched: int = 0
+    fresh: bool = False
     step: int | None = None
     steps: int = 0
     step_seconds_max: float | None = None
@@ -198,7 +198,7 @@ class Health:
         rank.name = pulse.name
         rank.host = pulse.host
         rank.sent = pulse.sent
-        rank.arrived = rank.touched = now
+        rank.arrived, rank.fresh = now, True
         rank.progressed = pulse.progressed
         rank.step = pulse.step
         rank.steps = pulse.steps
@@ -235,7 +235,7 @@ class Health:
         if rank is None or rank.attempt < attempt:
             rank = self.begin(event.run, event.rank, attempt, event.ts)
             rank.partition, rank.arrived = partition, now
-        rank.touched = now
+        rank.fresh = True
         rank.facts.event(event)
         if rank.attempt != attempt:
             return rank

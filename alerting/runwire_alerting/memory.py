@@ -42,7 +42,7 @@ _NOT_KEPT = frozenset(
         "recent",
         "partition",
         "arrived",
-        "touched",
+        "fresh",
         "kept",
     }
 )
@@ -59,8 +59,8 @@ def due(ranks: Iterable[Rank], now: int) -> Iterator[Rank]:
     for rank in ranks:
         if rank.kept == 0:
             rank.kept = now - crc32(key(rank)) % SECONDS * _SECOND
-        if now - rank.kept >= SECONDS * _SECOND and rank.touched > rank.kept:
-            rank.kept = now
+        if now - rank.kept >= SECONDS * _SECOND and rank.fresh:
+            rank.kept, rank.fresh = now, False
             yield rank
 
 

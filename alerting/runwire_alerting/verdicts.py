@@ -11,9 +11,13 @@ from runwire.wire.messages import Severity
 from runwire_alerting.policy import Policy
 
 
-def identity(rule: str, run: str, metric: str, rank: int | None, which: object = None) -> str:
-    """Return the id of an alert: 16 hexadecimal digits. ``which`` is one of several about the same, as JSON has it."""
-    return hashlib.sha256(dumps([rule, run, metric, rank, which])).hexdigest()[:16]
+def identity(rule: str, run: str, metric: str, rank: int | None, attempt: int, *, which: int | None = None) -> str:
+    """Return the id of an alert that begins: 16 hexadecimal digits.
+
+    One that was forgotten begins under another id, for its attempt is another; ``which`` is of one attempt anyhow.
+    """
+    one = ["attempt", attempt] if which is None else which
+    return hashlib.sha256(dumps([rule, run, metric, rank, one])).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,8 @@ class Fire:
 
     @property
     def id(self) -> str:
-        """Return the id of an alert that begins with this.
-
-        It goes on under that id. One that was forgotten begins under another, for its attempt is another; ``which``
-        is of one attempt anyhow.
-        """
-        one = ["attempt", self.attempt] if self.which is None else self.which
-        return identity(self.rule, self.run, self.metric, self.rank, one)
+        """Return the id of an alert that begins with this. It goes on under that id."""
+        return identity(self.rule, self.run, self.metric, self.rank, self.attempt, which=self.which)
 
     @property
     def told(self) -> dict[str, Any]:

@@ -148,7 +148,8 @@ def _pulses(points: _Points, about: Mapping[str, Any], rank: int) -> Iterator[Pu
     last: dict[str, list[tuple[int, float]]] = defaultdict(list)
     seconds = points.ts // _SECOND
     bounds = np.flatnonzero(np.diff(seconds)) + 1
-    step, progressed, steps, before = None, int(points.ts[0]), 0, None
+    step, progressed, steps = None, int(points.ts[0]), 0
+    before: dict[str, Any] | None = None
     paces: list[float] = []
     for chosen in np.split(np.arange(len(seconds)), bounds):
         at, attempt = (int(seconds[chosen[0]]) + 1) * _SECOND, int(points.attempts[chosen[-1]])
@@ -164,8 +165,8 @@ def _pulses(points: _Points, about: Mapping[str, Any], rank: int) -> Iterator[Pu
         }  # fmt: skip
         if before is not None and before["attempt"] != attempt:
             # How that one ended is not stored. It did, so it was neither stalled nor lost until the next one began.
-            ending = {**before, "sent": before["sent"] + 1, "metrics": {}, "alive": False}
-            yield Pulse(**ending, ended="stopped", interval=1.0)
+            final = {**before, "sent": before["sent"] + 1, "metrics": {}, "alive": False, "ended": "stopped"}
+            yield Pulse(**final, interval=1.0)
         elif before is not None:
             for quiet in range(before["sent"] + _QUIET_SECONDS * _SECOND, at, _QUIET_SECONDS * _SECOND):
                 yield Pulse(**{**before, "sent": quiet, "metrics": {}}, interval=float(_QUIET_SECONDS))

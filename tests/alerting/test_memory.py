@@ -121,6 +121,17 @@ def test_everything_that_is_known_of_a_rank_comes_back() -> None:
             other.watch.restore(bad, 0, micros(9))
 
 
+def test_a_rank_that_was_heard_once_is_kept_within_a_minute_and_only_once() -> None:
+    """Whoever falls silent then, or ends by an event alone, is known to the next worker as it was."""
+    line = line_of()
+    line.read(1, *(pulse(1, rank=rank) for rank in range(300)))
+    kept = [rank.rank for second in range(1, 62) for rank in memory.due(line.watch.health, micros(second))]
+    assert sorted(kept) == list(range(300))
+    line.read(62, event(62, "exception", kind="ValueError"))
+    kept = [rank.rank for second in range(62, 200) for rank in memory.due(line.watch.health, micros(second))]
+    assert kept == [0]
+
+
 def test_what_was_sampled_and_how_long_steps_took_comes_back_and_counts_once() -> None:
     """Half an hour of idle GPUs is half an hour, whoever watched; what is read again afterwards adds nothing."""
     line = line_of()
@@ -211,7 +222,7 @@ def test_ranks_are_kept_once_a_minute_each_and_not_all_at_once() -> None:
     ranks, counts = list(line.watch.health), []
     for second in range(1, 181):
         for rank in ranks:
-            rank.touched = micros(second)
+            rank.fresh = True
         counts.append(len(list(memory.due(line.watch.health, micros(second)))))
     assert sum(counts) in range(2000, 3001)
     assert max(counts) < 60

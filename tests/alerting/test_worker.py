@@ -447,7 +447,7 @@ def test_an_alerts_newest_state_counts_in_whichever_partition_it_is(
 
 
 def _moves(run: str, attempt: int) -> bool:
-    id_ = identity("nonfinite", run, "train/loss", 0, ["attempt", attempt]).encode()
+    id_ = identity("nonfinite", run, "train/loss", 0, attempt).encode()
     return home(id_, 4) != home(id_, 7)
 
 
