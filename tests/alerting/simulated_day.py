@@ -140,18 +140,20 @@ class Day:
             self._behind(wide[45 + number])
         self._straggle(wide[-1])
         self._bad_host(wide[-2])
+        self._differ(wide[-3])
         plans: dict[Callable[[str], None], int] = {
             self._nan: NANS, self._preempt: PREEMPTED, self._heal: HEALED, self._loop: LOOPS, self._phase: PHASES,
         }  # fmt: skip
         rare = (
             self._storm, self._overrun, self._slow_start, self._xid, self._say, self._finish, self._checkpoints,
             self._freeze, self._spike, self._diverge, self._gradient, self._vanish, self._slow_down, self._rest,
-            self._overfit, self._cross, self._absent, self._idle, self._starve, self._fill_disk, self._fill_memory,
+            self._overfit, self._cross, self._absent, self._idle, self._starve, self._heat, self._fill_disk,
+            self._fill_memory,
         )  # fmt: skip
         for plan, count in {**plans, **dict.fromkeys(rare, RARE)}.items():
             for _ in range(count):
                 plan(next(take))
-        for run in [*wide[45 + BEHIND : -2], *take]:
+        for run in [*wide[45 + BEHIND : -3], *take]:
             self._quiet(run, 0, DAY)
 
     def _quiet(self, run: str, begin: float, end: float) -> None:
@@ -441,6 +443,10 @@ class Day:
         fed = sample(**{"gpu/0/utilisation": 90.0, "cpu": 50.0})
         self._sampled(run, "input_bottleneck", [starved] * 70 + [fed] * 70, 10)
 
+    def _heat(self, run: str) -> None:
+        hot, cool = sample(**{"gpu/0/throttle": 64.0}), sample(**{"gpu/0/throttle": 0.0})
+        self._sampled(run, "throttle", [cool] * 3 + [hot] * 70 + [cool] * 80, 10)
+
     def _fill_disk(self, run: str) -> None:
         full, free = (
             sample(**{"disk/percent": 95.0, "disk/free": 1e9}),
@@ -460,6 +466,20 @@ class Day:
             rank.live(at + 1500, at + 2400, every=10, metrics={"loss": FINE, "perf/local_seconds": one(0.1)})
         self.expected["straggler", run] = [FIRES, HEALS]
         self._quiet(run, at + 2400, DAY)
+
+    def _differ(self, run: str) -> None:
+        """Have one rank compute something else for twenty seconds."""
+        at, (first, *others) = self._at(seen=100), self.ranks[run]
+        self._until(run, at, 80)
+
+        def told(number: int, *, wrong: bool = False) -> dict[str, tuple[int, float]]:
+            return {"grad_norm": (round(at * 10) + number, 2.0 if wrong and 20 <= number < 40 else 1.0)}
+
+        first.live(at, at + 60, replicated=lambda number: told(number, wrong=True))
+        for rank in others:
+            rank.live(at, at + 60, replicated=told)
+        self.expected["replicas_disagree", run] = [FIRES, HEALS]
+        self._quiet(run, at + 60, DAY)
 
     def records(self) -> Iterator[tuple[float, Record]]:
         """Yield all that arrives, in order."""
