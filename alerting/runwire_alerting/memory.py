@@ -22,21 +22,9 @@ _SECOND = 1_000_000
 #: What is found anew by whoever goes on: where its records lie, when they came, when it was kept, and what only
 #: pictures need.
 _NOT_KEPT = frozenset(
-    {
-        "facts",
-        "course",
-        "replicas",
-        "machine",
-        "pace",
-        "peers",
-        "hosts",
-        "memory",
-        "recent",
-        "partition",
-        "arrived",
-        "kept",
-    }
-)
+    {"facts", "course", "replicas", "machine", "pace", "peers", "hosts", "memory", "choice", "recent", "partition",
+     "arrived", "kept"}
+)  # fmt: skip
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
 
