@@ -62,6 +62,7 @@ class Rank:
         peers: all ranks of its run that are known, it among them; one mapping for all of them.
         hosts: when each host of which this worker knows was last heard; one mapping for all ranks.
         memory: what rules keep of it, by their names; it goes on with its next attempt.
+        choice: which rules judge its metrics, see `runwire_alerting.rules.detecting`; None before that is looked up.
         recent: of metrics that a rule judges, the last (step, value) pairs, which a notice shows.
         kept: when that was kept elsewhere, see `runwire_alerting.memory`.
     """
@@ -106,6 +107,7 @@ class Rank:
     peers: dict[int, Rank] = field(default_factory=dict, repr=False, compare=False)
     hosts: dict[str, int] = field(default_factory=dict, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    choice: Any = field(default=None, repr=False)
     recent: dict[str, deque[tuple[int, float]]] = field(default_factory=dict, repr=False)
     kept: int = 0
 

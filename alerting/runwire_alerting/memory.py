@@ -30,22 +30,9 @@ _SECOND = 1_000_000
 #: What is found anew by whoever goes on, as where its records lie; what only pictures need; and what is kept of its own
 #: form, or under its own condition.
 _NOT_KEPT = frozenset(
-    {
-        "facts",
-        "course",
-        "replicas",
-        "machine",
-        "pace",
-        "peers",
-        "hosts",
-        "memory",
-        "recent",
-        "partition",
-        "arrived",
-        "fresh",
-        "kept",
-    }
-)
+    {"facts", "course", "replicas", "machine", "pace", "peers", "hosts", "memory", "choice", "recent", "partition",
+     "arrived", "fresh", "kept"}
+)  # fmt: skip
 _KEPT = tuple(field.name for field in fields(Rank) if field.name not in _NOT_KEPT)
 
 

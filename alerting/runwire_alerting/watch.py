@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -13,9 +14,12 @@ from runwire_alerting import memory
 from runwire_alerting.book import Book, Fire, Verdict
 from runwire_alerting.facts import SELECTED
 from runwire_alerting.health import Health, Rank
+from runwire_alerting.machine import sampled
 from runwire_alerting.metrics import RULE_FAULTS
 from runwire_alerting.rules import Armed, Rule
+from runwire_alerting.rules.detecting import Detecting, chosen
 from runwire_alerting.rules.nonfinite import is_loss
+from runwire_alerting.rules.sampling import Sampling
 
 #: The events by which a run answers a request to stop.
 ANSWERS = frozenset({"stopping", "finish", "exception", "lost"})
@@ -26,15 +30,19 @@ _log = structlog.get_logger(__name__)
 
 class _Panel:
     """The rules that judge a rank. A rule is asked only about what it judges, for a thousand runs are a thousand pulses
-    and ranks a second.
+    and ranks a second: those of samples when there is one, or an end; those of metrics where they judge one.
     """
 
     def __init__(self, armed: Iterable[Armed]) -> None:
         rules = [one.rule for one in armed]
-        self.on_pulse = [rule for rule in rules if type(rule).pulse is not Rule.pulse]
+        self.detecting = [rule for rule in rules if isinstance(rule, Detecting)]
+        others = [rule for rule in rules if type(rule).pulse is not Rule.pulse and not isinstance(rule, Detecting)]
+        self.on_pulse = [rule for rule in others if not isinstance(rule, Sampling)]
+        self.on_sample = others
         self.on_event = [rule for rule in rules if type(rule).event is not Rule.event]
         self.on_tick = [rule for rule in rules if type(rule).tick is not Rule.tick]
         self.on_run = [rule for rule in rules if type(rule).run is not Rule.run]
+        self.on_run_set = frozenset(self.on_run)
 
 
 class Watch:
@@ -75,12 +83,17 @@ class Watch:
         for record, partition in offenders_first(records):
             if isinstance(record, Pulse):
                 rank = self.health.pulse(record, partition, now)
-                for rule in self._panel(rank).on_pulse:
+                panel = self._panel(rank)
+                whole = not record.alive or sampled(record.metrics)
+                for rule in chain(panel.on_sample if whole else panel.on_pulse, chosen(panel.detecting, record, rank)):
                     self._apply(rule.pulse, (record, rank, self.book), now, changed)
             else:
                 rank = self.health.event(record, partition, now)
                 if record.type in SELECTED:
                     self._forget_panels(record.run)
+                if record.type == "metric":  # one may turn out to be a loss, for all ranks
+                    for peer in rank.peers.values():
+                        peer.choice = None
                 if record.type in ANSWERS:
                     changed += self.book.answered(record)
                 for rule in self._panel(rank).on_event:
@@ -142,8 +155,11 @@ class Watch:
         return changed
 
     def _judge_by_the_clock(self, ranks: Sequence[Rank], now: int, seen: int, changed: list[Alert]) -> None:
+        panels = [self._panel(rank) for rank in ranks] if self._choosy else []
         for rule in self._all.on_run:
-            judged = [rank for rank in ranks if rule in self._panel(rank).on_run] if self._choosy else ranks
+            judged = ranks
+            if self._choosy:
+                judged = [rank for rank, panel in zip(ranks, panels, strict=True) if rule in panel.on_run_set]
             if judged:
                 self._apply(rule.run, (judged, self.book, now, seen), now, changed)
         for rank in ranks:
@@ -164,20 +180,26 @@ class Watch:
     def _apply(
         self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...], now: int, changed: list[Alert]
     ) -> None:
-        for verdict in self._verdicts(judge, what):
+        verdicts: Iterator[Verdict] | None = None
+        while True:
+            try:
+                verdicts = judge(*what) if verdicts is None else verdicts
+                verdict = next(verdicts, None)
+            except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
+                self._fault(judge)
+                return
+            if verdict is None:
+                return
             alert = self.book.apply(self._told(verdict), now)
             if alert is not None:
                 changed.append(alert)
 
-    def _verdicts(self, judge: Callable[..., Iterator[Verdict]], what: tuple[Any, ...]) -> Iterator[Verdict]:
-        try:
-            yield from judge(*what)
-        except Exception:  # noqa: BLE001 -- a rule's fault is no other rule's, nor a reason to see nothing any more
-            name = getattr(getattr(judge, "__self__", None), "name", "unknown")
-            RULE_FAULTS.labels(name).inc()
-            if name not in self._faulty:  # it would be the same at each pulse
-                self._faulty.add(name)
-                _log.exception("a rule failed", rule=name)
+    def _fault(self, judge: Callable[..., Iterator[Verdict]]) -> None:
+        name = getattr(getattr(judge, "__self__", None), "name", "unknown")
+        RULE_FAULTS.labels(name).inc()
+        if name not in self._faulty:  # it would be the same at each pulse
+            self._faulty.add(name)
+            _log.exception("a rule failed", rule=name)
 
 
 def offenders_first(records: Records) -> Records:

@@ -15,9 +15,9 @@ FOUR = {f"gpu__{number}__utilisation": 90.0 for number in range(4)}
 SKEW = 3600
 
 
-def live(line: Timeline, end: int, *ranks: dict[str, MetricPulse], **more: Any) -> None:
+def live(line: Timeline, end: int, *ranks: dict[str, MetricPulse], begin: int = 0, **more: Any) -> None:
     """Let ranks live, each on a host of its own with such samples, of which the first saved a checkpoint at 600."""
-    for second in range(0, end, 15):
+    for second in range(begin, end, 15):
         for rank, metrics in enumerate(ranks):
             skew = 0 if rank else SKEW
             told = {} if rank else {"checkpoint_step": 70, "checkpoint_at": micros(600 + SKEW)}
@@ -49,12 +49,11 @@ def test_gpus_that_are_not_known_are_not_guessed(others: dict[str, MetricPulse])
 
 
 def test_ranks_that_see_the_same_gpus_and_those_that_ended_before_are_counted_once_or_not() -> None:
-    """A GPU is one, whoever sees it; who ended twenty minutes ago holds none."""
+    """A GPU is one, whoever sees it; who ended seven minutes ago holds none."""
     line = Timeline()
-    for second in range(0, 1200, 15):
-        line.read(second, pulse(second, rank=2, host="node-2", metrics=sample(**FOUR)))
-    line.read(1200, pulse(1200, rank=2, host="node-2", alive=False, ended="finished"))
-    live(line, 2400, *[sample(**FOUR)] * 2, host="node-1")
+    line.read(1900, pulse(1900, rank=2, host="node-2", metrics=sample(**FOUR)))
+    line.read(1990, pulse(1990, rank=2, host="node-2", alive=False, ended="finished"))
+    live(line, 2400, *[sample(**FOUR)] * 2, begin=1995, host="node-1")
     assert die(line, 2400).endswith("before: 2.0 GPU hours (4 GPUs for 30 min).")
 
 

@@ -93,10 +93,11 @@ class Relative(Detector):
         bound = self._bound()
         if value <= bound:
             usual = self._window.median
-            self._bad = 0
-            for step, bad in self._row:
-                self._learn(step, bad)
-            self._row.clear()
+            if self._bad:
+                self._bad = 0
+                for step, bad in self._row:
+                    self._learn(step, bad)
+                self._row.clear()
             self._learn(point.step, value)
             return Well(value, usual)
         self._bad += rows

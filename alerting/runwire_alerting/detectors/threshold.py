@@ -68,9 +68,7 @@ class Threshold(Detector):
         self._values.append(value)
         if of == "mean":
             self._counts.append(point.count)
-        if len(self._values) > window:
-            del self._values[0]
-            del self._counts[:1]
+        del self._values[:-window], self._counts[:-window]
         if len(self._values) < window:
             return None
         value = self._reduced()

@@ -25,7 +25,10 @@ class Trouble(NamedTuple):
 
 
 class Sampling(Rule):
-    """Judges a living rank's machine at each sample, and, while that is in trouble, whether it is well or has ended."""
+    """Judges a living rank's machine at each sample, and, while that is in trouble, whether it is well or has ended.
+
+    It is asked of pulses that have a sample, or tell the end.
+    """
 
     def __init__(self, params: Any = None) -> None:
         self._params = params
