@@ -57,7 +57,7 @@ def test_the_fault_is_joined_to_the_rank_that_uses_the_gpu() -> None:
 
 
 def test_each_gpu_and_code_is_told_once_an_attempt_and_the_next_attempt_resolves() -> None:
-    """What is read again is not told again; the same fault in the next attempt is."""
+    """What is read again is not told again; the same fault in the next attempt is, as an alert of its own."""
     line = Timeline()
     line.read(1, pulse(1), fault(2, 79))
     line.restart()
@@ -70,3 +70,4 @@ def test_each_gpu_and_code_is_told_once_an_attempt_and_the_next_attempt_resolves
         ("resolved", 48, 1),
         ("firing", 79, 1),  # an alert of its own, which a later worker tells from one that was forgotten
     ]
+    assert line.alerts[0].id != line.alerts[-1].id
