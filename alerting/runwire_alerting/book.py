@@ -235,6 +235,7 @@ class Book:
         alert = replace(
             alert,
             attempt=alert.attempt if resolve.attempt is None else resolve.attempt,
+            over_at=resolve.at,
             text=f"{alert.text}\nResolved: {resolve.reason}",
         )
         keep = self._policy(alert).keeps(alert)

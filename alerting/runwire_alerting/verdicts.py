@@ -91,11 +91,14 @@ class Fire:
 
 @dataclass(frozen=True)
 class Resolve:
-    """A rule's verdict: what ``alert`` is about is over, by the doings of ``attempt``."""
+    """A rule's verdict: what ``alert`` is about is over, by the doings of ``attempt``, and by its word of ``at``
+    (microseconds, by the clock of its host), if it was a word.
+    """
 
     alert: Alert
     attempt: int | None
     reason: str
+    at: int | None = None
 
 
 Verdict = Fire | Resolve

@@ -286,7 +286,7 @@ def _optional(kind: str, dtype: type[np.generic], values: Sequence[Any]) -> Colu
 
 #: Of an alert, what is told of one and never asked for over many.
 _DETAILS = (
-    "kind", "mode", "cascade", "flaps", "held_until", "kept_until", "silenced_until", "acknowledged_at",
+    "kind", "over_at", "mode", "cascade", "flaps", "held_until", "kept_until", "silenced_until", "acknowledged_at",
     "acknowledged_by", "told_at", "stop_asked_at", "stop_heard_at", "stop_obeyed_at",
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from timeline import DAWN, FINE, Timeline, event, micros, pulse, told
 
@@ -233,6 +233,7 @@ VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 
 @settings(max_examples=150, deadline=None)
 @given(VALUES, st.sets(st.integers(1, 40), max_size=5), st.integers(1, 5), st.sets(st.integers(1, 40), max_size=3))
+@example([0] * 7 + [1, 1, 0], {10}, 4, set())  # over by a word that is read again, with what was before it
 def test_a_restart_at_any_point_changes_no_alert(
     values: list[int], kills: set[int], every: int, resumes: set[int]
 ) -> None:

@@ -147,11 +147,12 @@ class Detecting(Rule):
 
     def _say(self, verdict: Judgement, metric: str, pulse: Pulse, rank: Rank, book: Book) -> Iterator[Verdict]:
         own = book.own(pulse.run, self.name, pulse.rank, metric)
-        if own is not None and (pulse.attempt, pulse.sent) <= (own.attempt or 0, own.caused_at or 0):
+        told = max(own.caused_at or 0, own.over_at or 0) if own is not None else 0
+        if own is not None and (pulse.attempt, pulse.sent) <= (own.attempt or 0, told):
             return  # read again, by a worker whose memory is older than the alert
         if not isinstance(verdict, Sighting):
             if own is not None and own.state == "firing":
-                yield Resolve(own, pulse.attempt, f"{metric} is {verdict.value:.6g}.")
+                yield Resolve(own, pulse.attempt, f"{metric} is {verdict.value:.6g}.", pulse.sent)
             return
         if own is not None and own.state == "firing":
             return

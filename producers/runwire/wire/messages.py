@@ -220,6 +220,7 @@ class Alert:
         tags: the run's, when it fired.
         console: the last lines that the process printed, oldest first.
         caused_at: when what it is about happened, by the clock of the host where it did; None if not known.
+        over_at: when the word was sent by which it is over, by that host's clock; None if it was no word.
         delivered_at: by webhook URL's digest, when that receiver took the notice of the present state.
         version: rises with each record of the id.
         ranks: all ranks to which the same happened, as ``0-511,513``.
@@ -258,6 +259,7 @@ class Alert:
     before: list[tuple[int, float]] = field(default_factory=list)
     caused_at: int | None = None
     resolved_at: int | None = None
+    over_at: int | None = None
     delivered_at: dict[str, int] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
@@ -332,6 +334,7 @@ class Alert:
             before=_pairs(record, "before"),
             caused_at=_optional_integer(record, "caused_at"),
             resolved_at=_optional_integer(record, "resolved_at"),
+            over_at=_optional_integer(record, "over_at"),
             delivered_at={key: _integer(delivered, key) for key in delivered},
             tags=_texts(record, "tags"),
             console=_texts(record, "console"),
