@@ -126,14 +126,14 @@ def test_a_table_that_is_not_there_is_named_with_those_that_are(ingest: Ingest, 
 
 def test_tables_go_with_their_run(ingest: Ingest, client: Client) -> None:
     """What still comes of them is not shown, either."""
-    known_runs.tell(ingest, "gone", "start", 0, {"project": "p"})
-    known_runs.tell(ingest, "gone", "finish", 1, {"exit_code": 0})
-    assert ingest.store([part("gone", [[1, 1]])]) == []
-    removal.delete(client, "gone")
-    assert ingest.store([part("gone", [[1, 1]])]) == []
-    assert queries.tables(client, "gone") == []
+    known_runs.tell(ingest, "gone-tables", "start", 0, {"project": "p"})
+    known_runs.tell(ingest, "gone-tables", "finish", 1, {"exit_code": 0})
+    assert ingest.store([part("gone-tables", [[1, 1]])]) == []
+    removal.delete(client, "gone-tables")
+    assert ingest.store([part("gone-tables", [[1, 1]])]) == []
+    assert queries.tables(client, "gone-tables") == []
     assert removal.sweep(client) == 2
-    assert client.query("SELECT count() FROM runwire.stored_table_rows WHERE run = 'gone'").result_rows == [(0,)]
+    assert client.query("SELECT count() FROM runwire.stored_table_rows WHERE run = 'gone-tables'").result_rows == [(0,)]
 
 
 @pytest.mark.parametrize(
