@@ -65,11 +65,13 @@ class FileStore:
         self._store = opened(url)
 
     async def look(self) -> None:
-        """See whether the store answers.
+        """See whether object storage answers; a folder was opened when this was made.
 
         Raises:
             UnavailableError: it does not; the message says why.
         """
+        if self._url.startswith("file:"):
+            return  # the library's threads, which nobody needs yet, take more than a MB
         # Whether a file is there it answers also where it is not there itself.
         async for _ in self.stored(marks=True):
             return
