@@ -164,7 +164,7 @@ def main() -> None:
     runs = args.runs // PROCESSES
     shape = Shape(PROCESSES, runs, args.metrics, rate=float(runs * PROCESSES * args.metrics))
     took, used = [], []
-    with pipeline("--alert-webhook", f"http://127.0.0.1:{receiver.server_port}/") as up:
+    with pipeline("--alert-webhook", receiver.url) as up:
         cases: dict[str, tuple[AbstractContextManager[None], dict[str, int]]] = {
             "pulses alone": (nullcontext(), {"nan": args.nans, "kill": args.kills, "node": args.nodes}),
             "a run at full speed": (full_speed(up), {"nan": args.nans, "kill": args.kills}),

@@ -172,7 +172,7 @@ def main() -> None:
     shape = Shape(rate=args.rate)
     before_seconds, seconds = ROUNDS_BEFORE * PAUSE_BEFORE, 60 * args.minutes
     with (
-        pipeline("--alert-webhook", f"http://127.0.0.1:{receiver.server_port}/") as up,
+        pipeline("--alert-webhook", receiver.url) as up,
         training(up, "load", shape) as load,
     ):
         watch = Watch(up, load, receiver)

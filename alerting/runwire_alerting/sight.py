@@ -15,8 +15,9 @@ Place = tuple[str, int]
 class Sight:
     """Follows how far each (topic, partition) was handled against what Kafka said that it holds.
 
-    A partition number is in sight while, look after look, everything that its topics held at the last look has been
-    handled by this one.
+    A partition number is in sight when everything that its topics held at the last look has been handled by this one.
+    While it is behind it is not, but that begins nothing anew: whatever was said meanwhile waits in Kafka, and is
+    handled before it is in sight again. Else a worker that has much to do would never see for how long a run is silent.
     """
 
     def __init__(self, positions: Mapping[Place, int], now: int) -> None:
@@ -32,21 +33,18 @@ class Sight:
         self._moved = now
 
     def look(self, ends: Mapping[Place, int] | None, now: int) -> dict[int, int]:
-        """Take in what Kafka holds now, None if it did not answer. Return since when each partition is in sight."""
+        """Take in what Kafka holds now, None if it did not answer. Return what is in sight, and since when."""
         if ends is None or not 0 <= now - self._looked <= _LOOK_GAP_MAX:
             self._since.clear()
         elif self._ends is not None:
-            behind = self.behind()
-            for partition in {partition for _, partition in self._handled}:
-                if partition in behind:
-                    self._since.pop(partition, None)
-                else:
-                    self._since.setdefault(partition, now)
-        if not self.behind():
+            for partition in {partition for _, partition in self._handled} - self.behind():
+                self._since.setdefault(partition, now)
+        behind = self.behind()
+        if not behind:
             self._moved = now
         self._ends = ends
         self._looked = now
-        return dict(self._since)
+        return {partition: since for partition, since in self._since.items() if partition not in behind}
 
     def behind(self) -> set[int]:
         """Return the partitions of which something was there at the last look that is not handled yet."""

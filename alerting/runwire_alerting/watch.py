@@ -202,6 +202,17 @@ class Watch:
             _log.exception("a rule failed", rule=name)
 
 
+def pressing_first(records: Records) -> tuple[Records, Records]:
+    """Return records of runs of which something is told that an alert may answer to at once, and all others.
+
+    That is an event, a NaN loss, or an end: what comes with a burst of a thousand runs' pulses need not wait for them.
+    Of each run the order stays.
+    """
+    runs = {record.run for record, _ in records if isinstance(record, Event) or not record.alive or _offence(record)}
+    pressing = [one for one in records if one[0].run in runs]
+    return pressing, [one for one in records if one[0].run not in runs] if pressing else records
+
+
 def offenders_first(records: Records) -> Records:
     """Return records so ordered that of a run's ranks that tell of a NaN loss the first offender speaks first.
 

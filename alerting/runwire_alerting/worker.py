@@ -31,7 +31,7 @@ from runwire_alerting.recall import Recall
 from runwire_alerting.settings import Settings, load
 from runwire_alerting.sight import Sight
 from runwire_alerting.vigil import Vigil
-from runwire_alerting.watch import Watch
+from runwire_alerting.watch import Watch, pressing_first
 from runwire_faust import app, logs
 from runwire_faust.deadletter import DeadLetters
 from runwire_faust.endpoint import Endpoint
@@ -208,7 +208,8 @@ class Alerting:
 
     async def _handle_came(self, items: list[Came], now: int) -> None:
         read, refused, strays = sort(items, self._strays.is_one)
-        await self._outbox.tell(self._watch.read(read, now), self._watch, now)
+        for part in pressing_first(read):
+            await self._outbox.tell(self._watch.read(part, now), self._watch, now)
         dead = letters(refused) + await self._strays.send_home(strays)
         await self._dead_letters.bury(dead, sum(len(item.read) + len(item.refused) for item in items))
         self._acknowledge([item.event for item in items], now)

@@ -11,7 +11,13 @@ import faust
 
 from runwire_faust.assignor import Assignor
 from runwire_faust.lag import Lag
+from runwire_faust.transport import Transport
 from runwire_faust.watchdog import die, vital
+
+
+class _App(faust.App):
+    def _new_transport(self) -> Any:
+        return Transport(self.conf.broker_consumer, self)
 
 
 def make(
@@ -35,7 +41,7 @@ def make(
         buffer_records: so many records wait in Faust for the agent.
         poll_records: so many records are taken out of the Kafka client at once.
     """
-    return faust.App(
+    return _App(
         group,
         broker=[f"kafka://{server}" for server in kafka.split(",")],
         datadir=str(datadir),

@@ -11,6 +11,7 @@ from runwire.wire import MetricPulse, loads
 from runwire_alerting.notifiers.notice import compose
 from runwire_alerting.notifiers.webhook import body
 from runwire_alerting.rules.nonfinite import is_loss
+from runwire_alerting.watch import pressing_first
 
 
 def test_a_nan_loss_fires_at_once_and_says_who_where_and_what_came_before() -> None:
@@ -30,6 +31,21 @@ def test_a_nan_loss_fires_at_once_and_says_who_where_and_what_came_before() -> N
         "Before: 15: 2, 16: 9.5 (step: value)."
     )
     assert loads(body(compose(alert)))["value"] == "NaN"
+
+
+def test_what_an_alert_may_answer_to_is_judged_before_what_came_with_it() -> None:
+    """Of a burst, runs with a NaN loss, an event or an end come first, in their order; all others follow in theirs."""
+    calm = [pulse(1, run="a"), pulse(1, run="b", metrics={"loss": FINE}), pulse(2, run="a")]
+    pressing = [
+        pulse(1, run="nan", metrics={"loss": FINE}),
+        pulse(2, run="nan", metrics={"loss": nan_loss(3, 1.5)}),
+        event(1, "exception", run="raised", kind="ValueError"),
+        pulse(1, run="ended", alive=False, ended="killed"),
+    ]
+    mixed = [calm[0], pressing[0], calm[1], pressing[1], pressing[2], calm[2], pressing[3]]
+    parts = pressing_first([(record, 0) for record in mixed])
+    assert [[record for record, _ in part] for part in parts] == [pressing, calm]
+    assert [[record for record, _ in part] for part in pressing_first([(record, 0) for record in calm])] == [[], calm]
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,23 @@ def test_a_partition_is_in_sight_once_a_look_later_all_is_handled() -> None:
     assert eyes.look(ends(), 3 * SECOND) == {0: 2 * SECOND, 1: 2 * SECOND}
 
 
-def test_lag_in_either_topic_ends_the_sight_of_its_partition_alone() -> None:
-    """Records that wait for longer than from look to look take their partition out of sight until they are handled."""
+def test_lag_in_either_topic_takes_its_partition_alone_out_of_sight_and_begins_nothing_anew() -> None:
+    """Records that wait for longer than from look to look do until they are handled; then it is known what was said."""
     eyes = sight()
     eyes.look(ends(), SECOND)
     eyes.look(ends(events=6), 2 * SECOND)
     assert eyes.look(ends(events=6), 3 * SECOND) == {1: 2 * SECOND}
     eyes.handled("events", 0, 5, 3 * SECOND)
-    assert eyes.look(ends(events=6), 4 * SECOND) == {0: 4 * SECOND, 1: 2 * SECOND}
+    assert eyes.look(ends(events=6), 4 * SECOND) == {0: 2 * SECOND, 1: 2 * SECOND}
+
+
+def test_a_partition_that_was_behind_from_the_start_is_in_sight_from_when_it_caught_up() -> None:
+    """How long a run had been silent before that, nobody here saw."""
+    eyes = sight()
+    eyes.look(ends(pulse=12), SECOND)
+    assert eyes.look(ends(pulse=12), 2 * SECOND) == {1: 2 * SECOND}
+    eyes.handled("pulse", 0, 11, 3 * SECOND)
+    assert eyes.look(ends(pulse=12), 3 * SECOND) == {0: 3 * SECOND, 1: 2 * SECOND}
 
 
 def test_a_steady_stream_stays_in_sight() -> None:

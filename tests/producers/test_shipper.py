@@ -599,6 +599,38 @@ for _ in range(2):
     host.close(1)
 
 
+def test_news_is_told_before_that_all_is_well(kafka: str, home: Path, train: Train, reading: Read) -> None:
+    """One look finds a NaN, and another rank's pulse that is due: the NaN goes first, whichever was found first."""
+    run = _new()
+    code = f"""
+import runwire, sys
+ranks = [
+    runwire.init(id={run!r}, rank=rank, reinit="create_new", settings={{"system_interval": 0}}) for rank in (0, 1)
+]
+print("waits", flush=True)
+sys.stdin.readline()
+ranks[1].log({{"loss": float("nan")}})
+print("waits", flush=True)
+sys.stdin.readline()
+"""
+    process = train(code)
+    _wait(process, "waits")
+    host = Host(home, spools(home), kafka)
+    until(lambda: host.tick() or host.connected, "connected")
+    read = reading(run)
+    until(lambda: host.tick() or host.count() or host.tally.records["urgent"] >= 4, "starts and pulses are told")
+    known = len(read.until(lambda a: {p.rank for p in a.pulses} == {0, 1}, "both are heard of").pulses)
+    due = max(delivery.pulse_due for delivery in host.deliveries.values())
+    until(lambda: time.monotonic() > due, "the next pulses are due")
+    _say(process, "go")
+    _wait(process, "waits")
+    host.tick()
+    until(lambda: host.count() or host.tally.records["urgent"] >= 6, "the next pulses are told")
+    arrived = read.until(lambda a: len(a.pulses) > known + 1, "they arrive")
+    assert [(p.rank, "loss" in p.metrics) for p in arrived.pulses[known:]] == [(1, True), (0, False)]
+    host.close(1)
+
+
 def test_what_is_delivered_of_a_living_run_is_written_down(kafka: str, home: Path, train: Train) -> None:
     """A successor of a killed shipper repeats little: all but some kilobytes are written down while the run lives."""
     code = f"""

@@ -66,6 +66,17 @@ def test_all_programs_are_ready_and_found(up: Any) -> None:
         assert not ports.is_free(int(port))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions have a niceness of their own on Linux alone")
+def test_storing_gives_way_where_processors_are_short(up: Any) -> None:
+    """Stream and ClickHouse are nicer than whatever else runs, by themselves and as sessions; alerting is not."""
+    programs = {program.name: program.pid for program in status(up.home).programs if program.pid}
+    nice = {name: psutil.Process(pid).nice() - psutil.Process(programs["up"]).nice() for name, pid in programs.items()}
+    assert nice == {**dict.fromkeys(nice, 0), "stream": 5, "clickhouse": 5}
+    if (Path("/proc") / str(programs["stream"]) / "autogroup").exists():
+        for name, session in {"stream": "nice 5", "clickhouse": "nice 5", "alerting": "nice 0"}.items():
+            assert session in Path(f"/proc/{programs[name]}/autogroup").read_text()
+
+
 def test_status_speaks_json(up: Any) -> None:
     """`runwire status --json` tells machines the same, as one JSON object."""
     done = runwire("status", "--json", "--home", str(up.home))

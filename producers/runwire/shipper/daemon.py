@@ -139,8 +139,7 @@ def serve(home: Path, idle: float = IDLE_SECONDS) -> int:
             worked = time.monotonic()
         elif time.monotonic() - worked > idle:
             break
-        if not more:
-            shipper.host.wait(shipper.pause())
+        shipper.host.wait(0 if more else shipper.pause())
     shipper.close()
     log.info("ends, pid %d", os.getpid())
     return 0

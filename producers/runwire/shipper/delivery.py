@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -85,6 +86,16 @@ class Delivery:
         if self.gone:
             return flocked(self.folder / record.LOCK) if self._console is None else self._console.live
         return self._watch is None or not self._watch.finished
+
+    @property
+    def news(self) -> bool:
+        """Whether there is something that was not read when `calls` looked, or the process is gone."""
+        return self.gone or (self._watch is not None and self._watch.fresh)
+
+    @property
+    def pulse_due(self) -> float:
+        """When it is to be told that the run lives, by the monotonic clock."""
+        return self._watch.due if self._watch is not None else math.inf
 
     def attach(self, link: Link | None) -> None:
         """Deliver through this link from here on, going back to what is acknowledged; None to wait."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from runwire import _addresses
@@ -25,8 +26,10 @@ _SCAN_SECONDS = 0.25
 #: Looking for new spools takes at most so much of the time, however many lie there.
 _SCAN_SHARE = 0.01
 _FIND_SECONDS = 1.0
-#: A tick carries bulk for so long at most before it looks again after what is urgent.
-_BULK_SECONDS = 0.03
+#: A tick tells that runs live, and carries bulk, for so long at most before it looks again after what is urgent.
+_PULSE_SECONDS = _BULK_SECONDS = 0.03
+#: What is urgent waits no longer than this for what is found in the same look.
+_FLUSH_SECONDS = 0.01
 #: So many spools of ended runs are delivered at a time; it bounds open files and memory.
 _ENDED_MAX = 64
 _BACKOFF_SECONDS_MIN, _BACKOFF_SECONDS_MAX = 0.5, 5.0
@@ -145,10 +148,7 @@ class Host:
         self._looked = now = time.monotonic()
         active = self._active(now)
         self.looked_seconds = time.monotonic() - now
-        more = False
-        for delivery in active:
-            more |= self._guard(delivery, delivery.watch, now, due)
-        self._flush("urgent")
+        more = self._watch(active, now, due)
         deadline = time.monotonic() + _BULK_SECONDS
         for index in range(len(active)):
             delivery = active[(self._turn + index) % len(active)]
@@ -161,6 +161,27 @@ class Host:
         for delivery in active:
             if delivery.removed:
                 del self.deliveries[delivery.folder]
+        return more
+
+    def _watch(self, active: Sequence[Delivery], now: float, due: float) -> bool:
+        """Tell what is urgent: first of what is news, then that all is well, with whom that was to be told longest."""
+        more = False
+        flush = time.monotonic() + _FLUSH_SECONDS
+        calm = sorted((delivery for delivery in active if not delivery.news), key=attrgetter("pulse_due"))
+        for delivery in active:
+            if delivery.news:
+                more |= self._guard(delivery, delivery.watch, now, due)
+                if time.monotonic() >= flush:
+                    self._flush("urgent")
+                    flush = time.monotonic() + _FLUSH_SECONDS
+        self._flush("urgent")
+        deadline = time.monotonic() + _PULSE_SECONDS
+        for delivery in calm:
+            if time.monotonic() >= deadline:
+                more = True
+                break
+            more |= self._guard(delivery, delivery.watch, now, due)
+        self._flush("urgent")
         return more
 
     def wait(self, seconds: float) -> None:

@@ -74,6 +74,7 @@ class Watch:
 
     Attributes:
         due: when `step` is to be called next, by the monotonic clock, unless the spool grows before.
+        fresh: whether the last look found something that is not read yet.
         items: what the last `step` read.
         alerting: when something was last sent that an alert may answer to, microseconds since the epoch.
     """
@@ -105,7 +106,7 @@ class Watch:
         # Spools that are found together are not to go on in step: the second pulse comes earlier, in a slot by the run.
         self._interval = INTERVAL * (1 + crc32(meta.run.encode()) % _PHASES) / _PHASES
         self.due = self._next_turn = 0.0
-        self._fresh = True
+        self.fresh = True
         self.items: list[Item] = []
         self._console: list[str] = []
         self.alerting = 0
@@ -145,11 +146,11 @@ class Watch:
         Args:
             now: time of the monotonic clock.
         """
-        self._fresh = self._reader.grown()
-        if not self._fresh and now >= self._next_turn:
+        self.fresh = self._reader.grown()
+        if not self.fresh and now >= self._next_turn:
             self._next_turn = now + INTERVAL
-            self._fresh = self._reader.turned()
-        return self._fresh or now >= self.due
+            self.fresh = self._reader.turned()
+        return self.fresh or now >= self.due
 
     def step(self, now: float, *, gone: bool, waiting: Callable[[], int]) -> bool:
         """Read on, and tell what is to be told. Return whether there is more to do at once.
@@ -165,7 +166,7 @@ class Watch:
         if self._here.closed or not self._link.room("urgent"):
             return False
         self._seen_alive |= not gone
-        if gone or self._fresh:
+        if gone or self.fresh:
             self._next_turn = now + INTERVAL
             self.items = self._reader.read(gone=gone)
         items = self.items

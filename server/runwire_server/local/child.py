@@ -89,7 +89,7 @@ class Child:
                 return
             deaths += 1
             try:
-                process = self._process = Process(self.program.argv, self._log)
+                process = self._process = Process(self.program.argv, self._log, self.program.nice)
             except OSError as error:  # no process to be had, or a disk so full that no log can be opened
                 end = f"cannot be started: {error.strerror or error}"
             else:

@@ -29,8 +29,8 @@ class Process:
 
     _alive: ClassVar[set[Process]] = set()
 
-    def __init__(self, argv: Sequence[str], log: Path) -> None:
-        """Start ``argv``; what it prints is appended to ``log``."""
+    def __init__(self, argv: Sequence[str], log: Path, nice: int = 0) -> None:
+        """Start ``argv``; what it prints is appended to ``log``. It gives way to others by ``nice``."""
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
         self._told: asyncio.Future[bool] = loop.create_future()
@@ -41,7 +41,7 @@ class Process:
                 self._begin = out.tell()
                 # -I -S: the launcher needs nothing but ctypes, and is gone in 20 ms.
                 self._popen = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *argv],
+                    [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), str(nice), *argv],
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=out,

@@ -12,6 +12,10 @@ from runwire_server.local.home import Addresses
 #: The interpreter, told not to look for modules in the folder from which the user started it, where it can be.
 PYTHON = (sys.executable, "-P") if sys.version_info >= (3, 11) else (sys.executable,)
 
+#: Storing can wait where processors are short, which it does in Kafka; training cannot, nor can an alert. A third of
+#: the share of others.
+_BULK_NICE = 5
+
 
 @dataclass(frozen=True)
 class Http:
@@ -42,6 +46,7 @@ class Program:
         ready: how one knows that it is ready.
         after: the programs that must be ready before it starts, and that stop after it.
         address: where users find it, if anywhere.
+        nice: how much it gives way where processors are short, as by nice(1).
     """
 
     name: str
@@ -49,6 +54,7 @@ class Program:
     ready: Http | Command | Word = field(default_factory=Word)
     after: tuple[str, ...] = ()
     address: str | None = None
+    nice: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,12 +137,14 @@ def table(options: UpOptions, where: Addresses) -> list[Program]:
             None if options.clickhouse else runwire("clickhouse", *own_port(where.clickhouse)),
             Http(f"{where.clickhouse.rstrip('/')}/ping"),
             address=_public(where.clickhouse),
+            nice=_BULK_NICE,
         ),
         Program(
             "stream",
             runwire("stream", *to_kafka, *to_clickhouse, *own_port(where.stream, "--metrics-port")),
             after=("kafka", "clickhouse"),
             address=where.stream,
+            nice=_BULK_NICE,
         ),
         Program(
             "alerting",
