@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import brute
@@ -17,12 +17,13 @@ from feed import Store
 from known import Bits, Identity
 
 from faults import beside, cells
+from faults.tally import Tally
 from faults.trainings import Attempt, Training
 from runwire_storage.schema import TIME
 
 
 @dataclass
-class Verdict:
+class Verdict(Tally):
     """How a run's data came out.
 
     Attributes:
@@ -35,7 +36,6 @@ class Verdict:
         wrong_buckets: of these, those that are missing or differ, and such as are not to be there.
         wrong_totals: series of which the store knows something else as a whole.
         dropped: rows that the run itself says were dropped, for the disk was full.
-        examples: some of what is wrong, in words.
     """
 
     logged: int = 0
@@ -47,21 +47,11 @@ class Verdict:
     wrong_buckets: int = 0
     wrong_totals: int = 0
     dropped: int = 0
-    examples: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> int:
         """How much is wrong."""
         return self.lost + self.doubled + self.altered + self.wrong_buckets + self.wrong_totals
-
-    def __add__(self, other: Verdict) -> Verdict:
-        return Verdict(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
-
-    def note(self, what: str, found: Iterable[object]) -> int:
-        """Keep some examples of what is wrong; return how many there are."""
-        wrong = list(found)
-        self.examples += [f"{what}: {one}" for one in wrong[:3]]
-        return len(wrong)
 
 
 def of(store: Store, server: str, trainings: Sequence[Training], dropped: int | None = None) -> Verdict:

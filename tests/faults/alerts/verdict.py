@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from feed import Store
@@ -13,13 +13,14 @@ from receiver import Receiver
 
 from faults.alerts.plan import Story
 from faults.alerts.watchers import signed
+from faults.tally import Tally
 
 #: What somebody is told once: an alert's id, the episode, and the state.
 Told = tuple[str, int, str]
 
 
 @dataclass
-class Verdict:
+class Verdict(Tally):
     """How the alerts of some runs came out.
 
     Attributes:
@@ -34,7 +35,6 @@ class Verdict:
         backwards: alerts of which the end came before the begin.
         unsigned: requests whose signature is not right.
         missing: what went wrong, and is not in the history; and what is there and did not.
-        examples: some of what is wrong, in words.
     """
 
     runs: int = 0
@@ -48,21 +48,11 @@ class Verdict:
     backwards: int = 0
     unsigned: int = 0
     missing: int = 0
-    examples: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> int:
         """How much is wrong."""
         return self.lost + self.rekeyed + self.unlogged + self.backwards + self.unsigned + self.missing
-
-    def __add__(self, other: Verdict) -> Verdict:
-        return Verdict(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
-
-    def note(self, what: str, found: Iterable[object]) -> int:
-        """Keep some examples of what is wrong; return how many there are."""
-        wrong = list(found)
-        self.examples += [f"{what}: {one}" for one in wrong[:3]]
-        return len(wrong)
 
 
 def of(store: Store, hook: Receiver, stories: Sequence[Story]) -> Verdict:
