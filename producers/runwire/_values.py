@@ -5,9 +5,9 @@ Nothing here raises for a value that it does not understand: it says what is wro
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -268,7 +268,7 @@ def _unwrapped(value: Any) -> Any:
         return value
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
-    if isinstance(value, argparse.Namespace):
+    if (argparse := sys.modules.get("argparse")) is not None and isinstance(value, argparse.Namespace):
         return vars(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
