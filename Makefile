@@ -13,7 +13,7 @@ SEED ?= 1
 JOBS ?= 3
 ROOMS := producers storage stream alerting server
 # Those of a few minutes; backpressure takes a quarter of an hour, batches and profile are for whoever works on speed.
-BENCH ?= sdk capture ingest freshness disk query runs export alerts tiny idle
+BENCH ?= sdk capture ingest freshness disk query runs export tables alerts tiny idle
 
 .DEFAULT_GOAL := help
 .PHONY: help install page demo test integrations stores faults lint format reference lock bench clean

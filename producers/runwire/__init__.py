@@ -39,11 +39,11 @@ from runwire._current import (
 from runwire._run import AlertLevel, Run
 from runwire._settings import Settings
 from runwire._table import Table
-from runwire.artifacts import Artifact
 from runwire.errors import Stopped
 
 if TYPE_CHECKING:
     from runwire import plot
+    from runwire.artifacts import Artifact
     from runwire.media import Audio, Histogram, Html, Image, Plotly, Video
 
     run: Run | None
@@ -89,15 +89,18 @@ def __getattr__(name: str) -> Any:
         return current()
     if name == "plot":
         return import_module("runwire.plot")
-    if name in _MEDIA:
-        found = getattr(import_module("runwire.media"), name)
+    if name in _LATER:
+        found = getattr(import_module(_LATER[name]), name)
         found.__module__ = "runwire"
         return found
     raise AttributeError(f"module 'runwire' has no attribute {name!r}")
 
 
-#: Who logs numbers alone need not load these.
-_MEDIA = {"Audio", "Histogram", "Html", "Image", "Plotly", "Video"}
+#: Who logs numbers alone need not load these: where they are.
+_LATER = {
+    "Artifact": "runwire.artifacts",
+    **dict.fromkeys(("Audio", "Histogram", "Html", "Image", "Plotly", "Video"), "runwire.media"),
+}
 
 for _name in __all__:
     if callable(_public := globals().get(_name)):

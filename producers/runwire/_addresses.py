@@ -18,11 +18,6 @@ from typing import Any, Literal
 
 from runwire.errors import ConfigError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 Service = Literal["kafka", "clickhouse", "server"]
 Source = Literal["argument", "environment", "config file", "up"]
 
@@ -117,11 +112,17 @@ def read_config() -> dict[str, Any]:
     """
     path = config_file()
     try:
-        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the config file {path} cannot be read: {error}") from None
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415 -- only where there is a config file
+    else:
+        import tomli as tomllib  # noqa: PLC0415 -- likewise
+    try:
+        told: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the config file {path} is no TOML: {error}") from None
     return told

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runwire import surroundings
 from runwire._recorder import Recorder
@@ -21,7 +22,9 @@ from runwire.shipper.start import LOG, claim, running, start
 from runwire.spool import INBOX
 from runwire.surroundings import Finding
 from runwire.system import Sampler
-from runwire.wire import Alert, StopRequest
+
+if TYPE_CHECKING:
+    from runwire.wire import Alert, StopRequest  # loaded by the first that comes
 
 _LOOK_SECONDS = 0.25
 _CHECK_SECONDS = 1.0
@@ -168,6 +171,10 @@ class Companion(threading.Thread):
             return
         whole = lines.rfind(b"\n") + 1
         self._offset += whole
+        if not whole:
+            return
+        from runwire.wire import Alert, StopRequest  # noqa: PLC0415 -- to most trainings nobody says anything
+
         for line in lines[:whole].splitlines():
             with suppress(WireError):
                 self._print(Alert.parse(line))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -120,6 +119,8 @@ class Synced:
 def _checked(key: str, value: Any) -> Any:
     allowed = _CHOICES.get(key)
     if allowed is not None and value not in allowed:
+        import difflib  # noqa: PLC0415 -- only for what was mistyped
+
         near = difflib.get_close_matches(str(value), allowed, 1)
         raise UsageError(f"{key} is {value!r:.80}: expected one of {', '.join(near or allowed)}")
     return value if isinstance(value, bool) else str(value)

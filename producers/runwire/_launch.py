@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from runwire._say import logger
 
@@ -29,10 +27,12 @@ def torchrun() -> str | None:
         from torch.distributed import TCPStore  # noqa: PLC0415 -- only who was started by torchrun has it
     except ImportError:
         return None
+    from datetime import timedelta  # noqa: PLC0415 -- likewise
+
     try:
         wait = timedelta(seconds=_STORE_SECONDS)
         store = TCPStore(address, int(port), is_master=False, timeout=wait, wait_for_workers=False)
-        return str(store.compare_set(_KEY, "", secrets.token_hex(16)).decode())
+        return str(store.compare_set(_KEY, "", os.urandom(16).hex()).decode())
     except (RuntimeError, ValueError) as error:  # those of torch.distributed are RuntimeErrors
         logger.warning("torchrun's store at %s:%s does not answer: %.200s", address, port, error)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
+import os
 
 _ADJECTIVES = (
     "amber autumn bold brave bright calm clear clever copper crisp daring deep eager early fair fond gentle "
@@ -23,7 +23,7 @@ _NOUNS = (
 
 def new_id() -> str:
     """Return a fresh run id, of 60 random bits: ids are not given out by anyone, and no two runs may meet in one."""
-    return _id(secrets.token_bytes(8))
+    return _id(os.urandom(8))
 
 
 def id_of(text: str) -> str:

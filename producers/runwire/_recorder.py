@@ -17,7 +17,7 @@ from runwire.errors import WireError
 from runwire.spool import Writer
 from runwire.spool.files import Files, Kept
 from runwire.spool.format import EVENT_BYTES_MAX
-from runwire.wire import dumps
+from runwire.wire.json import dumps
 
 _STEP_MAX = 2**63 - 1
 

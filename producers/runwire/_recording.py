@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runwire import _addresses, _delivery, _job, surroundings
 from runwire._about import About, Place
@@ -20,7 +21,9 @@ from runwire.errors import ConfigError, UnavailableError
 from runwire.shipper.start import LOG
 from runwire.spool import Meta, Writer, folder, history
 from runwire.system import Sampler
-from runwire.wire import StopRequest
+
+if TYPE_CHECKING:
+    from runwire.wire import StopRequest  # loaded by the first that comes
 
 #: A run that is over in a moment waits so long for where it comes from, which takes a tenth of a second where nobody
 #: else wants the processor: so much that a process that gives way to all others comes to its end, too.

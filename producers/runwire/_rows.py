@@ -11,7 +11,6 @@ from runwire._recorder import Recorder
 from runwire._table import Table
 from runwire._values import Logged, Warn
 from runwire.spool.format import KEYS_BYTES_MAX, KEYS_MAX
-from runwire.wire import TableRows
 
 _INT_EXACT = 2**53
 _SHAPES_MAX = 1000
@@ -121,6 +120,8 @@ class Rows:
         if not columns:
             self._warn(key, "columns", f"the table {key!r:.80} has no columns: not logged")
             return
+        from runwire.wire.tables import TableRows  # noqa: PLC0415 -- who logs numbers alone need not load it
+
         number: int | None = None
         for first, rows in table.parts(self._warn):
 

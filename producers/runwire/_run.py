@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runwire import _addresses, _exception, _values
 from runwire._about import About, Place
@@ -25,10 +25,11 @@ from runwire._rows import Rows, floats
 from runwire._settings import Settings
 from runwire._stopping import GRACE_SECONDS, Stopping
 from runwire._warnings import Warnings
-from runwire.artifacts import Artifact, Origin
-from runwire.artifacts.logged import chosen, used
 from runwire.errors import RunFinishedError
-from runwire.wire import StopRequest
+
+if TYPE_CHECKING:  # loaded where they are used, which few runs do
+    from runwire.artifacts import Artifact, Origin
+    from runwire.wire import StopRequest
 
 _FLOAT = {float}
 _EXACT = {float, int, bool}
@@ -284,6 +285,8 @@ class Run:
         """
         if self._over == "finished":
             self._refuse("log_artifact()")
+        from runwire.artifacts.logged import chosen  # noqa: PLC0415 -- most runs log and use none
+
         made = chosen(artifact_or_path, name, type, self.id)
         if self._over:
             self._refuse("log_artifact()")
@@ -314,6 +317,8 @@ class Run:
         """
         if self._over:
             self._refuse("use_artifact()")
+        from runwire.artifacts.logged import used  # noqa: PLC0415 -- as above
+
         found = used(artifact_or_name, type, self._origin())
         if not self._over:
             self._recorder.event("artifact", found.identity())
@@ -522,6 +527,8 @@ class Run:
         return bool(self._over)
 
     def _origin(self) -> Origin:
+        from runwire.artifacts import Origin  # noqa: PLC0415 -- as above
+
         return Origin(self.id, self.rank, self.project, self._place.home, self.settings.mode)
 
     def _config_changes(self, key: str, before: Any, after: Any) -> None:

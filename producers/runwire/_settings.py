@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -92,6 +91,8 @@ class Settings:
         said |= {name: value for name, value in more.items() if value is not None}
         for name in said:
             if name not in _CHECKS:
+                import difflib  # noqa: PLC0415 -- only for what was mistyped
+
                 near = difflib.get_close_matches(name, _CHECKS, 1)
                 hint = f", did you mean {near[0]!r}?" if near else f": there are {', '.join(_CHECKS)}"
                 raise ConfigError(f"there is no setting {name!r:.80}{hint}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runwire import _values
 from runwire._say import logger
 from runwire.errors import Stopped
-from runwire.wire import StopRequest
+
+if TYPE_CHECKING:
+    from runwire.wire import StopRequest  # loaded by the first that comes
 
 #: What a shell says of a process that ended by SIGTERM; handlers of it often end by that code.
 EXIT_SIGTERM = 143

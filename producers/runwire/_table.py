@@ -8,9 +8,8 @@ from typing import Any
 
 from runwire._values import TEXT_MAX, Logged, Warn, listed, plain
 from runwire.errors import UsageError, WireError
-from runwire.wire import dumps
+from runwire.wire.json import dumps
 from runwire.wire.names import check_metric
-from runwire.wire.tables import COLUMNS_MAX
 
 #: What JSON holds as it is.
 _PLAIN = {float, bool, type(None)}
@@ -139,6 +138,8 @@ class Table(Logged):
             raise UsageError(f"a column: {str(error).replace('metric name', 'name')}") from None
         if name in self.columns:
             raise UsageError(f"there are two columns {name!r:.80}")
+        from runwire.wire.tables import COLUMNS_MAX  # noqa: PLC0415 -- who logs numbers alone need not load it
+
         if len(self.columns) >= COLUMNS_MAX:
             raise UsageError(f"a table has at most {COLUMNS_MAX} columns")
 

@@ -5,9 +5,9 @@ Nothing here raises for a value that it does not understand: it says what is wro
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -50,8 +50,9 @@ def loggable(data: Mapping[Any, Any], warn: Warn) -> tuple[dict[str, float], dic
 def number(value: Any, warn_inexact: Callable[[str], None]) -> float:
     """Return the float64 that a value is.
 
-    Accepted are floats, integers, booleans, and whatever says that it is one number by ``item()``, ``__float__`` or
-    ``__index__`` (scalars and one-element arrays of numpy, torch, jax, ...; decimals; fractions).
+    Accepted are floats, integers, booleans, and whatever says that it is one number by ``item()``, ``numpy()``,
+    ``__float__`` or ``__index__`` (scalars and one-element arrays of numpy, torch, jax, TensorFlow, ...; decimals;
+    fractions).
 
     Args:
         value: what was logged.
@@ -65,6 +66,7 @@ def number(value: Any, warn_inexact: Callable[[str], None]) -> float:
     if not isinstance(value, int):
         if isinstance(value, (str, bytes, bytearray, complex)) or value is None:
             raise _UnloggableError(f"{value!r:.60} is a {type(value).__name__}, not a number")
+        value = held(value)
         if callable(getattr(value, "item", None)):
             value = _item(value)
         if isinstance(value, float):
@@ -119,8 +121,19 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def listed(value: Any) -> Any:
-    """Return an array of numpy, torch or jax as lists of Python's numbers, all at once; anything else as it is."""
-    return value.tolist() if callable(getattr(value, "tolist", None)) else value
+    """Return an array of a library as lists of Python's numbers, all at once; anything else as it is."""
+    array = held(value)
+    return array.tolist() if callable(getattr(array, "tolist", None)) else value
+
+
+def held(value: Any) -> Any:
+    """Return what a tensor or variable of TensorFlow holds, which tells it by ``numpy()`` alone; all else as it is."""
+    if callable(getattr(value, "item", None)) or not callable(getattr(value, "numpy", None)):
+        return value
+    try:
+        return value.numpy()
+    except Exception:  # noqa: BLE001 -- whatever a foreign type raises: one that is not computed yet, say
+        return value
 
 
 def mapping(value: Any, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -268,16 +281,16 @@ def _unwrapped(value: Any) -> Any:
         return value
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
-    if isinstance(value, argparse.Namespace):
+    if (argparse := sys.modules.get("argparse")) is not None and isinstance(value, argparse.Namespace):
         return vars(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
-    return _scalar(value) if callable(getattr(value, "item", None)) else value
+    return _scalar(value) if any(callable(getattr(value, name, None)) for name in ("item", "numpy")) else value
 
 
 def _scalar(value: Any) -> Any:
     try:
-        scalar = value.item()
+        scalar = held(value).item()
     except Exception:  # noqa: BLE001 -- whatever a foreign array type raises
         return value
     return scalar if isinstance(scalar, (bool, int, float, str)) else value

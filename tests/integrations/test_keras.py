@@ -70,3 +70,21 @@ def test_a_run_that_is_asked_to_stop_ends_the_training(backend: str, tmp_path: P
     rows = logged(folder)
     assert [step for step, row in rows if "epoch" in row] == [0]
     assert told(folder, "finish") == [{"exit_code": 0, "stopped": True}]
+
+
+def test_a_period_of_no_batches_is_refused(tmp_path: Path) -> None:
+    """When the callback is made, by a sentence that says what to pass, and not in the middle of the training."""
+    code = """
+import json, runwire
+from runwire.integrations.keras import RunwireCallback
+run, said = runwire.init(), {}
+for every in (0, -1, 0.5, "epochs", None):
+    try:
+        RunwireCallback(every=every)
+    except runwire.errors.UsageError as error:
+        said[repr(every)] = str(error)
+print(json.dumps(said))
+"""
+    instead = "pass a number of batches, 1 or more, or 'epoch' for none"
+    refused = ("0", "-1", "0.5", "'epochs'", "None")
+    assert fitted(code, "jax", tmp_path) == {every: f"every is {every}: {instead}" for every in refused}

@@ -14,6 +14,7 @@ from producers.spooled import logged, told
 from programs import ran
 
 import runwire
+from runwire.errors import UsageError
 from runwire.integrations.steps import StepTimer
 from runwire.integrations.tensorboard import sync_tensorboard
 from runwire.integrations.torch import watch
@@ -54,6 +55,13 @@ def test_gradients_and_parameters_of_every_so_many_passes_are_logged(run: runwir
         counts, edges = np.histogram(value.detach().numpy(), bins=32)
         assert sum(last["data"]["counts"]) == value.numel() == counts.sum()
         assert last["data"]["bins"] == pytest.approx(edges.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("every", [0, -1, 0.5, None])
+def test_a_period_of_no_passes_is_refused(run: runwire.Run, every: object) -> None:
+    """At once, by a sentence that says what to pass."""
+    with pytest.raises(UsageError, match=f"every is {every}: pass a number of passes backward, 1 or more"):
+        watch(model(), run, every=every)  # type: ignore[arg-type]
 
 
 def test_passes_that_train_nothing_do_not_count(run: runwire.Run) -> None:

@@ -1,10 +1,13 @@
-"""Which run an integration logs into, and whether that was asked to stop."""
+"""What integrations have in common: which run they log into, how often, and whether it was asked to stop."""
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 import runwire
 from runwire._say import logger
-from runwire.errors import RunFinishedError
+from runwire.errors import RunFinishedError, UsageError
 
 
 def chosen(run: runwire.Run | None, what: str) -> runwire.Run:
@@ -21,6 +24,25 @@ def chosen(run: runwire.Run | None, what: str) -> runwire.Run:
     if found is None:
         raise RunFinishedError(f"There is no run: call runwire.init() before {what}, or pass it a run")
     return found
+
+
+def period(every: Any, what: str) -> int:
+    """Return after how many of something an integration logs each time.
+
+    Args:
+        every: as it was given to an integration.
+        what: what it may be, for the error.
+
+    Raises:
+        UsageError: it is no whole number, or less than 1.
+    """
+    try:
+        number = operator.index(every)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"every is {every!r:.80}: pass {what}")
+    return number
 
 
 def asked_to_stop(run: runwire.Run) -> bool:

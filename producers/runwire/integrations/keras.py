@@ -11,7 +11,7 @@ import keras
 
 import runwire
 from runwire import _job
-from runwire.integrations._runs import asked_to_stop, chosen
+from runwire.integrations._runs import asked_to_stop, chosen, period
 
 
 class RunwireCallback(keras.callbacks.Callback):
@@ -34,6 +34,7 @@ class RunwireCallback(keras.callbacks.Callback):
 
     Raises:
         RunFinishedError: there is no run.
+        UsageError: ``every`` is neither "epoch" nor a whole number from 1.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class RunwireCallback(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._run = chosen(run, "RunwireCallback()")
-        self._every = every
+        self._every = None if every == "epoch" else period(every, "a number of batches, 1 or more, or 'epoch' for none")
         self._step = first_step
         self._epoch_began = 0.0
         self._epoch_step = first_step
@@ -64,7 +65,7 @@ class RunwireCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count, log a batch if asked for, and stop if asked to; called by Keras."""
-        if self._every != "epoch" and self._step % self._every == 0 and logs:
+        if self._every is not None and self._step % self._every == 0 and logs:
             self._run.log({f"batch/{name}": value for name, value in logs.items()}, step=self._step)
         self._step += 1
         if self._alone and not self.model.stop_training and asked_to_stop(self._run):

@@ -11,7 +11,7 @@ from torch.autograd.graph import register_multi_grad_hook
 
 import runwire
 from runwire._say import logger
-from runwire.integrations._runs import chosen
+from runwire.integrations._runs import chosen, period
 
 What = Literal["gradients", "parameters", "all"]
 
@@ -25,13 +25,16 @@ class Watch:
 
     Args:
         model, run, log, every: as `watch` takes them.
+
+    Raises:
+        UsageError: ``every`` is no whole number from 1.
     """
 
     def __init__(self, model: torch.nn.Module, run: runwire.Run, log: What, every: int) -> None:
         self._model = model
         self._run = run
         self._kinds = ("gradients", "parameters") if log == "all" else (log,)
-        self._every = max(int(every), 1)
+        self._every = period(every, "a number of passes backward, 1 or more")
         self._left = 0
         self._named = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
         # On all parameters where a pass is due; to count those that are not, on one.
@@ -109,6 +112,7 @@ def watch(
 
     Raises:
         RunFinishedError: there is no run.
+        UsageError: ``every`` is no whole number from 1.
     """
     return Watch(model, chosen(run, "watch()"), log, every)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runwire._values import Logged, plain
+from runwire._values import Logged, held, plain
 from runwire.errors import UsageError
 from runwire.spool.files import Kept
 from runwire.wire.media import MediaKind
@@ -94,6 +94,7 @@ def array(value: Any, what: str) -> Any:
         import numpy as np  # noqa: PLC0415 -- whoever has an array has it; the SDK itself does without
     except ImportError:
         raise UsageError(f"{what} is an array: that takes `pip install numpy`") from None
+    value = held(value)
     for step in ("detach", "cpu"):  # torch: off the graph and the GPU
         if callable(getattr(value, step, None)):
             value = getattr(value, step)()

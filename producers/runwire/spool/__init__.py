@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from runwire.spool.folder import DELIVERED, INBOX, LOCK, TERMINATED, Meta
-from runwire.spool.reader import Damage, Item, Part, Position, Reader, Rows, Told
 from runwire.spool.writer import Writer
+
+if TYPE_CHECKING:
+    from runwire.spool.reader import Damage, Item, Part, Position, Reader, Rows, Told
 
 __all__ = [
     "DELIVERED",
@@ -25,3 +30,14 @@ __all__ = [
     "Told",
     "Writer",
 ]
+
+#: A training reads nothing back, so the reader is loaded when first asked for.
+_READER = {"Damage", "Item", "Part", "Position", "Reader", "Rows", "Told"}
+
+if not TYPE_CHECKING:  # a type checker would take it that there is whatever one asks for
+
+    def __getattr__(name: str) -> Any:
+        if name not in _READER:
+            raise AttributeError(f"module 'runwire.spool' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module("runwire.spool.reader"), name)
+        return found

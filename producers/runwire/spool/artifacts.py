@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runwire.errors import WireError
 from runwire.spool.files import FOLDER
-from runwire.wire import LoggedArtifact, dumps, loads
+from runwire.wire.json import dumps, loads
 
 _SUFFIX = ".artifact"
 
@@ -67,4 +67,6 @@ def read(path: Path) -> Announcement:
     waits_for = loads(files)
     if not isinstance(waits_for, list):
         raise WireError(f"{path} was damaged")
+    from runwire.wire.artifacts import LoggedArtifact  # noqa: PLC0415 -- the shipper reads, a training writes
+
     return Announcement(LoggedArtifact.parse(message).key, message, frozenset(map(str, waits_for)))

@@ -132,10 +132,12 @@ def remove(folder: Path) -> None:
     with suppress(OSError):
         # meta.json goes first: what is left, should this be cut short, is no spool.
         (folder / META).unlink(missing_ok=True)
-        files.clear(folder)
-        for path in folder.iterdir():
+        # Then its name: the feed writes into an inbox for as long as there is a folder of that name.
+        going = folder.rename(folder.with_name(f"{folder.name}.removed"))
+        files.clear(going)
+        for path in going.iterdir():
             path.unlink(missing_ok=True)
-        for empty in (folder, folder.parent, folder.parent.parent):
+        for empty in (going, folder.parent, folder.parent.parent):
             empty.rmdir()
 
 

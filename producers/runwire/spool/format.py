@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from runwire.wire import dumps, loads
+from runwire.wire.json import dumps, loads
 
 if sys.byteorder != "little":  # readers cast segments to arrays of this machine's words
     raise ImportError("the spool needs a little-endian machine")

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runwire.spool.folder import read_json, write_json
 from runwire.spool.format import HEADER, segments
-from runwire.spool.reader import Position, Reader, Rows
 from runwire.wire.names import are_samples
+
+if TYPE_CHECKING:
+    from runwire.spool.reader import Rows  # loaded where it is read
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def _path(home: Path, run: str, rank: int) -> Path:
 
 def _next_step(spool: Path) -> int | None:
     """Return the step behind the last row of a spool whose process is gone; None if it has no row."""
+    from runwire.spool.reader import Position, Reader, Rows  # noqa: PLC0415 -- only where a run is gone on with
+
     for segment in reversed(segments(spool)):
         step = None
         reader = Reader(spool, Position(segment, 0))

@@ -23,7 +23,7 @@ from runwire.spool.format import (
     row_packer,
     segment_name,
 )
-from runwire.wire import ATTEMPT_SHIFT
+from runwire.wire.names import ATTEMPT_SHIFT
 
 #: Room that is taken at the start and given back when the disk is full, so that the run's end can still be told.
 _RESERVE, _RESERVE_BYTES = "reserve", 1 << 16

@@ -18,7 +18,7 @@ from typing import Any
 
 from runwire._spawn import spawn
 from runwire.errors import WireError
-from runwire.wire import loads
+from runwire.wire.json import loads
 
 _READ_BYTES = 1 << 16
 

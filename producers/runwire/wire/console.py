@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from runwire.errors import WireError
 from runwire.wire.json import dumps
-from runwire.wire.messages import ATTEMPT_SHIFT, VERSION, _record
-from runwire.wire.names import check_rank, check_run
+from runwire.wire.messages import VERSION, _record
+from runwire.wire.names import ATTEMPT_SHIFT, check_rank, check_run
 
 #: What came by which descriptor; both, where the two lead to the same place.
 STREAMS = ("stdout", "stderr", "both")

@@ -18,9 +18,6 @@ from runwire.wire.names import check_metric, check_rank, check_run
 #: The version that every JSON record carries as ``v``.
 VERSION = 1
 
-#: A seq, the place of a row or an event in its run's order, begins with the second at which its attempt began.
-ATTEMPT_SHIFT = 32
-
 EventType = Literal[
     "start", "about", "config", "summary", "tags", "metric", "phase", "checkpoint", "artifact", "alert", "stopping",
     "planned_stop", "exception", "finish", "lost", "dropped", "media",

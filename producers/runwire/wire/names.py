@@ -15,6 +15,8 @@ METRIC_BYTES_MAX = 512
 #: their step is the time itself, milliseconds since the epoch.
 SYSTEM = "system/"
 RANK_MAX = 2**32 - 1
+#: A seq, the place of a row or an event in its run's order, begins with the second at which its attempt began.
+ATTEMPT_SHIFT = 32
 
 
 def check_run(value: Any) -> str:

@@ -200,7 +200,8 @@ class Run:
         del criterion
         if log is not None:
             for model in models if isinstance(models, (list, tuple)) else [models]:
-                self._watched.append(watch(model, self._run, log=log, every=log_freq))  # type: ignore[arg-type]
+                every = max(int(log_freq), 1)  # wandb takes 0, too
+                self._watched.append(watch(model, self._run, log=log, every=every))  # type: ignore[arg-type]
 
     def unwatch(self, models: Any = None) -> None:
         """End what `watch` began, of all models."""
