@@ -157,6 +157,17 @@ def test_who_still_reads_back_what_was_published_is_not_ready(own_kafka: str, tm
     assert answers[200, "ok\n"] is True
 
 
+def test_who_is_told_to_stop_before_it_has_read_back_ends(own_kafka: str, tmp_path: Path) -> None:
+    """As soon as it has partitions, when it has not connected to all that it reads back from."""
+    url, log = f"http://127.0.0.1:{ports.free()}", tmp_path / "log"
+    command = [sys.executable, "-m", "runwire_alerting", "--kafka", own_kafka, "--home", str(tmp_path)]
+    with log.open("wb") as out:
+        worker = own([*command, "--metrics-port", url.rpartition(":")[2]], stdout=out, stderr=out)
+    until(lambda: "read back" in readiness(url)[1] or readiness(url)[0] == 200, "it has partitions")
+    end(worker)
+    assert "Traceback" not in log.read_text()
+
+
 @pytest.mark.parametrize("url", ["example.org/t0ken", "ftp://example.org/t0ken"])
 def test_a_dead_mans_switch_that_has_no_address_of_the_web_is_refused_without_being_told(
     tmp_path: Path, url: str
