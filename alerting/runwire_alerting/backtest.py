@@ -15,13 +15,18 @@ _AFTER = 900
 _STRIDE = 10
 
 
-def notices(armed: list[Armed], records: Iterable[tuple[int, Pulse | Event]]) -> Iterator[Alert]:
+def notices(armed: list[Armed], records: Iterable[tuple[int, Pulse | Event]], since: int = 0) -> Iterator[Alert]:
     """Yield the states of alerts of which somebody would have been told, or of an observing rule would have, in order.
 
     Args:
         armed: the rules; those that only observe are tried as if they did not.
         records: what came when (microseconds since the epoch), by rising time.
+        since: what would have been told before is left out; records of that time are there to be compared with.
     """
+    return (alert for alert in _all(armed, records) if (alert.told_at or 0) >= since)
+
+
+def _all(armed: list[Armed], records: Iterable[tuple[int, Pulse | Event]]) -> Iterator[Alert]:
     watch = Watch([_speaking(one) for one in armed])
     began = now = 0
     for at, record in records:

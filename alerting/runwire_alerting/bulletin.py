@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,6 +30,8 @@ class Bulletin:
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
         self._stopped = False
+        #: What is to be closed; who is stopped before it has started has nothing.
+        self._open = AsyncExitStack()
 
     async def start(self) -> None:
         """Connect; to be called first, in the event loop."""
@@ -41,6 +43,7 @@ class Bulletin:
             auto_offset_reset="earliest",
             request_timeout_ms=_REQUEST_MS,
         )
+        self._open.push_async_callback(self._consumer.stop)
         await self._consumer.start()
         if DIRECTIVES not in await self._consumer.topics():
             die(f"Kafka has no topic {DIRECTIVES}: make it with `runwire topics create`")
@@ -48,7 +51,7 @@ class Bulletin:
     async def stop(self) -> None:
         """Disconnect."""
         self._stopped = True
-        await self._consumer.stop()
+        await self._open.aclose()
 
     async def past(self) -> list[Directive | Alert]:
         """Return, in order, what there is up to the present end of the directives."""

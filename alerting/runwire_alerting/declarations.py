@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
+from pydantic import Tag as Case
 
 from runwire.wire.messages import Severity
 from runwire_alerting.duration import seconds
+from runwire_alerting.errors import ReceiverError
 from runwire_alerting.health import Rank
+from runwire_alerting.web import place
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _CONDITION = re.compile(r"\s*(<=|>=|!=|==|<|>)\s*(.+)")
@@ -85,7 +88,10 @@ def _holds(wanted: Any, value: Any) -> bool:
 
 
 def _web(address: str) -> str:
-    TypeAdapter(AnyHttpUrl).validate_python(address)
+    try:
+        place(address)
+    except ReceiverError as error:
+        raise ValueError(f"expected {error}") from None
     return address
 
 
@@ -114,7 +120,21 @@ def _action(given: Any) -> Any:
     return {"stop": True} if given == "stop" else given
 
 
-Action = Annotated[Stop | Tag | Call, BeforeValidator(_action)]
+def _which(given: Any) -> str | None:
+    """Return which action is meant, so that a mistake in it is told once, and not what is wrong with it as another."""
+    keys = given if isinstance(given, dict) else getattr(type(given), "model_fields", ())
+    return next((key for key in ("stop", "tag", "webhook") if key in keys), None)
+
+
+Action = Annotated[
+    Annotated[Stop, Case("stop")] | Annotated[Tag, Case("tag")] | Annotated[Call, Case("webhook")],
+    Discriminator(
+        _which,
+        custom_error_type="action",
+        custom_error_message="expected stop, {tag: NAME} or {webhook: URL}",
+    ),
+    BeforeValidator(_action),
+]
 
 
 def _named(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,6 +23,8 @@ class History:
     def __init__(self, kafka: str, group: str) -> None:
         self._kafka = kafka
         self._group = group
+        #: What is to be closed; who is stopped before it has started has nothing.
+        self._open = AsyncExitStack()
 
     async def start(self) -> None:
         """Connect; to be called first, in the event loop."""
@@ -35,13 +38,14 @@ class History:
             fetch_max_wait_ms=10,
             max_partition_fetch_bytes=1 << 20,
         )
+        self._open.push_async_callback(self._admin.close)
+        self._open.push_async_callback(self._consumer.stop)
         await self._admin.start()
         await self._consumer.start()
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
-        await self._admin.close()
+        await self._open.aclose()
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset that the next record of each partition will get."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from runwire.errors import WireError
 from runwire.wire import DIRECTIVES, Acknowledgement, Alert, RuleSet, Silence, parse_directive
@@ -84,23 +83,18 @@ def shown(given: Sequence[Declaration]) -> list[dict[str, Any]]:
 
 def _shown(one: Declaration, *, applied: bool) -> dict[str, Any]:
     from runwire_alerting.rules import KINDS  # noqa: PLC0415
+    from runwire_alerting.web import place  # noqa: PLC0415
 
     kind = KINDS[one.judges]
     told = one.model_dump(mode="json", by_alias=True)
     told["kind"] = one.judges
     told["params"] = kind.Params(**one.params).model_dump(mode="json")
     told["actions"] = [
-        {"webhook": _place(action["webhook"])} if "webhook" in action else action for action in told["actions"]
+        {"webhook": place(action["webhook"])} if "webhook" in action else action for action in told["actions"]
     ]
     told["applied"] = applied
     told["about"] = (kind.__doc__ or "").partition("\n")[0]
     return told
-
-
-def _place(url: str) -> str:
-    """Return an address without what in it may be a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
 def _holding(current: Mapping[str, Directive], now: int) -> list[Silence]:

@@ -2,6 +2,11 @@
 
 Of a pulse there is what the store has: the values of each metric, second by second, the steps and their pace, and how
 the run ended. Phases, checkpoints and what the machine did are not made anew, nor is where a pulse was late.
+
+Rules compare what comes with what came before. So of a run that is tried from some time on, a run-up is read, too: the
+hour before, and at least so many steps that every rule by default is past its first points and its window is full. What
+came before that is not read. A rule that goes by a run's whole course, as `plateau` and `slowdown` do, goes by what it
+has seen of that.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -32,6 +37,10 @@ _QUIET_SECONDS = 5
 #: The longest of so many steps is the run's pace, as the shipper tells it.
 _PACE_STEPS = 50
 
+#: What is read of a rank before the time from which it is tried: so long, and at least so many steps.
+RUN_UP_SECONDS = 3600
+RUN_UP_STEPS = 500
+
 _ENDS = {"finished": ("finish", {"exit_code": 0}), "stopped": ("finish", {"exit_code": 0, "stopped": True})}
 
 
@@ -46,12 +55,21 @@ class _Points:
     attempts: NDArray[np.int64]
 
 
+class _Span(NamedTuple):
+    """What is read of a rank: from which seq and which step on, and how many points."""
+
+    rank: int
+    seq: int
+    step: int
+    points: int
+
+
 def runs(client: Client, project: str, since: datetime | None) -> list[str]:
-    """Return the runs of a project, those that began at ``since`` or later, by their begin."""
+    """Return the runs of a project, by their begin, but for those that had ended before ``since``."""
     rows = client.query(
         f"""
             SELECT id FROM {DATABASE}.runs WHERE project = {{project:String}}
-            AND started_at >= {{since:DateTime64(6, 'UTC')}} ORDER BY started_at
+            AND (ended_at IS NULL OR ended_at >= {{since:DateTime64(6, 'UTC')}}) ORDER BY started_at
         """,  # noqa: S608 - constants
         {"project": project, "since": since or datetime.fromtimestamp(0)},  # noqa: DTZ006 - the driver's own zone
     )
@@ -64,7 +82,7 @@ def records(client: Client, run: str, since: datetime | None = None) -> Iterator
     Args:
         client: of the store.
         run: its id.
-        since: what was logged before is left out.
+        since: from when on it is tried; of what was logged before only the run-up is read.
 
     Raises:
         UsageError: there is no such run, or it has more points than can be tried.
@@ -72,24 +90,58 @@ def records(client: Client, run: str, since: datetime | None = None) -> Iterator
     about = next(iter(_ask(client, "SELECT * EXCEPT (summary) FROM {db}.runs WHERE id = {run:String}", run)), None)
     if about is None:
         raise UsageError(f"there is no run {run!r}: give its whole id, as `runwire runs` shows it")
-    [counted] = _ask(client, "SELECT count() AS points FROM {db}.points WHERE run = {run:String}", run)
-    count = counted["points"]
+    spans = [_span(client, run, rank, seq) for rank, seq in _begins(client, run, since).items()]
+    count = sum(span.points for span in spans)
     if count > _POINTS_MAX:
         raise UsageError(
-            f"run {run} has {count:,} points, more than the {_POINTS_MAX:,} that can be tried: try a shorter one"
+            f"run {run} has {count:,} points to read, more than the {_POINTS_MAX:,} that can be tried: "
+            "try a shorter one, or its end with --since"
         )
+    yield from heapq.merge(*(_rank(client, about, span) for span in spans), key=lambda told: told[0])
+
+
+def _begins(client: Client, run: str, since: datetime | None) -> dict[int, int]:
+    """Return of each rank the seq from which on it is read."""
     ranks = _ask(client, "SELECT DISTINCT rank FROM {db}.series WHERE run = {run:String} ORDER BY rank", run)
-    yield from heapq.merge(*(_rank(client, about, row["rank"], since) for row in ranks), key=lambda told: told[0])
+    if since is None:
+        return {row["rank"]: 0 for row in ranks}
+    rows = client.query(
+        f"""
+            WITH clock AS (
+                SELECT rank, seq, value FROM {DATABASE}.stored_points FINAL
+                WHERE run = {{run:String}} AND metric = '{TIME}'
+            )
+            SELECT rank, min(seq) FROM (
+                SELECT rank, seq FROM clock WHERE value >= {{since:Float64}} - {RUN_UP_SECONDS}
+                UNION ALL
+                SELECT rank, seq FROM clock WHERE value < {{since:Float64}} ORDER BY seq DESC
+                LIMIT {RUN_UP_STEPS} BY rank
+            ) GROUP BY rank
+        """,  # noqa: S608 - constants
+        {"run": run, "since": since.timestamp()},
+    )
+    found: dict[int, int] = {row[0]: row[1] for row in rows.result_rows}
+    return {row["rank"]: found[row["rank"]] for row in ranks if row["rank"] in found}
+
+
+def _span(client: Client, run: str, rank: int, seq: int) -> _Span:
+    # The store is in the order of steps, so it finds what is to be read by them.
+    [row] = client.query(
+        f"""
+            SELECT min(step), countIf(metric != '{TIME}') FROM {DATABASE}.stored_points FINAL
+            WHERE run = {{run:String}} AND rank = {{rank:UInt32}} AND seq >= {{seq:UInt64}}
+        """,  # noqa: S608 - constants
+        {"run": run, "rank": rank, "seq": seq},
+    ).result_rows
+    return _Span(rank, seq, *row)
 
 
 def _ask(client: Client, sql: str, run: str) -> list[dict[str, Any]]:
     return list(client.query(sql.replace("{db}", DATABASE), {"run": run}).named_results())
 
 
-def _rank(
-    client: Client, about: Mapping[str, Any], rank: int, since: datetime | None
-) -> list[tuple[int, Pulse | Event]]:
-    points = _points(client, about["id"], rank)
+def _rank(client: Client, about: Mapping[str, Any], span: _Span) -> list[tuple[int, Pulse | Event]]:
+    points, rank = _points(client, about["id"], span), span.rank
     if not len(points.steps):
         return []
     first = int(points.ts.min())
@@ -109,8 +161,7 @@ def _rank(
         type_, data = _end(about)
         seq = (int(points.attempts[-1]) << ATTEMPT_SHIFT) + 0xFFFFFFFF
         said.append((at, Event(type_, about["id"], rank, seq, at, data)))  # type: ignore[arg-type]
-    begin = 0 if since is None else round(since.timestamp() * _SECOND)
-    return [told for told in said if told[0] >= begin or isinstance(told[1], Event)]
+    return said
 
 
 def _end(about: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -121,13 +172,14 @@ def _end(about: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return _ENDS.get(about["state"], ("finish", {"exit_code": about["exit_code"] or 1}))
 
 
-def _points(client: Client, run: str, rank: int) -> _Points:
+def _points(client: Client, run: str, span: _Span) -> _Points:
     block = client.query_np(
         f"""
             SELECT metric, step, value, seq FROM {DATABASE}.stored_points FINAL
-            WHERE run = {{run:String}} AND rank = {{rank:UInt32}} ORDER BY seq
+            WHERE run = {{run:String}} AND rank = {{rank:UInt32}}
+            AND step >= {{step:Int64}} AND seq >= {{seq:UInt64}} ORDER BY seq
         """,  # noqa: S608 - constants
-        {"run": run, "rank": rank},
+        {"run": run, "rank": span.rank, "step": span.step, "seq": span.seq},
     )
     columns = [np.array([row[place] for row in block]) for place in range(4)] if len(block) else [np.zeros(0)] * 4
     metrics, steps, values, seqs = columns

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from timeline import Timeline, event, micros, pulse
+from timeline import Timeline, event, micros, pulse, told
+
+from runwire.wire import PULSE, Pulse
+from runwire_alerting.sight import Place, Sight
+
+PLACE: Place = (PULSE, 0)
 
 
 def test_a_run_that_falls_silent_is_missed_after_a_minute_and_resolves_when_heard() -> None:
@@ -25,6 +30,27 @@ def test_nobody_is_missed_while_the_reader_lags_nor_soon_after() -> None:
     assert line.alerts == []
     line.silence(660, 670, seen=600)
     assert line.said == [("host_lost", "firing", 1)]
+
+
+def test_a_minutes_lag_that_is_caught_up_at_once_makes_no_run_lost_that_lives_and_misses_none_that_is() -> None:
+    """What a lag kept waiting is read before anybody is missed: who spoke meanwhile has a minute from then on, and who
+    fell silent before it is missed as soon as that is certain, each once.
+    """
+    line, sight = Timeline(), Sight({PLACE: 0}, micros(0))
+    last, lag = {"lives": 400, "before": 90, "during": 110}, range(100, 160)
+    kept: list[Pulse] = []
+    end = 0
+    for second in range(1, 400):
+        kept += [pulse(second, run=run, host=f"node-{run}") for run, until in last.items() if second <= until]
+        end += sum(second <= until for until in last.values())
+        if second not in lag:
+            line.read(second, *kept)
+            kept.clear()
+            sight.handled(*PLACE, end - 1, micros(second))
+        line.alerts += line.watch.tick(micros(second), sight.look({PLACE: end}, micros(second)))
+    assert [(alert.run, alert.state, alert.fired_at) for alert in told(line.alerts)] == [
+        ("before", "firing", micros(160)), ("during", "firing", micros(221)),
+    ]  # fmt: skip
 
 
 def test_a_reader_that_was_away_gives_every_run_a_minute() -> None:

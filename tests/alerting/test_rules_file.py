@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from timeline import FINE, SETTINGS, Timeline, event, nan_loss, pulse
 
@@ -71,6 +73,11 @@ def test_a_declared_rule_takes_the_standard_ones_place_and_one_of_its_own_name_i
         ("rules:\n  - name: crash\n    kind: stalled", "f:3: crash: kind: crash is a kind itself: give this rule"),
         ("rules:\n  - name: high\n    kind: threshold", "f:2: high: say which metric it judges, as where: {metric: "),
         ("rules:\n  - name: crash\n    for: yes", "f:3: crash: for: write a time as 30s, 5m, 2h or 1d"),
+        (
+            "rules:\n  - name: crash\n    actions:\n      - {tagg: x}",
+            "f:4: crash: actions.0: expected stop, {tag: NAME} or {webhook: URL}",
+        ),
+        ("rules:\n  - name: crash\n    actions: [{tag: ''}]", "f:3: crash: actions.0.tag.tag: String should have at "),
         ("rules:\n  - name: {{ NAME }}", "f:2: a key must be a word"),
         ("rules:\n  - [a, b]: 1", "f:2: a key must be a word"),
     ],
@@ -87,6 +94,42 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
     with pytest.raises(DeclarationError) as error:
         rulesfile.read("rules:\n  - name: krash\n  - name: crash\n    for: soon\n", "f")
     assert [problem.partition(": ")[0] for problem in str(error.value).splitlines()] == ["f:2", "f:4"]
+
+
+@pytest.mark.parametrize(
+    ("url", "got"),
+    [
+        ("https:/x", "one without a host"),
+        ("https:///t0ken", "one without a host"),
+        ("https://user:t0ken@/x", "one without a host"),
+        ("https://?t0ken", "one without a host"),
+        ("https://x.org/t0 ken", "one with a blank or a line's end in it"),
+        ("https://x.org/t0ken\\n", "one with a blank or a line's end in it"),
+        ("https://x.org:70000/t0ken", "one whose port is none"),
+        ("https://x.org:t0ken/", "one whose port is none"),
+        ("https://x.org:0/", "one whose port is none"),
+        ("https://[t0ken/", "one whose host is none"),
+        ("https://<t0ken>/", "one whose host is none"),
+        ("x.org/t0ken", "something else"),
+        ("ftp://x.org/t0ken", "something else"),
+    ],
+)
+def test_a_webhook_without_a_host_with_a_blank_or_a_bad_port_is_refused_without_being_told(url: str, got: str) -> None:
+    """With file and line, what is expected and what is wrong with it, and nothing of the address."""
+    with pytest.raises(DeclarationError) as error:
+        rulesfile.read(f'rules:\n  - name: crash\n    actions:\n      - webhook: "{url}"\n', "f")
+    assert re.fullmatch(
+        rf"f:4: crash: actions\.0\.webhook\.webhook: expected an address such as https://example\.org/hook, got {got}",
+        str(error.value),
+    )
+    assert "t0ken" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8080/x", "HTTPS://u:p@münchen.example/?a=%20", "http://localhost"])
+def test_any_address_of_the_web_is_a_webhook(url: str) -> None:
+    """Numbers, names beyond ASCII, passwords, and whatever stands behind the host."""
+    [one] = rulesfile.read(f'rules: [{{name: crash, actions: [{{webhook: "{url}"}}]}}]', "f")
+    assert one.wire()["actions"] == [{"webhook": url}]
 
 
 @pytest.mark.parametrize(

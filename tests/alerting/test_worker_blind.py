@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 from parts import end, own, until
 from receiver import Receiver
-from scrape import scrape
-from workers import PATIENCE, Host, Start
+from scrape import readiness, scrape
+from workers import PATIENCE, Host, Start, now
 
-from runwire.wire import EVENTS, PULSE
+from runwire.wire import ALERTS, EVENTS, PULSE, Alert
 from runwire_alerting.history import History
 from runwire_alerting.recall import Recall
 from runwire_alerting.worker import GROUP
@@ -123,6 +124,48 @@ def test_the_group_keeps_up_only_when_all_of_it_is_acknowledged(
     assert unread() == [home(run.encode(), _PARTITIONS)]
     start(broker=own_kafka)
     until(lambda: unread() == [], "all is read")
+
+
+def test_who_still_reads_back_what_was_published_is_not_ready(own_kafka: str, tmp_path: Path, run: str) -> None:
+    """Asked all the time from its start on, a worker says why it is not ready, and that it is only once it watches."""
+    producer, fired = KafkaProducer(bootstrap_servers=own_kafka, acks="all"), now()
+    for version in range(1, 30_001):  # which takes it a while to read
+        alert = Alert(
+            id=f"alert-{run}", episode=1, state="firing", rule="nonfinite", severity="critical", run=run, project="p",
+            name="n", host="h", title="t", text="x" * 500, fired_at=fired, version=version, rank=0,
+        )  # fmt: skip
+        producer.send(ALERTS, key=alert.id.encode(), value=alert.encode())
+    producer.flush(PATIENCE)
+    producer.close()
+    url, log = f"http://127.0.0.1:{ports.free()}", tmp_path / "log"
+    command = [sys.executable, "-m", "runwire_alerting", "--kafka", own_kafka, "--home", str(tmp_path)]
+    with log.open("wb") as out:
+        worker = own([*command, "--metrics-port", url.rpartition(":")[2]], stdout=out, stderr=out)
+    answers: dict[tuple[int, str], bool] = {}  # and whether it watched when it was first told so
+
+    def ready() -> bool:
+        answer = readiness(url)
+        answers.setdefault(answer, "watching" in log.read_text())
+        return answer[0] == 200
+
+    try:
+        until(ready, "it is ready")
+    finally:
+        worker.kill()
+        worker.wait()
+    assert answers[503, "what was published of the runs is not read back yet\n"] is False
+    assert answers[200, "ok\n"] is True
+
+
+def test_who_is_told_to_stop_before_it_has_read_back_ends(own_kafka: str, tmp_path: Path) -> None:
+    """As soon as it has partitions, when it has not connected to all that it reads back from."""
+    url, log = f"http://127.0.0.1:{ports.free()}", tmp_path / "log"
+    command = [sys.executable, "-m", "runwire_alerting", "--kafka", own_kafka, "--home", str(tmp_path)]
+    with log.open("wb") as out:
+        worker = own([*command, "--metrics-port", url.rpartition(":")[2]], stdout=out, stderr=out)
+    until(lambda: "read back" in readiness(url)[1] or readiness(url)[0] == 200, "it has partitions")
+    end(worker)
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.parametrize("url", ["example.org/t0ken", "ftp://example.org/t0ken"])

@@ -6,12 +6,16 @@ import json
 import math
 import uuid
 from array import array
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
 import serving
+from clickhouse_connect.driver.client import Client
 from test_cli import runwire
 
-from runwire.wire import EVENTS, METRICS, Event, Frame, encode
+from runwire.wire import EVENTS, METRICS, Event, Frame, Pulse, encode
 from runwire_alerting import backtest
 from runwire_alerting.rules import rules
 from runwire_alerting.settings import Settings
@@ -74,6 +78,78 @@ def test_rules_are_tried_on_a_runs_history(clickhouse: str, tmp_path: Path) -> N
     ]  # fmt: skip
     file.write_text("rules:\n  - {name: stalled, params: {after: 900, after_max: 900}}\n")
     assert "stalled" not in {one["rule"] for one in tried(clickhouse, file, "--project", project)}
+
+
+def test_what_was_told_before_a_time_is_left_out_and_the_time_before_is_no_silence(
+    clickhouse: str, tmp_path: Path
+) -> None:
+    """The NaN was, so was the begin of the stall, not its end; of a project its run is tried, which began before."""
+    project, run = f"past-{uuid.uuid4().hex[:6]}", f"past-{uuid.uuid4().hex[:6]}"
+    store(clickhouse, project, run)
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules: [{name: nonfinite, enabled: false}]")
+    since = datetime.fromtimestamp(BEGIN + 500, timezone.utc).isoformat()
+    for argv in (("--run", run), ("--project", project)):
+        told = tried(clickhouse, file, *argv, "--since", since)
+        assert [(one["rule"], one["state"], one["step"]) for one in told] == [
+            ("stalled", "resolved", 200), ("crash", "firing", 300),
+        ]  # fmt: skip
+    since = datetime.fromtimestamp(BEGIN + 5000, timezone.utc).isoformat()
+    assert tried(clickhouse, file, "--project", project, "--since", since) == []
+
+
+class _Counting:
+    """A client that counts the rows that it is given."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self.rows = client, 0
+
+    def query(self, *given: Any) -> Any:
+        result = self._client.query(*given)
+        self.rows += len(result.result_rows)
+        return result
+
+    def query_np(self, *given: Any) -> Any:
+        block = self._client.query_np(*given)
+        self.rows += len(block)
+        return block
+
+
+@pytest.mark.parametrize(
+    ("pace", "since", "first"),
+    [(1, 9000, 9000 - past.RUN_UP_SECONDS), (8, 9000, 9000 - past.RUN_UP_STEPS), (1, 200, 1)],
+    ids=["an hour of a fast run", "so many steps of a slow one", "no more than there is"],
+)
+def test_no_more_is_read_than_rules_must_have_seen(clickhouse: str, pace: int, since: int, first: int) -> None:
+    """Of a run of 10,000 steps that is tried from one of them on; what is told from then on is what all would tell."""
+    run, last, seq = f"past-{uuid.uuid4().hex[:6]}", 10_000, BEGIN << 32
+    steps = range(1, last + 1)
+    losses = [10 / step**0.5 * (1 + 0.01 * (step % 7)) * (30 if 9500 <= step < 9510 else 1) for step in steps]
+    planes = [
+        array("Q", range(seq + 1, seq + last + 1)), array("q", steps),
+        array("q", [(BEGIN + step * pace) * SECOND for step in steps]), array("d", losses),
+    ]  # fmt: skip
+    frame = Frame(["loss"], last, [plane.tobytes() for plane in planes])
+    begin = Event("start", run, 0, seq, BEGIN * SECOND, {"project": "past"})
+    end = Event("finish", run, 0, seq + last + 1, (BEGIN + last * pace + 1) * SECOND, {"exit_code": 0})
+    migrate(connect(clickhouse))
+    records = [
+        Message(EVENTS, 0, 0, None, begin.encode()), Message(METRICS, 0, 0, None, encode(run, 0, [frame])),
+        Message(EVENTS, 0, 1, None, end.encode()),
+    ]  # fmt: skip
+    assert Ingest(Session(clickhouse, serving._Impatient())).store(records) == []
+    at = datetime.fromtimestamp(BEGIN + since * pace, timezone.utc)
+    counting = _Counting(connect(clickhouse))
+    read = list(past.records(cast("Client", counting), run, at))
+    seen = [one.metrics["loss"].count for _, one in read if isinstance(one, Pulse) and one.metrics]
+    assert sum(seen) == last + 1 - first
+    assert counting.rows <= 2 * (last + 1 - first) + 10  # each step has its value and its time
+    whole = backtest.notices(rules(Settings()), past.records(connect(clickhouse), run))
+    told = list(backtest.notices(rules(Settings()), iter(read), round(at.timestamp() * SECOND)))
+    assert [(one.rule, one.state, one.step) for one in told] == [
+        (one.rule, one.state, one.step) for one in whole if (one.told_at or 0) >= at.timestamp() * SECOND
+    ]
+    assert [(one.rule, one.state, one.step) for one in told][:1] == [("loss_spike", "firing", 9504)]
 
 
 def test_what_cannot_be_tried_is_said(clickhouse: str, tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_no_network_at_the_first_start_is_said(home: Path, tmp_path: Path) -> No
         ("--kafka", "", "localhost:9092"),
         ("--clickhouse", "localhost:8123", "http://localhost:8123"),
         ("--alert-webhook", "ftp://x", "http://"),
+        ("--alert-webhook", "https:/x", "http://"),
         ("--kafka-port", "70000", "65535"),
     ],
 )

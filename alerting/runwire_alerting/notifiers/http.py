@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from runwire_alerting.errors import ReceiverError
 from runwire_alerting.notifiers.channel import Answer
+from runwire_alerting.web import place
 
 
 class Address:
@@ -29,7 +29,7 @@ class Address:
 
     def __init__(self, url: str, timeout: float) -> None:
         #: What may be told of the address.
-        self.place = _place(url)
+        self.place = place(url)
         self._url, self._timeout = url, timeout
         self._session: aiohttp.ClientSession | None = None
 
@@ -69,14 +69,3 @@ def retry_after(said: str) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(at.replace(tzinfo=at.tzinfo or timezone.utc).timestamp() - time.time(), 0.0)
-
-
-def _place(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ReceiverError("an address such as https://example.org/hook, got something else")
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")

@@ -90,7 +90,7 @@ def try_(
     run: Annotated[str | None, typer.Option(metavar="ID", help="Try them on this run.")] = None,
     project: Annotated[str | None, typer.Option(help="Try them on the runs of this project.")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="As 7d or 2026-11-24: only what came since.")
+        str | None, typer.Option(metavar="TIME", help="As 7d or 2026-11-24: only what they would have told since.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -107,12 +107,14 @@ def try_(
         raise UsageError("say what to try them on: --run ID, or --project NAME")
     declared = rulesfile.read(text(file), str(file))
     begin = None if since is None else _time(since)
+    micros = 0 if begin is None else round(begin.timestamp() * 1e6)
     url = address("clickhouse", clickhouse, home)
     found: list[dict[str, Any]] = []
     with translated(url):
         client = connect(url)
         for one in [run] if run is not None else past.runs(client, project or "", begin):
-            for alert in backtest.notices(armed(settings.load(), declared), past.records(client, one, begin)):
+            told = past.records(client, one, begin)
+            for alert in backtest.notices(armed(settings.load(), declared), told, micros):
                 found.append(_brief(alert))
                 if not json:
                     say("{at}  {state:<8}  {rule:<16}  {run}  rank {rank}  {title}".format(**found[-1]))

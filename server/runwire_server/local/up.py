@@ -11,10 +11,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from runwire._ready import READY_FD
 from runwire.errors import ConfigError
+from runwire_alerting import web
+from runwire_alerting.errors import ReceiverError
 from runwire_server.local import home as homes
 from runwire_server.local import jars, java, ports
 from runwire_server.local.errors import HomeError
@@ -100,11 +101,10 @@ def _check(options: UpOptions) -> None:
 
 def _is_url(told: str) -> bool:
     try:
-        parts = urlsplit(told)
-        whole = not any(map(str.isspace, told))
-        return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
+        web.place(told)
+    except ReceiverError:
         return False
+    return True
 
 
 def _told_ports(options: UpOptions) -> list[tuple[str, int]]:
