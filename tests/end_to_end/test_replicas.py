@@ -72,6 +72,10 @@ def test_two_ranks_that_disagree_are_told_once_and_two_that_agree_are_not(
     """Both of two runs are compared at as many steps; of one a rank goes wrong on the way, and it is named, with the
     step, both values and the other, until its end.
     """
+
+    def of(run: str) -> list[dict[str, Any]]:  # a machine that has too much to do may make a straggler of a rank
+        return [body for _, body in receiver.of(run) if body["rule"] == "replicas_disagree"]
+
     with ExitStack() as stack:
         ranks: dict[tuple[str, int], subprocess.Popen[str]] = {}
         for run, rank in [(run, rank) for run in ("agree", "disagree") for rank in (0, 1)]:
@@ -92,21 +96,16 @@ def test_two_ranks_that_disagree_are_told_once_and_two_that_agree_are_not(
         process.stdin.write("differ\n")
         process.stdin.flush()
         since = int(process.stdout.readline())
-        until(lambda: receiver.of("disagree"), "the notice")
+        until(lambda: of("disagree"), "the notice")
         until(lambda: len(compared(watched, "agree", since)) >= 5, "the others are compared for as long")
         until(lambda: len(compared(watched, "disagree", since)) >= 10, "and these go on to differ")
         for process in ranks.values():
             process.communicate("end\n", timeout=60)
         values = told(watched, "disagree")
-        until(lambda: len(receiver.of("disagree")) == 2, "the end of the alert")
-
-    def of(run: str) -> list[dict[str, Any]]:
-        return [body for _, body in receiver.of(run)]
+        until(lambda: len(of("disagree")) == 2, "the end of the alert")
 
     firing, resolved = of("disagree")
-    assert [(one["rule"], one["state"], one["episode"]) for one in (firing, resolved)] == [
-        ("replicas_disagree", "firing", 1), ("replicas_disagree", "resolved", 1),
-    ]  # fmt: skip
+    assert [(one["state"], one["episode"]) for one in (firing, resolved)] == [("firing", 1), ("resolved", 1)]
     first = min(step for step in compared(watched, "disagree") if step >= since)
     assert (firing["metric"], firing["step"], firing["rank"], firing["ranks"]) == ("grad_norm", first, 1, "1")
     assert firing["value"] == values[first][1] == 1.01 * (2 + math.sin(first))
