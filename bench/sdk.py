@@ -7,7 +7,7 @@ offline, ``log()`` while the shipper carries every row to Kafka (where there is 
 starts), a bare ``orjson.dumps`` + CRC + ``os.write`` of the same dict, and, where PYTHON has them installed, wandb
 offline and Trackio. What the clock itself costs (some 50 ns a call) is in every number.
 ``start``: ``import runwire`` in new processes, ``init()`` the first time in new processes and again in one.
-``train``: a training of 200 steps a second, with all that a run records, in turns with the same training without us.
+``train``: a training of 200 steps a second, with all that a run records, of which every other step logs.
 ``grow``: the memory of a process that logs three million rows.
 """
 
@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from loggers import MARK, beside
-from training import slowdown
 
 FOLDER = Path(__file__).parent
 OURS, OTHERS = ("bare", "offline", "shipping"), ("wandb", "trackio")
@@ -42,6 +41,7 @@ SCALARS = (1, 10, 100, 1000)
 CALLS = {1: 200_000, 10: 200_000, 100: 40_000, 1000: 10_000}
 IMPORTS, FIRST_INITS, INITS = 20, 5, 20
 GROW_ROWS = 3_000_000
+PAIRS = 4000
 PARTS = ("log", "start", "train", "grow")
 
 _IMPORT = "import time; t = time.perf_counter(); import runwire; print((time.perf_counter() - t) * 1e3)"
@@ -129,13 +129,14 @@ class Bench:
         return found
 
     def train(self) -> dict[str, Any]:
-        """Compare a training with us to the same without."""
-        with self._environment() as ours, self._environment() as plain:
-            found = slowdown(ours, plain, max(int(60 * self._scale), 4))
+        """Compare steps of a training that log with such that do not."""
+        with self._environment() as environment:
+            words = [sys.executable, str(FOLDER / "training.py"), "train", "--pairs", str(int(PAIRS * self._scale))]
+            found: dict[str, Any] = json.loads(_output(words, environment))
         print(
-            f"a training of {found['steps_per_second'][1]:.0f} steps/s, of {found['inner']} small ones each, takes "
-            f"{found['seconds_ratio']:+.2%} (± {found['seconds_error']:.2%}) time with us, and its process "
-            f"{found['cpu_ratio']:+.2%} (± {found['cpu_error']:.2%}) CPU; {found['pairs']} pairs of turns"
+            f"a training of {found['steps_per_second']:.0f} steps/s, of {found['inner']} small ones each: a step that "
+            f"logs takes {found['ratio']:+.2%} (± {found['error']:.2%}), log() {found['log_us']:.0f} µs of it; the "
+            f"process's other threads take {found['others']:.2%}; {found['pairs']:,} pairs of steps"
         )
         print("goal: <= 1 %\n")
         return found
