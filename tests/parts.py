@@ -87,8 +87,7 @@ class Pipeline:
 
 def own(argv: list[str], **options: object) -> subprocess.Popen[bytes]:
     """Start a process that dies with this test session, however that ends."""
-    command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), "0", *argv]
-    return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(launch.command(argv), **options)  # type: ignore[call-overload,no-any-return]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

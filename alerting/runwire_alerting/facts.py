@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from runwire.wire import Event
+from runwire.wire.leaves import leaves
 
 #: The events that say something of what selectors ask.
 SELECTED = frozenset({"start", "config", "tags", "metric"})
@@ -32,7 +32,8 @@ class Facts:
         """Take in an event."""
         data = event.data
         if event.type in ("start", "config"):
-            self.config.update(_leaves(data.get("config") if event.type == "start" else data))
+            told = data.get("config") if event.type == "start" else data
+            self.config.update(leaves(told) if isinstance(told, dict) else ())
         if event.type in ("start", "tags"):
             self.tags.update(_words(data.get("tags")))
             self.tags.difference_update(_words(data.get("removed")))
@@ -46,14 +47,3 @@ class Facts:
 
 def _words(told: Any) -> list[str]:
     return [tag for tag in told if isinstance(tag, str)] if isinstance(told, list) else []
-
-
-def _leaves(told: Any) -> Iterator[tuple[str, Any]]:
-    # By a stack of its own: what a process says may be nested deeper than Python calls.
-    stack = list(reversed(told.items())) if isinstance(told, dict) else []
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict) and value:
-            stack += [(f"{path}.{key}", inner) for key, inner in reversed(value.items())]
-        else:
-            yield path, value

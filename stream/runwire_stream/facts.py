@@ -35,6 +35,7 @@ from typing import Any
 from runwire.errors import WireError
 from runwire.wire import ATTEMPT_SHIFT, Event, dumps
 from runwire.wire.artifacts import check_artifact, check_digest, check_label
+from runwire.wire.leaves import leaves
 from runwire_storage.writer import TEXT, Fact
 
 
@@ -126,17 +127,8 @@ def _tags(tags: Any, *, there: bool = True) -> _Said:
 def _flat(kind: str, data: Any) -> _Said:
     if not isinstance(data, dict):
         raise WireError(f"{kind} is {data!r:.80}, expected an object")
-    for path, value in _leaves(data, ""):
+    for path, value in leaves(data):
         yield kind, path, value
-
-
-def _leaves(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
-    for key, value in data.items():
-        path = f"{before}{key}"
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{path}.")
-        else:
-            yield path, value
 
 
 _SAID: dict[str, Callable[[Event], _Said]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -35,8 +34,7 @@ def start(home: Path, port: int) -> Iterator[Start]:
 
         def one() -> subprocess.Popen[bytes]:
             runwire = [sys.executable, "-m", "runwire", "kafka", "--home", str(home), "--port", str(port)]
-            command = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *runwire]
-            process = stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
+            process = stack.enter_context(subprocess.Popen(launch.command(runwire), stdout=log, stderr=log))
             stack.callback(process.kill)
             topics.create(f"{ports.HOST}:{port}")
             return process

@@ -122,6 +122,13 @@ def test_a_record_without_a_value_is_refused() -> None:
     assert batch.alerts == []
 
 
+def test_a_config_that_is_nested_deeper_than_python_calls_is_stated() -> None:
+    """Whoever can write to Kafka can send one, and the worker that reads it goes on."""
+    nested = b'{"a":' * 1000 + b"1" + b"}" * 1000
+    event = Event.parse(b'{"v":1,"type":"config","run":"deep","rank":0,"seq":4294967297,"ts":1,"data":%b}' % nested)
+    assert [(fact.key, fact.value) for fact in facts(event)] == [(".".join("a" * 1000), "1")]
+
+
 def test_a_start_states_all_that_is_known() -> None:
     """Data are facts of the run, config is flat, and an earlier attempt's end is past."""
     data = {

@@ -12,10 +12,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
 #: The kernel has the niceness of sessions changed ten times a second at most.
 _TRIES, _PAUSE = 10, 0.1
+
+
+def command(argv: Sequence[str], nice: int = 0) -> list[str]:
+    """Return the command that becomes ``argv`` and dies with this process; it gives way to others by ``nice``."""
+    # -I -S: this module needs nothing but ctypes, and is gone in 20 ms.
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(nice), *argv]
 
 
 def main(parent: int, nice: int, argv: list[str]) -> None:

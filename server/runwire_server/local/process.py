@@ -6,15 +6,13 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from runwire._ready import READY_FD
-
-_LAUNCH = Path(__file__).with_name("launch.py")
+from runwire_server.local import launch
 
 
 class Process:
@@ -39,9 +37,8 @@ class Process:
         try:
             with log.open("ab") as out:
                 self._begin = out.tell()
-                # -I -S: the launcher needs nothing but ctypes, and is gone in 20 ms.
                 self._popen = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), str(nice), *argv],
+                    launch.command(argv, nice),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=out,
