@@ -66,7 +66,6 @@ def test_all_programs_are_ready_and_found(up: Any) -> None:
         assert not ports.is_free(int(port))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sessions have a niceness of their own on Linux alone")
 def test_storing_gives_way_where_processors_are_short(up: Any) -> None:
     """Stream and ClickHouse are nicer than whatever else runs, by themselves and as sessions; alerting is not."""
     programs = {program.name: program.pid for program in status(up.home).programs if program.pid}
