@@ -14,7 +14,6 @@ class Message(NamedTuple):
 
     Attributes:
         topic, partition, offset: of the record that it is, or that it came with.
-        timestamp: of the record, as whoever read it tells it.
         headers: of the record that it is; none of a bundle's message.
     """
 
@@ -23,7 +22,6 @@ class Message(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: float | None = None
     headers: Any = ()
 
 
@@ -32,14 +30,14 @@ def unpack(records: Iterable[Any]) -> tuple[list[Message], list[tuple[Message, s
     messages: list[Message] = []
     refused: list[tuple[Message, str]] = []
     for record in records:
-        topic, partition, offset, at = record.topic, record.partition, record.offset, record.timestamp
+        topic, partition, offset = record.topic, record.partition, record.offset
         value = record.value
-        whole = Message(topic, partition, offset, record.key, value, at, record.headers)
+        whole = Message(topic, partition, offset, record.key, value, record.headers)
         if value is None or not is_bundle(value):
             messages.append(whole)
             continue
         try:
-            messages += [Message(topic, partition, offset, key, told, at) for key, told in unbundle(value)]
+            messages += [Message(topic, partition, offset, key, told) for key, told in unbundle(value)]
         except WireError as error:
             refused.append((whole, str(error)))
     return messages, refused

@@ -69,7 +69,6 @@ class Strays:
                 value=message.value,
                 key=message.key,
                 partition=self._home(message),
-                timestamp_ms=message.timestamp and round(message.timestamp * 1000),
                 headers=message.headers or None,
             )
             for message in strays

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,7 +60,29 @@ def test_topics_are_those_of_the_contract(kafka: str) -> None:
         told = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS])
         for topic in TOPICS:
             settings = told["topic"][topic.name]
-            assert {name: settings[name]["value"] for name in topic.config} == topic.config
+            assert {name: settings[name]["value"] for name in topic.settings} == topic.settings
+
+
+@pytest.mark.parametrize("days", [-30, 2])
+def test_a_host_whose_clock_is_wrong_is_believed_what_it_logs_and_not_when(kafka: str, days: int) -> None:
+    """Each topic takes records of a clock days ahead or a month behind, as of now: none is refused, or too old."""
+    now = time.time()
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    wrong = round((now + days * 86_400) * 1000)
+    sent = {topic.name: producer.send(topic.name, b"a", b"b", timestamp_ms=wrong) for topic in TOPICS}
+    told = {name: future.get(30) for name, future in sent.items()}
+    producer.close()
+    consumer = KafkaConsumer(bootstrap_servers=kafka)
+    places = {TopicPartition(name, record.partition): record.offset for name, record in told.items()}
+    consumer.assign(list(places))
+    for place, offset in places.items():
+        consumer.seek(place, offset)
+    found = {}
+    while len(found) < len(places):
+        for place, records in consumer.poll(10_000).items():
+            found[place] = records[0].timestamp / 1000
+    consumer.close()
+    assert all(now - 1 < at < now + 60 for at in found.values())
 
 
 def test_creating_topics_again_changes_nothing(kafka: str) -> None:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
+#: Kafka's clock counts, not that of the host that logs: by one that is wrong Kafka would refuse what is sent (an hour
+#: ahead), or remove it before it was read (a week behind).
+_CONFIG = {"message.timestamp.type": "LogAppendTime"}
+
 #: So many partitions each data topic is created with; all have as many, so that one worker is given the same run's
 #: pulses and events. They may become more (`runwire topics expand`), and never fewer.
 PARTITIONS = 4
@@ -18,12 +22,17 @@ class Topic:
     Attributes:
         name: its name in Kafka.
         partitions: how many partitions it has.
-        config: Kafka's topic settings.
+        config: Kafka's topic settings, besides those that all have.
     """
 
     name: str
     partitions: int
     config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """All of its settings."""
+        return {**_CONFIG, **self.config}
 
 
 METRICS = "runwire.metrics"

@@ -42,7 +42,7 @@ def create(kafka: str, timeout: float = 60.0, partitions: int | None = None) -> 
             topic.name: {
                 "num_partitions": like if like and topic.name in DATA_TOPICS else topic.partitions,
                 "replication_factor": -1,
-                "configs": topic.config,
+                "configs": topic.settings,
             }
             for topic in TOPICS
             if topic.name in missing
