@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -19,6 +18,7 @@ from runwire_alerting.notifiers.transitions import Transitions
 from runwire_alerting.policy import Policy
 from runwire_alerting.settings import Settings
 from runwire_alerting.watch import Watch
+from runwire_faust.watchdog import vital
 
 #: A little less than Kafka takes unless it is told otherwise.
 _RECORD_BYTES_MAX = 1_000_000
@@ -60,6 +60,8 @@ class Outbox:
         self._receivers = receivers(webhooks, declared, settings, server_url, delivered)
         #: By their addresses, those whom only some rules name.
         self._called: dict[str, Receiver] = {}
+        #: Those who wait for Kafka's word on what was sent.
+        self._unheard: set[asyncio.Task[None]] = set()
 
     def __iter__(self) -> Iterator[Receiver]:
         yield from self._receivers
@@ -99,15 +101,17 @@ class Outbox:
         for event in actions.tags(changed, watch.policies, watch.health, now):
             _log.info("tags", run=event.run, tags=event.data["tags"])
             await (await self._events.send(key=event.run.encode(), value=event.encode()))
-        await self.record(changed)
+        await asyncio.gather(*[await self._state(alert) for alert in changed])
 
-    async def record(self, alerts: list[Alert]) -> None:
-        """Publish states of alerts."""
-        sent = [await self._alerts.send(key=alert.id.encode(), value=_value(alert)) for alert in alerts]
-        await asyncio.gather(*sent)
+    async def note(self, alerts: list[Alert]) -> None:
+        """Publish states of alerts of which nobody is told, and do not wait for Kafka to have them."""
+        self._leave([await self._state(alert) for alert in alerts])
 
     async def keep(self, watch: Watch, expired: Iterable[str], partitions: int, now: int) -> None:
         """Keep what was learnt of some ranks, after whatever followed from it was published; and forget what is old.
+
+        Nobody waits for Kafka to have it, which takes long where all are busy: the ranks go on, and a NaN among them is
+        not to wait. What was begun the last time is waited for.
 
         Args:
             watch: whose ranks, and whose alerts that are forgotten.
@@ -116,16 +120,19 @@ class Outbox:
                 forgotten in each.
             now: the time.
         """
-        forgotten = ((memory.key(rank), None) for rank in watch.gone)
-        kept = chain(memory.records(watch.health, now), forgotten)
+        # Made before the first wait: records of later would tell of what nothing may have been published of.
+        kept = [*memory.records(watch.health, now), *((memory.key(rank), None) for rank in watch.gone)]
+        forgotten = [(id_.encode(), number) for id_ in watch.forgotten for number in range(partitions)]
+        await self.heard()
         sent = [await self._memory.send(key=key, value=value) for key, value in kept]
-        sent += [
-            await self._alerts.send(key=id_.encode(), value=None, partition=number)
-            for id_ in watch.forgotten
-            for number in range(partitions)
-        ]
+        sent += [await self._alerts.send(key=key, value=None, partition=number) for key, number in forgotten]
         sent += [await self._directives.send(key=key.encode(), value=None) for key in expired]
-        await asyncio.gather(*sent)
+        self._leave(sent)
+
+    async def heard(self) -> None:
+        """Wait until Kafka has all that was sent."""
+        if self._unheard:
+            await asyncio.wait(self._unheard)
 
     def owe(self, watch: Watch, passed: Transitions, own: Alert | None) -> None:
         """Have all receivers owed what was not taken of these runs' alerts and of the worker's own, and no more."""
@@ -136,12 +143,29 @@ class Outbox:
 
     async def close(self) -> None:
         """Stop telling."""
+        for waiting in self._unheard:
+            waiting.cancel()
         for receiver in self:
             await receiver.close()
+
+    async def _state(self, alert: Alert) -> Any:
+        return await self._alerts.send(key=alert.id.encode(), value=_value(alert))
+
+    def _leave(self, sent: list[Any]) -> None:
+        """Have the process die if Kafka does not take what it was given, without waiting for its word."""
+        if sent:
+            waiting = asyncio.create_task(_heard(sent))
+            self._unheard.add(waiting)
+            waiting.add_done_callback(self._unheard.discard)
 
     def _of(self, alert: Alert, watch: Watch) -> list[Receiver]:
         called = watch.policies[alert.rule].webhooks if alert.rule in watch.policies else ()
         return [*self._receivers, *(self._called[url] for url in called)]
+
+
+async def _heard(sent: list[Any]) -> None:
+    with vital("publishing"):
+        await asyncio.gather(*sent)
 
 
 def _value(alert: Alert) -> bytes:

@@ -198,7 +198,7 @@ class Alerting:
             for item in items:
                 self._vigil.delivered(item.alert, item.receiver)
             noted = [self._watch.book.delivered(item.alert, item.receiver, now) for item in items]
-            await self._outbox.record([alert for alert in noted if alert is not None])
+            await self._outbox.note([alert for alert in noted if alert is not None])
         elif kind is Heard:
             for item in items:
                 changed = self._orders.take(item.said, self._watch, self._recall, now)
@@ -235,6 +235,7 @@ class Alerting:
         began = time.monotonic()
         mine = frozenset(place.partition for place in assigned)
         self._assigned = assigned
+        await self._outbox.heard()
         self._watch = watch = Watch(self._orders.rules)
         watch.retiring = self._orders.complete
         self._recall = recall = Recall(self._history, self._partitions.counts, mine)
