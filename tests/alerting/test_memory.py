@@ -12,7 +12,7 @@ from timeline import DAWN, FINE, Timeline, event, micros, pulse, told
 
 from runwire.errors import WireError
 from runwire.wire import Event, MetricPulse, dumps, loads
-from runwire.wire.messages import Severity
+from runwire.wire.messages import BEFORE_MAX, Severity
 from runwire_alerting import memory, rulesfile
 from runwire_alerting import rules as kinds
 from runwire_alerting.detectors import Detector, DetectorParams, Point, Sighting, Verdict, Well
@@ -260,14 +260,14 @@ def test_a_restart_at_any_point_changes_no_alert(
 
 
 def test_what_a_detector_finds_is_told_with_the_values_before_it() -> None:
-    """The last ten values, oldest first, of pulses with the metric; a resumed attempt begins anew."""
+    """The last values, oldest first, of pulses with the metric; a resumed attempt begins anew."""
     line = line_of()
-    for second in range(20):
+    for second in range(40):
         line.read(second, pulse(second, step=second, metrics=logged(100.0 - second)))
-    line.read(20, pulse(20, step=20, metrics={}))
-    [fired] = line.read(21, pulse(21, step=21, metrics=logged(500.0)))
+    line.read(40, pulse(40, step=40, metrics={}))
+    [fired] = line.read(41, pulse(41, step=41, metrics=logged(500.0)))
     assert (fired.metric, fired.value) == ("loss", 500.0)
-    assert fired.before == [(step, 100.0 - step) for step in range(10, 20)]
+    assert fired.before == [(step, 100.0 - step) for step in range(40 - BEFORE_MAX, 40)]
     assert rank_of(line).recent.keys() == {"loss"}
-    line.read(30, pulse(30, attempt=29, step=15, metrics=logged(1.0)))
+    line.read(50, pulse(50, attempt=49, step=15, metrics=logged(1.0)))
     assert list(rank_of(line).recent["loss"]) == [(15, 1.0)]

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwire.shipper.recent import _LIST_BYTES_MAX
 from runwire.shipper.vitals import Progress, Vitals
+from runwire.shipper.watch import _METRICS_MAX
 from runwire.spool import Reader, Rows, Writer
 from runwire.wire import MetricPulse, Pulse
 from runwire.wire.messages import BEFORE_MAX, encode_pulse
+from runwire.wire.names import METRIC_BYTES_MAX
 
 _VALUES = st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.nan, math.inf, -math.inf]))
 _ROW = st.tuples(st.sampled_from(["a", "b", "ab", "ba", "abc"]), st.lists(_VALUES, min_size=3, max_size=3))
@@ -113,8 +116,42 @@ def test_names_made_of_a_counter_do_not_fill_the_memory(tmp_path: Path) -> None:
             vitals.add(item)
         told.update(_told(vitals))
     assert told["loss"].first_nonfinite is not None
-    assert told["loss"].first_nonfinite["before"] == [(index, float(index)) for index in range(10_000, 20_000, 1000)]
+    assert told["loss"].first_nonfinite["before"] == [(index, float(index)) for index in range(0, 20_000, 1000)]
     assert told["step/0"].first_nonfinite is not None
     assert told["step/0"].first_nonfinite["before"] == []
+    writer.close()
+    reader.close()
+
+
+@pytest.mark.parametrize("count", [1, _METRICS_MAX, 10_000])
+def test_metrics_that_become_nan_together_are_told_with_values_before_it_by_pulses_that_kafka_takes(
+    tmp_path: Path, count: int
+) -> None:
+    """The longest names, steps and values there are: each metric is told with what went before, and nothing is too
+    large. Of a long row fewer values are kept, for all of them are moved with each row.
+    """
+    vitals = Vitals(Progress(None, 0, 0))
+    length = METRIC_BYTES_MAX if count <= _METRICS_MAX else 32  # a row has a size beyond which it is not taken
+    keys = tuple(f"{number:0{length}}" for number in range(count))
+    writer, reader = Writer(tmp_path, 7), Reader(tmp_path)
+    begin = 2**63 - 100
+    for step in range(begin, begin + 40):
+        writer.row(keys, step, step, [-1.2345678901234567e-300] * count)
+    writer.row(keys, begin + 40, begin + 40, [math.nan] * count)
+    while items := reader.read(gone=True):
+        for item in items:
+            assert isinstance(item, Rows)
+            vitals.add(item)
+    metrics = vitals.drain()
+    assert len(metrics) == count
+    for first in range(0, count, _METRICS_MAX):
+        part = dict(list(metrics.items())[first : first + _METRICS_MAX])
+        value = encode_pulse(_PROCESS, _MOMENT, part)
+        assert len(value) < 900_000
+        for metric in Pulse.parse(value).metrics.values():
+            assert metric.first_nonfinite is not None
+            before = metric.first_nonfinite["before"]
+            assert [step for step, _ in before] == list(range(begin + 40 - len(before), begin + 40))
+            assert len(before) == min(BEFORE_MAX, _LIST_BYTES_MAX // (8 * count + 24))
     writer.close()
     reader.close()

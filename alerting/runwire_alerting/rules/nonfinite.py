@@ -12,6 +12,9 @@ from runwire_alerting.book import Book, Fire, Resolve, Verdict
 from runwire_alerting.health import Rank
 from runwire_alerting.rules.rule import Rule, checkpoint, joined, outlived
 
+#: So many of the values before it are told in words.
+_TOLD_MAX = 10
+
 
 class Nonfinite(Rule):
     """Detects that a loss stops being a number: it is NaN or infinite.
@@ -62,7 +65,8 @@ class Nonfinite(Rule):
             return
         text = f"{rank.who}: {metric} is {word(value)} at step {step}."
         if before:
-            text += " Before: " + ", ".join(f"{at}: {number:.6g}" for at, number in before) + " (step: value)."
+            last = before[-_TOLD_MAX:]
+            text += " Before: " + ", ".join(f"{at}: {number:.6g}" for at, number in last) + " (step: value)."
         yield Fire(
             rule=self.name,
             run=pulse.run,

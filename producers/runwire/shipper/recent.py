@@ -10,11 +10,13 @@ _STEP, _VALUES = _SEQ + 1, _SEQ + 3
 #: All of it takes no more than about so much; the lists of keys that were not logged for the longest are forgotten
 #: first (names made of a counter, say).
 _BYTES_MAX = 2 << 20
+#: Of one list of keys about so much at most, if that is a row at least: it is moved with each row that comes.
+_LIST_BYTES_MAX = 1 << 18
 _LIST_BYTES = 256
 
 
 class Recent:
-    """Keeps the last rows of each list of keys."""
+    """Keeps the last rows of each list of keys, BEFORE_MAX at most, fewer where they are long."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, ...], bytes] = {}
@@ -22,7 +24,8 @@ class Recent:
 
     def add(self, keys: tuple[str, ...], rows: memoryview) -> None:
         """Take in rows (N records of 5 + K words) that were logged after all others of their keys."""
-        most = 8 * (_VALUES + len(keys)) * BEFORE_MAX
+        row = 8 * (_VALUES + len(keys))
+        most = row * max(1, min(BEFORE_MAX, _LIST_BYTES_MAX // row))
         before = self._rows.pop(keys, None)  # and back at the end: the first in the dict is the one to forget
         if before is None:
             before = b""

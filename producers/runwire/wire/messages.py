@@ -26,8 +26,9 @@ AlertState = Literal["pending", "firing", "resolved"]
 Mode = Literal["notify", "observe"]
 Severity = Literal["info", "warning", "critical"]
 
-#: An alert shows at most so many values before the one that it is about.
-BEFORE_MAX = 10
+#: An alert shows at most so many values before the one that it is about. A pulse of as many metrics as go into one
+#: that become NaN together must still be no larger than what Kafka takes.
+BEFORE_MAX = 20
 
 _T = TypeVar("_T")
 
