@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
 from types import TracebackType
 
 from load import Shape, training
@@ -29,6 +30,7 @@ GOALS = {"nan": 1.0, "kill": 3.0, "node": HEARTBEAT_AFTER + 2.0}
 WORDS = {"nan": "NaN logged", "kill": "process killed", "node": "node gone"}
 CPU_GOAL = 30.0
 PATIENCE = 60.0
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 #: Logs at full speed until it is killed.
 LOAD = """
 import random, runwire
@@ -149,6 +151,16 @@ def frozen(up: Pipeline, program: str) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+def sessions() -> str:
+    """Return how processors are shared out, on which the times depend where all are busy (decision 0043)."""
+    with suppress(OSError):
+        on = AUTOGROUP.read_text().strip() != "0"
+        return (
+            f"Linux shares processors out by {'sessions, and then by threads' if on else 'threads'} ({AUTOGROUP.name})."
+        )
+    return ""
+
+
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
@@ -195,7 +207,7 @@ def main() -> None:
             f"From cause to webhook, beside {runs * PROCESSES:,} runs that pulse",
             ("cause", "times", "median, s", "p99, s", "longest, s", "goal, s"),
             took,
-            f"A node is called lost {HEARTBEAT_AFTER:g} s after its last pulse here.",
+            f"A node is called lost {HEARTBEAT_AFTER:g} s after its last pulse here. {sessions()}",
         ),
         Figures("Alerting", ("beside the pulses", "CPU, % of a core", "most memory, MB", "goal, %"), used),
     )
