@@ -141,6 +141,10 @@ class Run:
             keys, values = synced.complete(keys, values)
         self._recorder.row(keys, step, ts, values, more=commit is False)
 
+    # What TensorFlow marks its own functions with: within a tf.function it would else try to translate this one, fail,
+    # and ask users to report that.
+    log.__dict__["autograph_info__"] = None
+
     def define_metric(
         self,
         name: str,

@@ -83,7 +83,7 @@ def number(value: Any, warn_inexact: Callable[[str], None]) -> float:
 
 
 def step_number(step: Any) -> int | None:
-    """Return the int64 that a step is; None if it is none."""
+    """Return the int64 that a step is, itself or as a variable of TensorFlow holds it; None if it is none."""
     if isinstance(step, bool) or step is None:
         return None
     if isinstance(step, float):
@@ -91,7 +91,7 @@ def step_number(step: Any) -> int | None:
             return None
         step = int(step)
     try:
-        chosen = step.__index__()
+        chosen = (step if hasattr(step, "__index__") else held(step)).__index__()
     except (AttributeError, TypeError, ValueError, RuntimeError):
         return None
     return int(chosen) if -(2**63) <= chosen < 2**63 else None
@@ -272,7 +272,16 @@ def _float(value: Any) -> float:
     try:
         return float(value)
     except Exception:  # noqa: BLE001 -- whatever a foreign type's __float__ raises
-        raise _UnloggableError(f"a {type(value).__name__} is not a number") from None
+        why = "is not a number"
+        if hasattr(value, "dtype") and _is_tracing():
+            why = "has no value while its tf.function is traced (return it and log that, or log within tf.py_function)"
+        raise _UnloggableError(f"a {type(value).__name__} {why}") from None
+
+
+def _is_tracing() -> bool:
+    """Tell whether TensorFlow is making a graph of the function that runs, whose tensors are computed later."""
+    executing_eagerly = getattr(sys.modules.get("tensorflow"), "executing_eagerly", None)
+    return executing_eagerly is not None and not executing_eagerly()
 
 
 def _unwrapped(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Arrays of torch and jax as media and tables: stored is what the same numbers of numpy are stored as."""
+"""Arrays of torch, jax and TensorFlow as media and tables: stored is what the same numbers of numpy are stored as."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from producers.spooled import parts, told
+from published import needs_tensorflow
 
 import runwire
 from runwire.spool.files import waiting
@@ -32,7 +33,28 @@ def turned(values: np.ndarray[Any, Any]) -> Any:
     return torch.from_numpy(np.ascontiguousarray(values.T)).permute(*reversed(range(values.ndim)))
 
 
-ARRAYS = {"torch": torch.from_numpy, "graph": trained, "turned": turned, "jax": jnp.asarray}
+def tensorflow(values: np.ndarray[Any, Any]) -> Any:
+    """A tensor of TensorFlow, which takes so long to import that only a test of it does."""
+    import tensorflow as tf
+
+    return tf.constant(values)
+
+
+def half(values: np.ndarray[Any, Any]) -> Any:
+    """The same in bfloat16."""
+    import tensorflow as tf
+
+    return tf.cast(tensorflow(values), tf.bfloat16)
+
+
+ARRAYS = {
+    "torch": torch.from_numpy,
+    "graph": trained,
+    "turned": turned,
+    "jax": jnp.asarray,
+    "tensorflow": tensorflow,
+}
+LIBRARIES = [pytest.param(name, marks=needs_tensorflow if name == "tensorflow" else ()) for name in ARRAYS]
 MEDIA: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "image": (runwire.Image, _PIXELS),
     "channels first": (runwire.Image, np.ascontiguousarray(_PIXELS.transpose(2, 0, 1))),
@@ -60,7 +82,7 @@ def stored(value: Any) -> tuple[list[dict[str, Any]], list[bytes]]:
 
 
 @pytest.mark.parametrize("kind", MEDIA)
-@pytest.mark.parametrize("library", ARRAYS)
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_an_array_is_stored_as_that_of_numpy(library: str, kind: str) -> None:
     """To the byte: the file, and what is told of it; whether a graph, a device or another order holds the numbers."""
     make, values = MEDIA[kind]
@@ -69,7 +91,14 @@ def test_an_array_is_stored_as_that_of_numpy(library: str, kind: str) -> None:
     assert stored(make(ARRAYS[library](values))) == expected
 
 
-@pytest.mark.parametrize("half", [lambda a: torch.from_numpy(a).bfloat16(), lambda a: jnp.asarray(a, jnp.bfloat16)])
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(lambda a: torch.from_numpy(a).bfloat16(), id="torch"),
+        pytest.param(lambda a: jnp.asarray(a, jnp.bfloat16), id="jax"),
+        pytest.param(half, id="tensorflow", marks=needs_tensorflow),
+    ],
+)
 def test_numbers_that_numpy_lacks_are_taken_as_the_float32_that_they_are(half: Callable[[Any], Any]) -> None:
     """bfloat16, as trainings have it: in a histogram, an image, and a list of images."""
     pixels = np.asarray(torch.from_numpy(_PIXELS).bfloat16().float())
@@ -79,7 +108,7 @@ def test_numbers_that_numpy_lacks_are_taken_as_the_float32_that_they_are(half: C
     assert stored(runwire.Histogram(half(_ODD))) == stored(runwire.Histogram(odd))
 
 
-@pytest.mark.parametrize("library", ARRAYS)
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_tables_are_made_of_arrays(library: str, run: runwire.Run) -> None:
     """Of one of two dimensions, of rows that are arrays, of columns by name, and of a column that is added."""
     make, cells = ARRAYS[library], np.array([[1.5, np.nan], [-2.0, 4.0], [0.1, np.inf]], np.float32)

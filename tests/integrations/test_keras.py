@@ -1,4 +1,4 @@
-"""Keras' own ``fit``, on each back end that is installed, in a process each: a back end is chosen once for all."""
+"""Keras' own ``fit``, on each of its back ends, in a process each: a back end is chosen once for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from producers.spooled import logged, told
+from published import needs_tensorflow
 
+BACKENDS = ["jax", "torch", pytest.param("tensorflow", marks=needs_tensorflow)]
 FIT = """
 import json, keras, numpy as np, runwire
 from runwire.integrations.keras import RunwireCallback
@@ -43,7 +45,7 @@ def fitted(code: str, backend: str, folder: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_each_epoch_is_a_row_of_what_keras_tells(backend: str, tmp_path: Path) -> None:
     """Losses of training and validation are those of Keras' own history; every second batch is logged, too."""
     said = fitted(FIT, backend, tmp_path)
@@ -61,7 +63,7 @@ def test_each_epoch_is_a_row_of_what_keras_tells(backend: str, tmp_path: Path) -
     assert (config["backend"], config["optimizer"]["name"], config["parameters"]) == (backend, "adam", 49)
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_run_that_is_asked_to_stop_ends_the_training(backend: str, tmp_path: Path) -> None:
     """After the batch, by the model's own flag; the epoch that it was in is logged, and the run says that it obeyed."""
     here = Path(__file__).parent
@@ -88,3 +90,36 @@ print(json.dumps(said))
     instead = "pass a number of batches, 1 or more, or 'epoch' for none"
     refused = ("0", "-1", "0.5", "'epochs'", "None")
     assert fitted(code, "jax", tmp_path) == {every: f"every is {every}: {instead}" for every in refused}
+
+
+@needs_tensorflow
+def test_a_loop_without_fit_logs_at_the_steps_that_its_optimizer_counts(tmp_path: Path) -> None:
+    """Keras' variables are taken as steps and as numbers, as TensorFlow's tensors are, in a compiled step's results."""
+    code = """
+import json, keras, numpy as np, runwire, tensorflow as tf
+
+keras.utils.set_random_seed(0)
+x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+optimizer = keras.optimizers.SGD(0.125)
+
+@tf.function
+def step(x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+    optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
+    return loss
+
+run, losses, mean = runwire.init(project="keras"), [], keras.metrics.Mean()
+for first in range(0, 64, 16):
+    loss = step(x[first:first + 16], x[first:first + 16, :1])
+    mean.update_state(loss)
+    rate = optimizer.learning_rate
+    run.log({"loss": loss, "mean": mean.result(), "rate": rate}, step=optimizer.iterations)
+    losses.append([float(loss.numpy()), float(mean.result().numpy())])
+print(json.dumps({"folder": str(run.folder), "losses": losses}))
+"""
+    said = fitted(code, "tensorflow", tmp_path)
+    assert logged(Path(said["folder"])) == [
+        (step, {"loss": loss, "mean": mean, "rate": 0.125}) for step, (loss, mean) in enumerate(said["losses"], 1)
+    ]

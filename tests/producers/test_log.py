@@ -16,7 +16,7 @@ import pytest
 from parts import until
 
 import runwire
-from producers.spooled import logged, parts, told
+from producers.spooled import logged, told
 
 
 @pytest.fixture
@@ -51,43 +51,6 @@ def test_whatever_is_one_number_is_stored_as_its_float64(
     run.log({"x": value})  # the same keys again take the short way
     assert [values["x"].hex() for _, values in logged(run)] == [float(np.asarray(value).item()).hex()] * 2
     assert capsys.readouterr().err == ""
-
-
-class Tensor:
-    """What TensorFlow's tensors and variables show of themselves: no ``item()``, and ``numpy()`` for what they hold."""
-
-    def __init__(self, holds: Any) -> None:
-        self._holds = np.array(holds) if isinstance(holds, list) else holds
-
-    def numpy(self) -> Any:
-        return self._holds
-
-    def __float__(self) -> float:
-        if isinstance(self._holds, np.ndarray):
-            raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
-        return float(self._holds)
-
-
-def test_what_tells_its_number_by_numpy_alone_is_stored_as_that(
-    run: runwire.Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As metric, in a config and in a table; an integer that float64 does not hold is said, what is none refused."""
-    run.log({"x": Tensor(np.float32(0.1)), "one": Tensor([[2.5]]), "true": Tensor(np.True_)})
-    assert capsys.readouterr().err == ""
-    run.log({"large": Tensor(np.int64(2**53 + 1)), "text": Tensor(b"0.5"), "two": Tensor([1.0, 2.0]), "good": 1.0})
-    assert logged(run) == [
-        (0, {"x": float(np.float32(0.1)), "one": 2.5, "true": 1.0}),
-        (1, {"large": 2.0**53, "good": 1.0}),
-    ]
-    said = capsys.readouterr().err
-    assert "'large': 9007199254740993 is stored as 9007199254740992" in said
-    assert "'text': b'0.5' is a bytes, not a number" in said
-    assert "'two': a ndarray of shape (2,) is not one number" in said
-    run.config.update({"lr": Tensor(np.float32(0.5)), "seed": Tensor(np.int64(3))})
-    assert told(run, "config") == [{"lr": 0.5, "seed": 3}]
-    run.log({"table": runwire.Table(["a", "b"], [Tensor([1.5, 2.5]), Tensor([3.5, 4.5])])})
-    (part,) = parts(run)
-    assert part.rows == [[1.5, 2.5], [3.5, 4.5]]
 
 
 def test_a_nan_keeps_its_bits(run: runwire.Run) -> None:
