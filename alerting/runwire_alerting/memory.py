@@ -26,6 +26,8 @@ _log = structlog.get_logger(__name__)
 
 #: So often a rank is kept. Twice as long must be read back at a start.
 SECONDS = 60
+#: A little less than Kafka takes of a record unless it is told otherwise.
+RECORD_BYTES_MAX = 1_000_000
 _SECOND = 1_000_000
 #: What is found anew by whoever goes on, as where its records lie; what only pictures need; and what is kept of its own
 #: form, or under its own condition.
@@ -55,13 +57,17 @@ def records(ranks: Iterable[Rank], now: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield key and value of what is to be kept now. A rank that cannot be written is no reason to keep no other."""
     for rank in due(ranks, now):
         try:
-            yield key(rank), encode(rank)
+            yield key(rank), _fitting(rank)
         except WireError as error:  # noqa: PERF203 -- one rank's trouble is not the next one's
             _log.error("what was learnt of a rank is not kept", run=rank.run, rank=rank.rank, reason=str(error))
 
 
-def encode(rank: Rank) -> bytes:
+def encode(rank: Rank, *, config: bool = True) -> bytes:
     """Return a rank's record.
+
+    Args:
+        rank: what is known of it.
+        config: whether its run's config is in it.
 
     Raises:
         WireError: something in it is nothing that JSON knows.
@@ -73,7 +79,7 @@ def encode(rank: Rank) -> bytes:
             **{name: getattr(rank, name) for name in _KEPT},
             "arrived": rank.arrived,
             "kept": rank.kept,
-            "facts": {"tags": sorted(facts.tags), "config": facts.config, "roles": facts.roles},
+            "facts": {"tags": sorted(facts.tags), "config": facts.config if config else {}, "roles": facts.roles},
             "course": rank.course.dump(),
             "machine": _plain(rank.machine),
             "pace": _plain(rank.pace),
@@ -120,6 +126,22 @@ def restore(value: bytes, partition: int, health: Health, armed: Iterable[Armed]
                 one.rule.restore(rank, told["memory"][one.name])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(f"no record of a rank ({error!r})") from error
+
+
+def _fitting(rank: Rank) -> bytes:
+    """Return a rank's record as Kafka takes it. A config may have been told in parts, and be of any size."""
+    value = encode(rank)
+    if len(value) > RECORD_BYTES_MAX:
+        _log.warning(
+            "a rank is kept without its run's config, for it is too large",
+            run=rank.run,
+            rank=rank.rank,
+            bytes=len(value),
+        )
+        value = encode(rank, config=False)
+    if len(value) > RECORD_BYTES_MAX:
+        raise WireError(f"it takes {len(value)} bytes, {RECORD_BYTES_MAX} are the most")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -20,9 +20,7 @@ from runwire_alerting.settings import Settings
 from runwire_alerting.watch import Watch
 from runwire_faust.watchdog import vital
 
-#: A little less than Kafka takes unless it is told otherwise.
-_RECORD_BYTES_MAX = 1_000_000
-#: What is kept of an alert beyond that.
+#: What is kept of an alert that is larger than a record may be.
 _TEXT_MAX, _TAGS_MAX = 50_000, 100
 
 _log = structlog.get_logger(__name__)
@@ -171,7 +169,7 @@ async def _heard(sent: list[Any]) -> None:
 def _value(alert: Alert) -> bytes:
     """Return an alert's record, which is as large as its text, unless Kafka would not take it."""
     value = alert.encode()
-    if len(value) <= _RECORD_BYTES_MAX:
+    if len(value) <= memory.RECORD_BYTES_MAX:
         return value
     _log.warning("an alert is recorded in part, for it is too large", alert=alert.id, bytes=len(value))
     text, title = alert.text[:_TEXT_MAX], alert.title[:_TEXT_MAX]

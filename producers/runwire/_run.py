@@ -82,8 +82,8 @@ class Run:
         self.project, self.entity, self.group, self.job_type = about.project, about.entity, about.group, about.job_type
         self._name, self._notes, self._tags = about.name, about.notes, about.tags
         self.resumed = about.resumed
-        self.config = Config(lambda values: self._facts("config", values), about.config, self._config_changes)
-        self.summary = Summary(lambda values: self._facts("summary", values))
+        self.config = Config(lambda values: self._nested("config", values), about.config, self._config_changes)
+        self.summary = Summary(lambda values: self._nested("summary", values))
         self.settings = settings
         self._place = place
         self._over = ""
@@ -93,7 +93,8 @@ class Run:
         self._recording = Recording(about, settings, place)
         self.folder, self._recorder = self._recording.folder, self._recording.recorder
         self._rows = Rows(self.id, self.rank, self._recorder, self._warn)
-        self._recorder.event("start", dict(about.told))
+        config = _values.short(about.told.get("config", {}), "config", self._warn)
+        self._recorder.event("start", {**about.told, "config": config})
         self._stopping = Stopping(self.name, self._recorder.event, raises=settings.stop == "raise")
         self._recording.start(self._asked_to_stop)
 
@@ -571,6 +572,9 @@ class Run:
             self._warn("checkpoint", "step", f"the step of a checkpoint is {step!r:.60}, not an int64: not recorded")
             return
         self._recorder.event("checkpoint", {"action": action, "step": chosen, "path": _values.plain(path)})
+
+    def _nested(self, kind: str, values: dict[str, Any]) -> None:
+        self._facts(kind, _values.short(values, kind, self._warn))
 
     def _facts(self, kind: str, values: dict[str, Any]) -> None:
         if self._over:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runwire.errors import UsageError, WireError
-from runwire.wire.names import SYSTEM, check_metric, is_system
+from runwire.wire.leaves import PATH_MAX, bounded
+from runwire.wire.names import METRIC_BYTES_MAX, SYSTEM, check_metric, is_system
 
 #: Called with (what it is about, kind of problem, text).
 Warn = Callable[[str, str, str], None]
@@ -164,6 +165,25 @@ def mapping(value: Any, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return own, told
 
 
+def short(told: dict[str, Any], what: str, warn: Warn) -> dict[str, Any]:
+    """Return plain data with no key that leads further than readers follow; all else is as it was.
+
+    Args:
+        told: as `plain` returns it.
+        what: how to call it.
+        warn: told of what is cut.
+    """
+    kept, cut = bounded(told)
+    if cut is not None:
+        warn(
+            f"{what}.{cut:.80}",
+            "path",
+            f"the key {cut!r:.80} of the {what} is cut: with those around it, it has more than {PATH_MAX} characters; "
+            "a dict or list in it is not recorded",
+        )
+    return kept
+
+
 def texts(value: Any, what: str) -> list[str]:
     """Return a sequence of strings as a list without repetitions.
 
@@ -186,10 +206,8 @@ def _flatten(
             continue
         name = prefix + key
         if isinstance(value, Mapping):
-            if depth < _DEPTH_MAX:
+            if _leads_on(name, depth, warn):
                 _flatten(value, name + "/", depth + 1, into, warn)
-            else:
-                warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
             continue
         if is_system(name):
             name = _made_ours(name, warn)
@@ -208,6 +226,21 @@ def _flatten(
         if name in found:
             warn(name, "twice", f"{name!r:.80} is named twice in one call: the later value is kept")
         found[name] = chosen
+
+
+def _leads_on(name: str, depth: int, warn: Warn) -> bool:
+    """Return whether there can be names of metrics in a mapping of this name."""
+    if len(name) > METRIC_BYTES_MAX:  # to join it to the key of each of many values takes long
+        warn(
+            name[:METRIC_BYTES_MAX],
+            "key",
+            f"{name!r:.80} begins names of more than {METRIC_BYTES_MAX} bytes: not logged",
+        )
+        return False
+    if depth >= _DEPTH_MAX:
+        warn(name, "depth", f"{name!r:.80} is nested deeper than {_DEPTH_MAX} levels: not logged")
+        return False
+    return True
 
 
 def _made_ours(name: str, warn: Warn) -> str:

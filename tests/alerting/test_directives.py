@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psutil
 import pytest
 from parts import until
 from receiver import Receiver
@@ -96,6 +97,37 @@ def test_rules_that_are_applied_hold_at_once_and_after_a_restart(scene: Scene) -
     until(lambda: hook.of(f"{watched}-2"), "notice after the restart")
     told = hook.of(watched)[0][1]
     assert (told["rule"], told["kind"], told["metric"], told["action"]) == ("mine", "nonfinite", "acc", "roll_back")
+
+
+def test_a_config_that_is_gigabytes_when_flat_is_cut_and_rules_go_by_all_else_of_it(scene: Scene) -> None:
+    """A start of a megabyte with one key of 500 kB that holds tens of thousands of values, and a list that is nested
+    deeper than Python shows. The worker may take a gigabyte for it.
+    """
+    hook = scene.listen()
+    worker = scene.start(hook.url)
+    config = "{lr: '> 0', deep.a: '*…*'}"
+    scene.direct(
+        ruleset(
+            f"""rules:
+            - {{name: mine, kind: nonfinite, where: {{run: {scene.run}, tags: odd, config: {config}}}}}
+            - {{name: not_mine, kind: nonfinite, where: {{run: {scene.run}, config: {{deep.a: '*1*'}}}}}}"""
+        )
+    )
+    until(lambda: "not_mine" in worker.log.read_text(), "taken over")
+    process = psutil.Process(worker.process.pid)
+    bytes_max = process.memory_info().vms + (1 << 30)
+    process.rlimit(psutil.RLIMIT_AS, (bytes_max, bytes_max))
+    many = b",".join(b'"%x":1' % number for number in range(50_000))
+    odd = b'{"lr":0.1,"odd":{"%b":{%b}},"deep":{"a":%b1%b}}' % (b"k" * 500_000, many, b"[" * 900, b"]" * 900)
+    start = b'{"v":1,"type":"start","run":"%b","rank":0,"seq":%d,"ts":1,"data":{"tags":["odd"],"config":%b}}'
+    scene.host.send(EVENTS, scene.run, start % (scene.run.encode(), (scene.host.attempt << 32) + 1, odd))
+
+    def told() -> set[str]:
+        scene.host.pulse(scene.run, nan=True)  # again and again: events are read beside pulses, not before them
+        return {body["rule"] for _, body in hook.of(scene.run)}
+
+    until(lambda: "mine" in told(), "what else the config says is known")
+    assert "not_mine" not in told()
 
 
 def test_a_silenced_alert_is_told_when_the_silence_ends_whoever_watches_then(scene: Scene) -> None:

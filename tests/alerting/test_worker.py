@@ -14,6 +14,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -22,7 +23,7 @@ from receiver import Receiver
 from scrape import health, readiness, scrape
 from workers import PATIENCE, Host, Start, now, published, records, transitions
 
-from runwire.wire import ALERTS, DEAD_LETTER, DIRECTIVES, EVENTS, PULSE, RuleSet, bundle
+from runwire.wire import ALERTS, DEAD_LETTER, DIRECTIVES, EVENTS, MEMORY, PULSE, RuleSet, bundle, loads
 from runwire_alerting.verdicts import identity
 from runwire_faust.strays import home
 from runwire_server.local import ports, topics
@@ -224,6 +225,22 @@ def test_what_is_hardly_small_enough_for_kafka_or_nested_too_deep_stops_nothing(
     [huge] = [alert for alert in published(kafka, run) if alert.rule == "user" and not alert.delivered_at]
     assert huge.text == "x" * 50_000
     assert "is recorded in part" in worker.log.read_text()
+
+
+def test_a_config_that_is_larger_than_kafka_takes_is_no_reason_to_end(
+    kafka: str, start: Start, listen: Callable[..., Receiver], host: Host, run: str
+) -> None:
+    """It was told in parts. What is learnt of the rank is kept without it, and the NaN behind it is told."""
+    run = next(one for number in count() if crc32(f"{(one := f'{run}-{number}')}/0".encode()) % 60 == 59)  # kept soon
+    hook = listen()
+    worker = start(hook.url)
+    for place in range(1, 7):
+        host.event(run, "config", place=place, **{f"text-{place}": "x" * 900_000, "lr": 0.1})
+    until(lambda: host.pulse(run) and "kept without its run's config" in worker.log.read_text(), "kept")
+    host.pulse(run, nan=True)
+    until(lambda: hook.of(run), "notice")
+    [kept, *_] = [loads(record.value) for record in records(kafka, MEMORY) if record.key == f"{run}/0".encode()]
+    assert (kept["run"], kept["step"], kept["facts"]["config"]) == (run, 7, {})
 
 
 def test_a_flood_of_unreadable_pulses_stops_it_until_it_is_told_otherwise(

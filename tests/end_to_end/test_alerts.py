@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from parts import Pipeline, running, until
-from receiver import Receiver, listening
+from receiver import Receiver
 
 #: Logs ten numbers a step as fast as it can until it is killed.
 LOAD = """
@@ -42,13 +42,6 @@ elif how == "say":
     run.alert(title="Training complete", text="accuracy 0.98", level="INFO")
 run.finish()
 """
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    """A webhook's receiver."""
-    with listening(Receiver()) as told:
-        yield told
 
 
 @pytest.fixture(scope="module")

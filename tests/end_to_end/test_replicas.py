@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from parts import Pipeline, running, until
-from receiver import Receiver, listening
+from receiver import Receiver
 from workers import records
 
 from runwire.wire import PULSE, Pulse
@@ -34,13 +34,6 @@ while word != "end":
         print(step, flush=True)
 run.finish()
 """
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    """A webhook's receiver."""
-    with listening(Receiver()) as told:
-        yield told
 
 
 @pytest.fixture(scope="module")

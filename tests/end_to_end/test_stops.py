@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from parts import Pipeline, running, until
-from receiver import Receiver, listening
+from receiver import Receiver
 
 #: Logs until it is to stop; or does what it is told on stdin first.
 TRAINING = """
@@ -30,13 +30,6 @@ run.finish()
 print("saved", flush=True)
 """
 Train = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    """A webhook's receiver."""
-    with listening(Receiver()) as told:
-        yield told
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from producers.conftest import shipper, spools
 from producers.spooled import logged, told
 from runwire.spool import Meta
 from runwire.spool.folder import found
+from runwire.wire import Event
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -407,6 +408,39 @@ def test_a_config_that_changes_is_recorded_and_said_once(capsys: pytest.CaptureF
         run.config.setdefaults({"lr": 5, "epochs": 9})
         assert run.config.as_dict() | {"nan": 0} == {"lr": 0.3, "seed": 2, "nan": 0, "epochs": 9}
     assert told(run, "config")[1:] == [{"lr": 0.2}, {"lr": 0.3}, {"seed": 2}, {"epochs": 9}]
+
+
+def test_a_key_that_leads_too_far_is_cut_and_said_and_all_else_is_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tens of thousands of values beneath one long key are no gigabytes in the workers, and stop no training: it reads
+    back what it set. What is recorded is what readers of events take, so nothing of it is cut again.
+    """
+
+    @dataclasses.dataclass
+    class Options:
+        lr: float
+        prompts: dict[str, Any]
+
+    long, many = "k" * 500_000, {f"{number:x}": number for number in range(40_000)}
+    prompts = {long: many, "short": {"a": 1}}
+    with runwire.init(config=Options(0.1, prompts), mode="offline") as run:
+        assert capsys.readouterr().err.count("of the config is cut: with those around it, it has more than 512") == 1
+        run.config.update({"answers": {f"a{long}": 1.5, "seed": 3}, "epochs": 2})
+        run.config["prompts"] = prompts
+        run.summary["best"] = {long: many, "at": {"step": 5}}
+        run.summary.update(accuracy=0.5)
+        run.log({"loss": 1.0, long: many})
+        said = capsys.readouterr().err
+        assert run.config.prompts == prompts
+        assert run.config.answers[f"a{long}"] == 1.5
+    assert (said.count("the config is cut"), said.count("the summary is cut"), said.count("not logged")) == (1, 1, 1)
+    cut = {f"{'k' * 504}…": "…", "short": {"a": 1}}
+    (start,), changes, summary = told(run, "start"), told(run, "config"), told(run, "summary")
+    assert start["config"] == {"lr": 0.1, "prompts": cut}
+    assert changes == [{"answers": {f"a{'k' * 503}…": 1.5, "seed": 3}, "epochs": 2}, {"prompts": cut}]
+    assert summary == [{"best": {f"{'k' * 507}…": "…", "at": {"step": 5}}}, {"accuracy": 0.5}]
+    assert logged(run) == [(0, {"loss": 1.0})]
+    for kind, data in (("start", start), ("config", changes[0]), ("summary", summary[0])):
+        assert Event.parse(Event(kind, run.id, 0, 1, 1, data).encode()).data == data  # type: ignore[arg-type]
 
 
 def test_the_url_is_the_servers_page_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

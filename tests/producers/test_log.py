@@ -74,6 +74,7 @@ def test_nested_names_are_joined_by_slashes(run: runwire.Run) -> None:
         ({"": 1.0}, "'' is no metric name"),
         ({"bad\nname": 1.0}, "holds a control character"),
         ({"x" * 600: 1.0}, "600 bytes"),
+        ({"x" * 600: {"a": 1.0, "b": {"c": 2.0}}}, "begins names of more than 512 bytes"),
         ({"text": "high"}, "'text': 'high' is a str, not a number"),
         ({"none": None}, "'none': None is a NoneType, not a number"),
         ({"many": np.zeros(3)}, "'many': a ndarray of shape (3,) is not one number"),

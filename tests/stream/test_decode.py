@@ -122,11 +122,28 @@ def test_a_record_without_a_value_is_refused() -> None:
     assert batch.alerts == []
 
 
-def test_a_config_that_is_nested_deeper_than_python_calls_is_stated() -> None:
-    """Whoever can write to Kafka can send one, and the worker that reads it goes on."""
-    nested = b'{"a":' * 1000 + b"1" + b"}" * 1000
-    event = Event.parse(b'{"v":1,"type":"config","run":"deep","rank":0,"seq":4294967297,"ts":1,"data":%b}' % nested)
-    assert [(fact.key, fact.value) for fact in facts(event)] == [(".".join("a" * 1000), "1")]
+@pytest.mark.parametrize(
+    ("odd", "path"),
+    [
+        (b'{"a":' * 1000 + b"1" + b"}" * 1000, f"odd{'.a' * 200}"),
+        (b'{"a":' + b"[" * 1000 + b"1" + b"]" * 1000 + b"}", "odd.a"),
+        (b'{"%b":{%b}}' % (b"k" * 20_000, b",".join(b'"%x":1' % one for one in range(10_000))), f"odd.{'k' * 508}…"),
+    ],
+    ids=["objects", "lists", "long"],
+)
+def test_a_config_nested_too_deep_or_named_too_long_is_stated_in_part_and_all_else_of_it_whole(
+    odd: bytes, path: str
+) -> None:
+    """Whoever can write to Kafka can send one, deeper than Python calls, or of 200 MB when it is flat."""
+    start = b'{"v":1,"type":"start","run":"odd","rank":0,"seq":4294967297,"ts":1,"data":{"host":"h","config":%b}}'
+    batch = gather([record(EVENTS, start % (b'{"lr":0.1,"odd":%b,"seed":3}' % odd)), record(METRICS, GOOD, 1)])
+    assert batch.refused == []
+    stated = {(fact.kind, fact.key): fact.value for fact in batch.facts}
+    config = {key: value for (kind, key), value in stated.items() if kind == "config"}
+    assert config.keys() == {"lr", path, "seed"}
+    assert (config["lr"], config["seed"], config[path].strip("[]")) == ("0.1", "3", '"…"')
+    assert (stated["run", "host"], stated["state", "state"]) == ('"h"', '"running"')
+    assert len(batch.points) == 8
 
 
 def test_a_start_states_all_that_is_known() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import feed
+import psutil
 import pytest
 from feed import Engine, Log, Store, Worker
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -405,3 +406,37 @@ def test_events_and_alerts_are_stored(kafka: str, clickhouse: str, start_worker:
     alerts = "SELECT rule, state, before FROM runwire.alerts WHERE run = {run:String}"
     until(lambda: ask(alerts), "the alert")
     assert ask(alerts) == [("crash", "firing", '[[1,"NaN"]]')]
+
+
+def test_a_config_that_is_gigabytes_when_flat_is_cut_and_all_else_is_stored(
+    kafka: str, clickhouse: str, start_worker: StartWorker, new_log: NewLog
+) -> None:
+    """A start of a megabyte with a key of 250 kB that holds tens of thousands of values, and the same in a list: what
+    else it says is stored, and so is what comes behind it. The worker may take a gigabyte for it, and the store shows
+    the run.
+    """
+    log, behind = new_log(), new_log("behind")
+    process = psutil.Process(start_worker(kafka, clickhouse).process.pid)
+    bytes_max = process.memory_info().vms + (1 << 30)
+    process.rlimit(psutil.RLIMIT_AS, (bytes_max, bytes_max))
+    long, many = "k" * 250_000, {f"{number:x}": 1 for number in range(20_000)}
+    config = {"lr": 0.1, "odd": {long: many}, "list": [{long: many}], "seed": 3}
+    start = Event("start", log.run, 0, 1 << 32, 1_700_000_000_000_000, {"host": "h", "config": config})
+    with contextlib.closing(KafkaProducer(bootstrap_servers=kafka, acks="all")) as producer:
+        producer.send(EVENTS, key=log.run.encode(), value=start.encode()).get(30)
+        next_ = Event("start", behind.run, 0, 1 << 32, 1_700_000_000_000_000, {"host": "next"})
+        producer.send(EVENTS, key=log.run.encode(), value=next_.encode()).get(30)
+    for one in (log, behind):
+        one.send(range(100))
+        one.close()
+    store = Store(clickhouse)
+    store.check(log, behind)
+    sql = "SELECT host, toString(config.lr), toString(config.seed) FROM runwire.runs WHERE id = {run:String}"
+    shown = {one.run: partial(store.client.query, sql, {"run": one.run}) for one in (log, behind)}
+    until(lambda: all(ask().result_rows[0][0] for ask in shown.values()), "the runs' hosts")
+    assert shown[log.run]().result_rows == [("h", "0.1", "3")]
+    assert shown[behind.run]().result_rows[0][0] == "next"
+    sql = "SELECT key, value FROM runwire.stored_facts WHERE run = {run:String} AND kind = 'config'"
+    stored = dict(store.client.query(sql, {"run": log.run}).result_rows)
+    cut = f"odd.{'k' * 508}…"
+    assert stored == {"lr": "0.1", "seed": "3", cut: '"…"', "list": f'[{{"{"k" * 507}…":"…"}}]'}

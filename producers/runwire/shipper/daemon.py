@@ -15,7 +15,7 @@ from runwire import _addresses
 from runwire.shipper import tally
 from runwire.shipper.host import Host
 from runwire.shipper.start import LOCK, LOG, STATUS
-from runwire.spool.folder import root, write_json
+from runwire.spool.folder import root, sweep, write_json
 from runwire.spool.lock import hold
 
 #: How long after the last work it ends, seconds.
@@ -54,10 +54,11 @@ class Shipper:
         self._status: dict[str, object] = {}
 
     def elect(self) -> bool:
-        """Take the lock; False if another shipper has it."""
+        """Take the lock, and remove what the one before left half removed; False if another shipper has it."""
         self._lock = hold(self.spools / LOCK)
         if self._lock is None:
             return False
+        sweep(self.spools)
         self._tell()
         return True
 

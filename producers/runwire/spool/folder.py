@@ -23,6 +23,8 @@ from runwire.wire.names import check_rank, check_run
 META, LOCK, DELIVERED, INBOX = "meta.json", "lock", "delivered.json", "inbox.jsonl"
 #: Holds something if SIGTERM ended the process: where it was then.
 TERMINATED = "terminated"
+#: What a spool that is being removed is called behind its attempt.
+_REMOVED = ".removed"
 _TRIES = 100
 
 
@@ -130,15 +132,23 @@ def found(spools: Path) -> Iterator[Path]:
 def remove(folder: Path) -> None:
     """Remove a spool that is delivered, and its parents if they are empty then."""
     with suppress(OSError):
-        # meta.json goes first: what is left, should this be cut short, is no spool.
-        (folder / META).unlink(missing_ok=True)
-        # Then its name: the feed writes into an inbox for as long as there is a folder of that name.
-        going = folder.rename(folder.with_name(f"{folder.name}.removed"))
-        files.clear(going)
-        for path in going.iterdir():
-            path.unlink(missing_ok=True)
-        for empty in (going, folder.parent, folder.parent.parent):
-            empty.rmdir()
+        # Its name goes first: the feed writes into an inbox for as long as there is a folder of that name, and what is
+        # left, should this be cut short, is no spool.
+        _clear(folder.rename(folder.with_name(f"{folder.name}{_REMOVED}")))
+
+
+def sweep(spools: Path) -> None:
+    """Remove what is left of spools whose removal was cut short; to be called while nobody else removes any."""
+    for run in _folders(str(spools)):
+        for rank in _folders(run.path):
+            if not rank.name.isdecimal():
+                continue
+            for left in _folders(rank.path):
+                if left.name.endswith(_REMOVED) and left.name.removesuffix(_REMOVED).isdecimal():
+                    with suppress(OSError):
+                        _clear(Path(left.path))
+            _remove_empty(Path(rank.path))
+        _remove_empty(Path(run.path))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -156,6 +166,20 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     with open(new, "wb") as file:  # noqa: PTH123 -- done for every run again and again, and a Path takes twice as long
         file.write(json.dumps(value).encode())
     os.replace(new, path)  # noqa: PTH105 -- likewise
+
+
+def _clear(going: Path) -> None:
+    """Remove a spool that has lost its name, and its parents if they are empty then."""
+    files.clear(going)
+    for path in going.iterdir():
+        path.unlink(missing_ok=True)
+    _remove_empty(going, going.parent, going.parent.parent)
+
+
+def _remove_empty(*folders: Path) -> None:
+    with suppress(OSError):  # one that is not empty, and so are those around it
+        for folder in folders:
+            folder.rmdir()
 
 
 def _folders(path: str) -> list[os.DirEntry[str]]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from runwire.errors import WireError
 from runwire.wire.json import dumps, loads, number
+from runwire.wire.leaves import bounded
 from runwire.wire.names import check_metric, check_rank, check_run
 
 #: The version that every JSON record carries as ``v``.
@@ -41,7 +42,8 @@ class Event:
     """Something that happened to a run.
 
     ``data`` by type: start {project, name, config, tags, host, pid, command, parallel {pipeline, …}, restarts {count,
-    max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}; tags {tags: [...], removed:
+    max}, …}; about {name, notes, …}, what changed of it; config and summary {key: value}, whose nested keys are as long
+    as `runwire.wire.leaves` lets them be, and else cut when they are read; tags {tags: [...], removed:
     [...]}; metric {name: {summary, goal, step_metric, role, …}}; phase {phase, limit}, what it does from here on and
     how long it may be silent meanwhile; checkpoint {action: "saved" or "loaded", step, path}; artifact {project, name,
     version, digest}, which the run uses; alert {title, text, level, xid {code, pci}, of a GPU's fault}; stopping {by,
@@ -71,13 +73,14 @@ class Event:
             WireError: it is no event.
         """
         record = _record(value)
+        kind: EventType = _choice(record, "type", get_args(EventType))
         return cls(
-            type=_choice(record, "type", get_args(EventType)),
+            type=kind,
             run=check_run(record.get("run")),
             rank=check_rank(record.get("rank")),
             seq=_natural(record, "seq"),
             ts=_integer(record, "ts"),
-            data=_typed(record, "data", dict),
+            data=_with_short_paths(kind, _typed(record, "data", dict)),
         )
 
 
@@ -385,6 +388,15 @@ def _record(value: bytes) -> dict[str, Any]:
     if record.get("v") != VERSION:
         raise WireError(f"version {record.get('v')!r:.40}, this program reads version {VERSION}: run the newer Runwire")
     return record
+
+
+def _with_short_paths(kind: EventType, data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's data; what readers make flat of it has no path that is longer than it may be."""
+    if kind in ("config", "summary"):
+        return bounded(data)[0]
+    if kind == "start" and isinstance(data.get("config"), dict):
+        return {**data, "config": bounded(data["config"])[0]}
+    return data
 
 
 def _metric_pulse(item: Any) -> MetricPulse:
