@@ -116,7 +116,7 @@ def test_a_nan_loss_is_posted_stored_and_printed_where_the_run_logs(watched: Pip
     body = notice(receiver, "nan")
     assert (body["rule"], body["state"], body["rank"]) == ("nonfinite", "firing", 0)
     assert (body["metric"], body["step"], body["value"]) == ("train/loss", 20, "NaN")
-    assert body["before"] == [[step, 1 / (1 + step)] for step in range(10, 20)]
+    assert body["before"] == [[step, 1 / (1 + step)] for step in range(20)]
     assert stored(watched, "nan")["step"] == 20
     _, printed = process.communicate("end\n", timeout=60)
     assert "ALERT [critical] nonfinite" in printed

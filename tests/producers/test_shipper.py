@@ -38,6 +38,7 @@ from runwire.spool import DELIVERED, Meta, Position, Reader, Writer
 from runwire.spool.folder import found, read_json
 from runwire.spool.lock import held
 from runwire.wire import ALERTS, METRICS, Alert
+from runwire.wire.messages import BEFORE_MAX
 from runwire_server.local import ports, topics
 
 Train = Callable[..., "subprocess.Popen[str]"]
@@ -421,7 +422,7 @@ run.finish()
     assert first is not None
     assert first["step"] == 300_000
     assert first["value"] != first["value"]
-    assert first["before"] == [(step, 1 / (step + 1)) for step in range(299_990, 300_000)]
+    assert first["before"] == [(step, 1 / (step + 1)) for step in range(300_000 - BEFORE_MAX, 300_000)]
     assert pulse.waiting_bytes > 0, "bulk of the run was still waiting"
     assert pulse.metrics["lr"].nonfinite == 0
 
