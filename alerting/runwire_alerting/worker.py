@@ -193,7 +193,7 @@ class Alerting:
             await self._outbox.tell(self._watch.tick(now, seen), self._watch, now)
             expired = filter(self._recall.owns, self._orders.expire(now))  # one of the workers, who all know it
             await self._outbox.keep(self._watch, expired, self._partitions.counts[PULSE], now)
-            metrics.tell(self._watch, self._outbox, len(self._blind))
+            self._tell_metrics()
         elif kind is Delivered:
             for item in items:
                 self._vigil.delivered(item.alert, item.receiver)
@@ -251,9 +251,14 @@ class Alerting:
         passed.note(changed)
         self._outbox.owe(watch, passed, self._vigil.alert)
         self._sight = Sight({place: positions[place] for place in assigned}, _now())
-        self._blind, self._recalled = set(mine), True
+        self._blind = set(mine)
+        self._tell_metrics()  # before it is ready: a scrape would else say that nothing is firing
+        self._recalled = True
         _log.info("watching", partitions=sorted(mine), seconds=round(time.monotonic() - began, 3))
         _ready.tell()
+
+    def _tell_metrics(self) -> None:
+        metrics.tell(self._watch, self._outbox, len(self._blind))
 
     async def _watch_partitions(self) -> None:
         with vital("watching the partitions"):
